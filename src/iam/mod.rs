@@ -1,0 +1,2 @@
+//! The edge to IAM.
+pub mod budget;

@@ -1,0 +1,5 @@
+//! The program's library: arguments in, one command out.
+
+pub mod controller;
+pub mod iam;
+pub mod telemetry;
