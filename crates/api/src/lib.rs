@@ -1,1 +1,22 @@
-//! Skeleton.
+//! The `SessionManagerRole` resource: what users write (`spec`) and read (`status`), and its CRD.
+//! Types and schema only; no IO.
+
+mod crd;
+mod rules;
+mod spec;
+mod status;
+
+pub use crd::{CrdError, crd, crd_yaml};
+pub use spec::*;
+pub use status::*;
+
+/// The API group, also the prefix of our annotations, finalizer and IAM tags.
+pub const GROUP: &str = "sessionmanager.dev";
+/// The one field manager of the controller.
+pub const FIELD_MANAGER: &str = "session-manager-role";
+/// Held while IAM objects of ours may exist; removed once they are gone or proven not ours.
+pub const FINALIZER: &str = "sessionmanager.dev/iam-cleanup";
+/// Annotation: `"true"` stops everything, nothing in IAM is read or written.
+pub const PAUSED_ANNOTATION: &str = "sessionmanager.dev/paused";
+/// Annotation: any new value asks for a look now, answered in `status.lastHandledReconcileAt`.
+pub const RECONCILE_ANNOTATION: &str = "sessionmanager.dev/reconcile-requested-at";

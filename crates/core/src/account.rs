@@ -1,0 +1,201 @@
+//! The AWS account and its partition. In: the caller's ARN as STS gives it; out: ARNs and service
+//! principals that are right in that partition. No IO.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// A partition that this program knows. Source: AWS General Reference, "Amazon Resource Names".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Partition {
+    /// The commercial regions.
+    Aws,
+    /// The regions in China.
+    AwsCn,
+    /// AWS GovCloud (US).
+    AwsUsGov,
+    /// The AWS European Sovereign Cloud.
+    AwsEusc,
+}
+
+impl Partition {
+    /// Every known partition.
+    pub const ALL: [Self; 4] = [Self::Aws, Self::AwsCn, Self::AwsUsGov, Self::AwsEusc];
+
+    /// As it stands in ARNs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::AwsCn => "aws-cn",
+            Self::AwsUsGov => "aws-us-gov",
+            Self::AwsEusc => "aws-eusc",
+        }
+    }
+
+    /// The service principal of EC2 in trust policies. It is not built from the partition's DNS
+    /// suffix: `ec2.amazonaws.eu` is refused by IAM.
+    pub const fn ec2_principal(self) -> &'static str {
+        match self {
+            Self::Aws | Self::AwsUsGov | Self::AwsEusc => "ec2.amazonaws.com",
+            Self::AwsCn => "ec2.amazonaws.com.cn",
+        }
+    }
+
+    /// The region whose endpoint serves IAM for the whole partition, used where none is set.
+    pub const fn iam_region(self) -> &'static str {
+        match self {
+            Self::Aws => "us-east-1",
+            Self::AwsCn => "cn-north-1",
+            Self::AwsUsGov => "us-gov-west-1",
+            Self::AwsEusc => "eusc-de-east-1",
+        }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A partition or account that can't be worked with.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AccountError {
+    /// The partition is not one of [`Partition::ALL`].
+    #[error(
+        "the AWS partition {0} is not supported: this version knows aws, aws-cn, aws-us-gov and aws-eusc"
+    )]
+    UnknownPartition(String),
+    /// The text is not an ARN of a caller.
+    #[error("{0} is not the ARN of an AWS caller")]
+    NotAnArn(String),
+}
+
+impl std::str::FromStr for Partition {
+    type Err = AccountError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|p| p.as_str() == text)
+            .ok_or_else(|| AccountError::UnknownPartition(text.to_owned()))
+    }
+}
+
+/// An AWS account in its partition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// The partition it lies in.
+    pub partition: Partition,
+}
+
+impl Account {
+    /// The account of a caller's ARN, such as `arn:aws:sts::111122223333:assumed-role/r/s`.
+    pub fn of_caller(arn: &str) -> Result<Self, AccountError> {
+        let parsed = Arn::parse(arn).ok_or_else(|| AccountError::NotAnArn(arn.to_owned()))?;
+        Ok(Self {
+            id: parsed.account.to_owned(),
+            partition: parsed.partition.parse()?,
+        })
+    }
+
+    /// `arn:P:iam::A:<kind><path><name>`; `path` begins and ends with a slash.
+    fn iam_arn(&self, kind: &str, path: &str, name: &str) -> String {
+        format!("arn:{}:iam::{}:{kind}{path}{name}", self.partition, self.id)
+    }
+
+    /// A role's ARN.
+    pub fn role_arn(&self, path: &str, name: &str) -> String {
+        self.iam_arn("role", path, name)
+    }
+
+    /// A customer managed policy's ARN.
+    pub fn policy_arn(&self, path: &str, name: &str) -> String {
+        self.iam_arn("policy", path, name)
+    }
+
+    /// An instance profile's ARN.
+    pub fn instance_profile_arn(&self, path: &str, name: &str) -> String {
+        self.iam_arn("instance-profile", path, name)
+    }
+}
+
+/// The parts of an IAM or STS ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// Such as `aws`.
+    pub partition: &'a str,
+    /// Twelve digits, or `aws` for AWS's own policies.
+    pub account: &'a str,
+    /// Such as `role`.
+    pub kind: &'a str,
+    /// Such as `/session-manager/`; `/` where there is none.
+    pub path: &'a str,
+    /// The last part.
+    pub name: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// Takes an ARN apart; `None` where the text is not one.
+    pub fn parse(arn: &'a str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        if parts.next() != Some("arn") {
+            return None;
+        }
+        let (partition, _service) = (parts.next()?, parts.next()?);
+        let (_region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+        let (kind, rest) = resource.split_at(resource.find('/')?);
+        let (path, name) = rest.split_at(rest.rfind('/')? + 1);
+        Some(Self {
+            partition,
+            account,
+            kind,
+            path,
+            name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_account_comes_from_the_callers_own_arn() {
+        let account =
+            Account::of_caller("arn:aws-cn:sts::111122223333:assumed-role/smr/i-1").unwrap();
+        assert_eq!(account.partition, Partition::AwsCn);
+        assert_eq!(
+            account.role_arn("/session-manager/", "r"),
+            "arn:aws-cn:iam::111122223333:role/session-manager/r"
+        );
+        assert_eq!(
+            account.policy_arn("/", "p"),
+            "arn:aws-cn:iam::111122223333:policy/p"
+        );
+    }
+
+    #[test]
+    fn unknown_partitions_are_refused_with_words() {
+        let error = Account::of_caller("arn:aws-iso:iam::111122223333:user/a").unwrap_err();
+        assert!(
+            error.to_string().contains("aws-iso is not supported"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_arn_is_taken_apart() {
+        let arn = Arn::parse("arn:aws:iam::111122223333:role/a/b/name").unwrap();
+        assert_eq!((arn.kind, arn.path, arn.name), ("role", "/a/b/", "name"));
+        assert_eq!(
+            Arn::parse("arn:aws:iam::111122223333:role/name")
+                .unwrap()
+                .path,
+            "/"
+        );
+        assert_eq!(Arn::parse("role/name"), None);
+    }
+}

@@ -1,0 +1,282 @@
+//! Policy documents compared by meaning. In: JSON texts as IAM gives them (decoded) and as we want
+//! them; out: equal or not, and the difference in words. No IO.
+//!
+//! Order of statements and values, a scalar or a list of one, a statement split in two, an
+//! action's case, Sids, and the two ways to write an account's root are no difference.
+
+mod words;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+pub use words::differences;
+
+/// A document that can't be understood.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("not a policy document: {0}")]
+pub struct NotADocument(String);
+
+/// A document's meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canonical {
+    version: String,
+    statements: Vec<CanonicalStatement>,
+}
+
+/// A statement's parts, each as a set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct CanonicalStatement {
+    effect: String,
+    principals: Part,
+    actions: Part,
+    resources: Part,
+    conditions: BTreeSet<Condition>,
+}
+
+/// `Action` or `NotAction` and so on; `not` marks the latter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    not: bool,
+    values: BTreeSet<Word>,
+}
+
+/// A text as it is shown, equal to another where the compared form is.
+#[derive(Clone, Debug)]
+struct Word {
+    compared: String,
+    shown: String,
+}
+
+impl Word {
+    /// Distinguished by case, as ARNs are.
+    fn exact(text: String) -> Self {
+        Self {
+            compared: text.clone(),
+            shown: text,
+        }
+    }
+
+    /// Not distinguished by case, as actions and condition keys are (IAM user guide).
+    fn any_case(text: String) -> Self {
+        Self {
+            compared: text.to_ascii_lowercase(),
+            shown: text,
+        }
+    }
+}
+
+impl PartialEq for Word {
+    fn eq(&self, other: &Self) -> bool {
+        self.compared == other.compared
+    }
+}
+
+impl Eq for Word {}
+
+impl PartialOrd for Word {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Word {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.compared.cmp(&other.compared)
+    }
+}
+
+/// One condition: operator, key, values.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Condition {
+    operator: String,
+    key: Word,
+    values: BTreeSet<Word>,
+}
+
+/// The smallest piece of a document's meaning. A `Not…` part stays whole: it says "all but these".
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Atom {
+    effect: String,
+    principal: Part,
+    action: Part,
+    resource: Part,
+    conditions: BTreeSet<Condition>,
+}
+
+impl Canonical {
+    /// Understands a document's text.
+    pub fn parse(text: &str) -> Result<Self, NotADocument> {
+        let bad = |why: &str| NotADocument(why.to_owned());
+        let value: Value = serde_json::from_str(text).map_err(|e| NotADocument(e.to_string()))?;
+        let Value::Object(document) = value else {
+            return Err(bad("it is not a JSON object"));
+        };
+        let version = document
+            .get("Version")
+            .and_then(Value::as_str)
+            .unwrap_or("2008-10-17")
+            .to_owned();
+        let statements = match document.get("Statement") {
+            Some(Value::Array(list)) => list.iter().map(statement).collect::<Result<_, _>>()?,
+            Some(one @ Value::Object(_)) => vec![statement(one)?],
+            Some(_) | None => return Err(bad("it has no Statement")),
+        };
+        Ok(Self {
+            version,
+            statements,
+        })
+    }
+
+    fn atoms(&self) -> BTreeSet<Atom> {
+        self.statements
+            .iter()
+            .flat_map(CanonicalStatement::atoms)
+            .collect()
+    }
+
+    /// Whether both mean the same.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        self.version == other.version && self.atoms() == other.atoms()
+    }
+
+    /// Whether changing from `self` to `next` takes something away.
+    pub fn is_narrowed_by(&self, next: &Self) -> bool {
+        !self.atoms().is_subset(&next.atoms())
+    }
+}
+
+impl CanonicalStatement {
+    fn atoms(&self) -> Vec<Atom> {
+        let mut atoms = Vec::new();
+        for principal in self.principals.split() {
+            for action in self.actions.split() {
+                for resource in self.resources.split() {
+                    atoms.push(Atom {
+                        effect: self.effect.clone(),
+                        principal: principal.clone(),
+                        action: action.clone(),
+                        resource,
+                        conditions: self.conditions.clone(),
+                    });
+                }
+            }
+        }
+        atoms
+    }
+}
+
+impl Part {
+    /// Value by value; one part where there is nothing to split.
+    fn split(&self) -> Vec<Self> {
+        if self.not || self.values.len() < 2 {
+            return vec![self.clone()];
+        }
+        self.values
+            .iter()
+            .map(|v| Self {
+                not: false,
+                values: BTreeSet::from([v.clone()]),
+            })
+            .collect()
+    }
+}
+
+fn statement(value: &Value) -> Result<CanonicalStatement, NotADocument> {
+    let Value::Object(statement) = value else {
+        return Err(NotADocument("a statement is not a JSON object".to_owned()));
+    };
+    Ok(CanonicalStatement {
+        effect: statement
+            .get("Effect")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        principals: part(statement, "Principal", principals),
+        actions: part(statement, "Action", |v| {
+            strings(v).into_iter().map(Word::any_case).collect()
+        }),
+        resources: part(statement, "Resource", exact),
+        conditions: statement
+            .get("Condition")
+            .map(conditions)
+            .unwrap_or_default(),
+    })
+}
+
+fn part(statement: &Map<String, Value>, name: &str, values: fn(&Value) -> BTreeSet<Word>) -> Part {
+    let plain = statement.get(name);
+    let negated = statement.get(&format!("Not{name}"));
+    Part {
+        not: negated.is_some(),
+        values: plain.or(negated).map(values).unwrap_or_default(),
+    }
+}
+
+fn exact(value: &Value) -> BTreeSet<Word> {
+    strings(value).into_iter().map(Word::exact).collect()
+}
+
+/// A scalar or a list, as texts.
+fn strings(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Array(list) => list.iter().flat_map(strings).collect(),
+        Value::String(text) => BTreeSet::from([text.clone()]),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => BTreeSet::from([value.to_string()]),
+        Value::Null => BTreeSet::new(),
+    }
+}
+
+/// `Service ec2.amazonaws.com`, `AWS arn:…`; `*` and `{"AWS": "*"}` are one in trust policies.
+fn principals(value: &Value) -> BTreeSet<Word> {
+    let of_kind = |kind: &str, values: &Value| -> Vec<Word> {
+        let word = |value: &String| Word {
+            compared: format!("{kind} {}", account_root(value)),
+            shown: value.clone(),
+        };
+        strings(values).iter().map(word).collect()
+    };
+    match value {
+        Value::Object(kinds) => kinds
+            .iter()
+            .flat_map(|(kind, values)| of_kind(kind, values))
+            .collect(),
+        other => of_kind("AWS", other).into_iter().collect(),
+    }
+}
+
+/// `arn:P:iam::A:root` and `A` are the same principal; IAM gives back the first.
+fn account_root(principal: &str) -> String {
+    let parts: Vec<&str> = principal.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "iam", "", account, "root"] => (*account).to_owned(),
+        _ => principal.to_owned(),
+    }
+}
+
+fn conditions(value: &Value) -> BTreeSet<Condition> {
+    let mut all: BTreeMap<(String, Word), BTreeSet<Word>> = BTreeMap::new();
+    if let Value::Object(operators) = value {
+        for (operator, keys) in operators {
+            if let Value::Object(keys) = keys {
+                for (key, values) in keys {
+                    all.entry((operator.clone(), Word::any_case(key.clone())))
+                        .or_default()
+                        .extend(exact(values));
+                }
+            }
+        }
+    }
+    all.into_iter()
+        .map(|((operator, key), values)| Condition {
+            operator,
+            key,
+            values,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

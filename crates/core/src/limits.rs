@@ -1,0 +1,118 @@
+//! What the operator allows: the controller's flags, as the core needs them. Values only; no IO.
+
+use smr_api::Tags;
+
+use crate::account::{Account, Partition};
+
+/// The operator's limits and defaults. Validation takes them as an input, so that limits per
+/// namespace can come later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `--cluster-name`: stands in the ownership tags.
+    pub cluster_name: String,
+    /// `--name-prefix`: goes before derived names.
+    pub name_prefix: String,
+    /// `--default-path`: where spec gives no path.
+    pub default_path: String,
+    /// `--allow-path`: paths that spec may ask for, besides the default.
+    pub allowed_paths: Vec<String>,
+    /// `--permissions-boundary-arn`: on every role.
+    pub permissions_boundary_arn: Option<String>,
+    /// `--allow-additional-policy`: ARNs, `*` stands for any characters.
+    pub allowed_additional_policies: Vec<String>,
+    /// `--tag`: on everything, can't be overridden.
+    pub tags: Tags,
+    /// `--ec2-principal`: the EC2 service principal in trust policies, where the partition's own
+    /// default is not the right one (sources conflict for aws-cn).
+    pub ec2_principal: Option<String>,
+}
+
+impl Limits {
+    /// The limits of a controller started with nothing but its cluster's name.
+    pub fn new(cluster_name: impl Into<String>) -> Self {
+        Self {
+            cluster_name: cluster_name.into(),
+            name_prefix: String::new(),
+            default_path: "/session-manager/".to_owned(),
+            allowed_paths: Vec::new(),
+            permissions_boundary_arn: None,
+            allowed_additional_policies: Vec::new(),
+            tags: Tags::new(),
+            ec2_principal: None,
+        }
+    }
+
+    /// Whether spec may ask for `path`.
+    pub fn allows_path(&self, path: &str) -> bool {
+        path == self.default_path || self.allowed_paths.iter().any(|allowed| allowed == path)
+    }
+
+    /// Whether spec may attach the managed policy `arn`.
+    pub fn allows_additional_policy(&self, arn: &str) -> bool {
+        self.allowed_additional_policies
+            .iter()
+            .any(|pattern| wildcard_match(pattern, arn))
+    }
+
+    /// The EC2 service principal for roles of `account`.
+    pub fn ec2_principal(&self, account: &Account) -> &str {
+        let default: fn(Partition) -> &'static str = Partition::ec2_principal;
+        self.ec2_principal
+            .as_deref()
+            .unwrap_or_else(|| default(account.partition))
+    }
+}
+
+/// `*` in `pattern` stands for any characters, none included.
+fn wildcard_match(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard_match;
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, expected) in [
+            (
+                "arn:aws:iam::aws:policy/*",
+                "arn:aws:iam::aws:policy/ReadOnly",
+                true,
+            ),
+            (
+                "arn:aws:iam::aws:policy/*",
+                "arn:aws:iam::1:policy/ReadOnly",
+                false,
+            ),
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "acd", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*ab", "ab", false),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(wildcard_match(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

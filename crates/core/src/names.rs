@@ -1,0 +1,192 @@
+//! The names and the path of the three IAM objects. In: spec, what status recorded, the operator's
+//! flags; out: names that hold for the object's whole life. No IO.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use smr_api::{SessionManagerRoleSpec, SessionManagerRoleStatus};
+
+use crate::account::{Account, Arn};
+use crate::limits::Limits;
+
+/// IAM's limit for a role's name.
+const ROLE_NAME_MAX: usize = 64;
+/// Tells `-` and 8 hex digits of a cut name apart from the rest.
+const HASH_DIGITS: usize = 8;
+
+/// The Kubernetes object an IAM object belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// metadata.namespace
+    pub namespace: String,
+    /// metadata.name
+    pub name: String,
+    /// metadata.uid
+    pub uid: String,
+}
+
+impl Subject {
+    /// `<namespace>/<name>`, as it stands in the owner tag.
+    pub fn owner(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Where the three IAM objects are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The shared path, begins and ends with a slash.
+    pub path: String,
+    /// The role's name.
+    pub role: String,
+    /// The policy's name, managed or inline.
+    pub policy: String,
+    /// The instance profile's name; unused with a hybrid principal.
+    pub instance_profile: String,
+}
+
+impl Names {
+    /// Names and path are fixed at the first creation: what status recorded wins over spec and
+    /// flags; where status holds nothing, `live_path` (that of an object found and proven ours).
+    pub fn resolve(
+        subject: &Subject,
+        spec: Option<&SessionManagerRoleSpec>,
+        status: Option<&SessionManagerRoleStatus>,
+        limits: &Limits,
+        live_path: Option<&str>,
+    ) -> Self {
+        let recorded = Recorded::of(status);
+        let asked =
+            |pick: fn(&SessionManagerRoleSpec) -> Option<&String>| spec.and_then(pick).cloned();
+        let path = (recorded.path.clone())
+            .or_else(|| live_path.map(str::to_owned))
+            .or_else(|| asked(|s| s.path.as_ref()))
+            .unwrap_or_else(|| limits.default_path.clone());
+        let role = (recorded.role)
+            .or_else(|| asked(|s| s.role.as_ref()?.name.as_ref()))
+            .unwrap_or_else(|| derived_role_name(&limits.name_prefix, subject));
+        let policy = (recorded.policy)
+            .or_else(|| asked(|s| s.policy.as_ref()?.name.as_ref()))
+            .unwrap_or_else(|| role.clone());
+        let instance_profile = (recorded.instance_profile)
+            .or_else(|| asked(|s| s.instance_profile.as_ref()?.name.as_ref()))
+            .unwrap_or_else(|| role.clone());
+        Self {
+            path,
+            role,
+            policy,
+            instance_profile,
+        }
+    }
+
+    /// The role's ARN in `account`.
+    pub fn role_arn(&self, account: &Account) -> String {
+        account.role_arn(&self.path, &self.role)
+    }
+
+    /// The managed policy's ARN in `account`.
+    pub fn policy_arn(&self, account: &Account) -> String {
+        account.policy_arn(&self.path, &self.policy)
+    }
+
+    /// The instance profile's ARN in `account`.
+    pub fn instance_profile_arn(&self, account: &Account) -> String {
+        account.instance_profile_arn(&self.path, &self.instance_profile)
+    }
+}
+
+/// What status remembers of names and path.
+#[derive(Default)]
+struct Recorded {
+    path: Option<String>,
+    role: Option<String>,
+    policy: Option<String>,
+    instance_profile: Option<String>,
+}
+
+impl Recorded {
+    fn of(status: Option<&SessionManagerRoleStatus>) -> Self {
+        let Some(status) = status else {
+            return Self::default();
+        };
+        let role = status.role.as_ref();
+        let policy = status.policy.as_ref();
+        let profile = status.instance_profile.as_ref();
+        let arns = [
+            role.map(|r| r.arn.as_str()),
+            policy.and_then(|p| p.arn.as_deref()),
+            profile.map(|p| p.arn.as_str()),
+        ];
+        Self {
+            path: arns
+                .into_iter()
+                .flatten()
+                .find_map(Arn::parse)
+                .map(|arn| arn.path.to_owned()),
+            role: role.map(|r| r.name.clone()),
+            policy: policy.map(|p| p.name.clone()),
+            instance_profile: profile.map(|p| p.name.clone()),
+        }
+    }
+}
+
+/// `<prefix><namespace>.<name>`: no namespace has a dot, so it can't be ambiguous. What is longer
+/// than a role's name may be is cut and made unique again with a hash of the full name.
+fn derived_role_name(prefix: &str, subject: &Subject) -> String {
+    let full = format!("{prefix}{}.{}", subject.namespace, subject.name);
+    if full.len() <= ROLE_NAME_MAX {
+        return full;
+    }
+    let digest = Sha256::digest(full.as_bytes());
+    let hash = digest
+        .iter()
+        .take(HASH_DIGITS / 2)
+        .fold(String::new(), |mut hash, byte| {
+            let _ = write!(hash, "{byte:02x}");
+            hash
+        });
+    // All of it is ASCII: namespaces and names by Kubernetes' rules, the prefix by the flag's check.
+    let kept: String = full.chars().take(ROLE_NAME_MAX - HASH_DIGITS - 1).collect();
+    format!("{kept}-{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(namespace: &str, name: &str) -> Subject {
+        Subject {
+            namespace: namespace.into(),
+            name: name.into(),
+            uid: "u".into(),
+        }
+    }
+
+    #[test]
+    fn short_names_are_as_they_read() {
+        assert_eq!(
+            derived_role_name("", &subject("team-a", "web")),
+            "team-a.web"
+        );
+        assert_eq!(
+            derived_role_name("eu.", &subject("team-a", "web")),
+            "eu.team-a.web"
+        );
+    }
+
+    #[test]
+    fn long_names_stay_apart_and_fit() {
+        let long = "x".repeat(100);
+        let one = derived_role_name("", &subject("ns", &format!("{long}1")));
+        let two = derived_role_name("", &subject("ns", &format!("{long}2")));
+        assert_ne!(one, two);
+        assert_eq!(one.len(), ROLE_NAME_MAX);
+        assert!(one.starts_with("ns.xxx"));
+        // Exactly 64 characters is not cut.
+        assert_eq!(
+            derived_role_name("", &subject("ns", &"y".repeat(61))).len(),
+            64
+        );
+        assert!(!derived_role_name("", &subject("ns", &"y".repeat(61))).contains('-'));
+    }
+}

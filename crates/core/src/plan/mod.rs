@@ -1,0 +1,308 @@
+//! The plan: what should be and what is in; ordered steps and the differences in words, or a
+//! refusal, out. No IO. The only place that decides writes (deletion has its own, `deletion`).
+//!
+//! Nothing is planned for an object that is not proven ours, and while one of the three is not,
+//! nothing is planned at all.
+
+mod policy;
+mod profile;
+mod role;
+mod tags;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use smr_api::{Drift, SessionManagerRoleStatus};
+
+use crate::desired::Desired;
+use crate::observed::Observed;
+use crate::ownership::{NotOurs, Proof, Standing, prove};
+use crate::step::{Kind, Step};
+
+/// The new policy is there at least this long before the other goes when `policy.type` changes:
+/// IAM is eventually consistent.
+pub const POLICY_OVERLAP: Duration = Duration::from_secs(30);
+
+/// What status remembers of the IAM objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The role.
+    pub role: Option<RecordedObject>,
+    /// The managed policy.
+    pub policy: Option<RecordedObject>,
+    /// The instance profile.
+    pub instance_profile: Option<RecordedObject>,
+    /// Further managed policies that we attached.
+    pub additional_policy_arns: Vec<String>,
+}
+
+/// One object as status remembers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordedObject {
+    /// The unique id.
+    pub id: String,
+    /// Keys of tags that we set, besides those of ownership.
+    pub managed_tag_keys: Vec<String>,
+}
+
+impl Recorded {
+    /// Reads status.
+    pub fn of(status: Option<&SessionManagerRoleStatus>) -> Self {
+        let Some(status) = status else {
+            return Self::default();
+        };
+        let object = |id: &str, keys: &[String]| RecordedObject {
+            id: id.to_owned(),
+            managed_tag_keys: keys.to_vec(),
+        };
+        Self {
+            role: status
+                .role
+                .as_ref()
+                .map(|r| object(&r.id, &r.managed_tag_keys)),
+            policy: status
+                .policy
+                .as_ref()
+                .and_then(|p| Some(object(p.id.as_deref()?, &p.managed_tag_keys))),
+            instance_profile: status
+                .instance_profile
+                .as_ref()
+                .map(|p| object(&p.id, &p.managed_tag_keys)),
+            additional_policy_arns: status
+                .role
+                .as_ref()
+                .map(|r| r.attached_policy_arns.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Nothing was ever recorded: a first creation, or a lost status.
+    pub fn is_empty(&self) -> bool {
+        self.role.is_none() && self.policy.is_none() && self.instance_profile.is_none()
+    }
+}
+
+/// Ordered writes: stages one after the other, the steps of a stage side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// None of them is empty.
+    pub stages: Vec<Vec<Step>>,
+}
+
+impl Plan {
+    /// All steps in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.stages.iter().flatten()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+}
+
+/// What to do, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// The writes.
+    pub plan: Plan,
+    /// Each difference in words, in a stable order.
+    pub drift: Vec<Drift>,
+    /// Policies on the role that nobody listed: ARNs, and `inline/NAME`.
+    pub unlisted: Vec<String>,
+    /// Objects that the plan takes over with consent.
+    pub adopts: Vec<Kind>,
+    /// Nothing to write now, but later: the policy of the former type goes after this time.
+    pub wait: Option<Duration>,
+}
+
+/// One of the three is not ours; nothing is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub kind: Kind,
+    /// Where it is.
+    pub arn: String,
+    /// Why it is not ours.
+    pub why: NotOurs,
+}
+
+/// When steps may run: a phase begins when the one before has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Ownership is stamped on what is taken over, before anything else is written to it.
+    Stamp,
+    /// What others need: creations, room for a version, the boundary, an empty profile.
+    Prepare,
+    /// To what should be.
+    Converge,
+    /// What should not be any more.
+    Withdraw,
+    /// What could only go after that.
+    Delete,
+}
+
+/// Differences as they are found: each sentence with the steps that end it.
+#[derive(Default)]
+struct Findings {
+    steps: BTreeMap<Phase, Vec<Step>>,
+    drift: Vec<Drift>,
+    unlisted: Vec<String>,
+    wait: Option<Duration>,
+}
+
+impl Findings {
+    fn tell(&mut self, kind: Kind, field: &str, message: impl Into<String>) {
+        self.drift.push(Drift {
+            object: kind.as_str().to_owned(),
+            field: field.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn tell_all(&mut self, kind: Kind, field: &str, sentences: Vec<String>) {
+        for sentence in sentences {
+            self.tell(kind, field, sentence);
+        }
+    }
+
+    fn step(&mut self, phase: Phase, step: Step) {
+        self.steps.entry(phase).or_default().push(step);
+    }
+}
+
+/// Compares what should be with what is.
+///
+/// `new_policy_since`: for how long the policy of the wanted type is known to be in place, which
+/// matters while `policy.type` changes; `None` where it is not known.
+pub fn plan(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+    new_policy_since: Option<Duration>,
+) -> Result<Planned, Vec<Refusal>> {
+    let proofs = prove_all(desired, observed, recorded)?;
+    let mut findings = Findings::default();
+    role::compare(desired, observed, recorded, proofs.role, &mut findings);
+    policy::compare(
+        desired,
+        observed,
+        recorded,
+        proofs.policy,
+        new_policy_since,
+        &mut findings,
+    );
+    profile::compare(
+        desired,
+        observed,
+        recorded,
+        proofs.instance_profile,
+        &mut findings,
+    );
+    Ok(Planned {
+        plan: Plan {
+            stages: findings.steps.into_values().collect(),
+        },
+        drift: findings.drift,
+        unlisted: findings.unlisted,
+        adopts: proofs.adopts(),
+        wait: findings.wait,
+    })
+}
+
+/// That an object may be written to; made only here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owned {
+    /// It does not exist: the Create call itself stamps it.
+    Absent,
+    /// Proven by its tags.
+    Proven(Proof),
+    /// Both sides consent: stamped first.
+    Consented,
+}
+
+struct Proofs {
+    role: Owned,
+    policy: Owned,
+    instance_profile: Owned,
+}
+
+impl Proofs {
+    fn adopts(&self) -> Vec<Kind> {
+        [
+            (Kind::Role, self.role),
+            (Kind::Policy, self.policy),
+            (Kind::InstanceProfile, self.instance_profile),
+        ]
+        .into_iter()
+        .filter(|(_, owned)| *owned == Owned::Consented)
+        .map(|(kind, _)| kind)
+        .collect()
+    }
+}
+
+fn prove_all(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+) -> Result<Proofs, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut judge = |kind: Kind,
+                     found: Option<(&str, &str, &smr_api::Tags)>,
+                     recorded: Option<&RecordedObject>| {
+        let Some((arn, id, tags)) = found else {
+            return Owned::Absent;
+        };
+        match prove(
+            &desired.identity,
+            desired.adoption,
+            recorded.map(|r| r.id.as_str()),
+            id,
+            tags,
+        ) {
+            Standing::Ours(proof) => Owned::Proven(proof),
+            Standing::Adoptable => Owned::Consented,
+            Standing::NotOurs(why) => {
+                refusals.push(Refusal {
+                    kind,
+                    arn: arn.to_owned(),
+                    why,
+                });
+                Owned::Absent
+            }
+        }
+    };
+    let role = observed
+        .role
+        .as_ref()
+        .map(|r| (r.arn.as_str(), r.id.as_str(), &r.tags));
+    let policy = observed
+        .policy
+        .as_ref()
+        .map(|p| (p.arn.as_str(), p.id.as_str(), &p.tags));
+    let profile = (observed.instance_profile.as_ref())
+        .filter(|_| desired.instance_profile.is_some())
+        .map(|p| (p.arn.as_str(), p.id.as_str(), &p.tags));
+    let proofs = Proofs {
+        role: judge(Kind::Role, role, recorded.role.as_ref()),
+        // With an inline policy a managed one of that name matters only if it is a former one of ours.
+        policy: judge(
+            Kind::Policy,
+            policy.filter(|_| policy::is_looked_at(desired, observed, recorded)),
+            recorded.policy.as_ref(),
+        ),
+        instance_profile: judge(
+            Kind::InstanceProfile,
+            profile,
+            recorded.instance_profile.as_ref(),
+        ),
+    };
+    if refusals.is_empty() {
+        Ok(proofs)
+    } else {
+        Err(refusals)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! The own policy, managed or inline, and the change between the two without a moment without
+//! access. In: wanted and found; out: findings. No IO.
+
+use std::time::Duration;
+
+use super::{Findings, Owned, POLICY_OVERLAP, Phase, Recorded, tags};
+use crate::canonical::{Canonical, differences};
+use crate::desired::{Desired, PolicyHome};
+use crate::observed::{Observed, ObservedPolicy};
+use crate::step::{Kind, Step, Target};
+
+/// IAM's limit of versions of one managed policy.
+const VERSIONS_MAX: usize = 5;
+
+/// Whether the managed policy of the own name concerns us at all.
+pub(super) fn is_looked_at(desired: &Desired, observed: &Observed, recorded: &Recorded) -> bool {
+    match desired.policy.home {
+        PolicyHome::Managed { .. } => true,
+        PolicyHome::Inline => {
+            let attached = observed
+                .role
+                .as_ref()
+                .is_some_and(|role| role.attached.contains(&desired.policy_arn()));
+            recorded.policy.is_some() || attached
+        }
+    }
+}
+
+pub(super) fn compare(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+    owned: Owned,
+    new_policy_since: Option<Duration>,
+    findings: &mut Findings,
+) {
+    let before = findings.steps.values().map(Vec::len).sum::<usize>();
+    match &desired.policy.home {
+        PolicyHome::Managed { description, tags } => {
+            managed(
+                desired,
+                observed,
+                recorded,
+                owned,
+                description,
+                tags,
+                findings,
+            );
+        }
+        PolicyHome::Inline => inline(desired, observed, findings),
+    }
+    let in_place =
+        before == findings.steps.values().map(Vec::len).sum::<usize>() && observed.role.is_some();
+    let mut former = Findings::default();
+    former_type(desired, observed, recorded, &mut former);
+    if former.steps.is_empty() {
+        return;
+    }
+    match new_policy_since {
+        Some(since) if in_place && since >= POLICY_OVERLAP => {
+            findings.drift.append(&mut former.drift);
+            for (phase, steps) in former.steps {
+                findings.steps.entry(phase).or_default().extend(steps);
+            }
+        }
+        Some(since) if in_place => findings.wait = Some(POLICY_OVERLAP.saturating_sub(since)),
+        Some(_) | None => findings.wait = Some(POLICY_OVERLAP),
+    }
+}
+
+fn managed(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+    owned: Owned,
+    description: &str,
+    wanted_tags: &smr_api::Tags,
+    findings: &mut Findings,
+) {
+    let names = &desired.names;
+    let arn = desired.policy_arn();
+    match &observed.policy {
+        None => {
+            findings.tell(
+                Kind::Policy,
+                "existence",
+                format!("the policy {arn} was missing"),
+            );
+            findings.step(
+                Phase::Prepare,
+                Step::CreatePolicy {
+                    path: names.path.clone(),
+                    name: names.policy.clone(),
+                    document: desired.policy.document.clone(),
+                    description: description.to_owned(),
+                    tags: wanted_tags.clone(),
+                },
+            );
+        }
+        Some(found) => {
+            document(desired, found, findings);
+            let target = Target::Policy(found.arn.clone());
+            tags::compare(
+                Kind::Policy,
+                &target,
+                wanted_tags,
+                &found.tags,
+                recorded.policy.as_ref(),
+                owned,
+                findings,
+            );
+        }
+    }
+    if !observed
+        .role
+        .as_ref()
+        .is_some_and(|role| role.attached.contains(&arn))
+    {
+        if observed.role.is_some() {
+            findings.tell(
+                Kind::Role,
+                "attachedPolicies",
+                format!("the policy {arn} was not attached, should be"),
+            );
+        }
+        findings.step(
+            Phase::Converge,
+            Step::AttachRolePolicy {
+                role: names.role.clone(),
+                policy_arn: arn,
+            },
+        );
+    }
+}
+
+fn document(desired: &Desired, found: &ObservedPolicy, findings: &mut Findings) {
+    let wanted = &desired.policy.document;
+    let sentences = differences("the policy", &found.document, wanted);
+    if sentences.is_empty() {
+        return;
+    }
+    findings.tell_all(Kind::Policy, "document", sentences);
+    let delete = |version: &String| Step::DeletePolicyVersion {
+        policy_arn: found.arn.clone(),
+        version: version.clone(),
+    };
+    if found.versions.len() >= VERSIONS_MAX
+        && let Some(oldest) = found.oldest_spare_version()
+    {
+        findings.step(Phase::Prepare, delete(oldest));
+    }
+    findings.step(
+        Phase::Converge,
+        Step::CreatePolicyVersion {
+            policy_arn: found.arn.clone(),
+            document: wanted.clone(),
+        },
+    );
+    // A version that allows more is not left lying about for someone to make the default again.
+    let narrows = match (Canonical::parse(&found.document), Canonical::parse(wanted)) {
+        (Ok(was), Ok(will_be)) => was.is_narrowed_by(&will_be),
+        (Err(_), _) | (_, Err(_)) => true,
+    };
+    if narrows {
+        findings.step(Phase::Withdraw, delete(&found.default_version));
+    }
+}
+
+fn inline(desired: &Desired, observed: &Observed, findings: &mut Findings) {
+    let name = &desired.names.policy;
+    let wanted = &desired.policy.document;
+    let put = Step::PutRolePolicy {
+        role: desired.names.role.clone(),
+        policy: name.clone(),
+        document: wanted.clone(),
+    };
+    let Some(role) = &observed.role else {
+        findings.step(Phase::Converge, put);
+        return;
+    };
+    let sentences = match role.inline.get(name) {
+        None => vec![format!("the inline policy {name} was missing")],
+        Some(document) => differences(
+            "the inline policy",
+            document.as_deref().unwrap_or_default(),
+            wanted,
+        ),
+    };
+    if !sentences.is_empty() {
+        findings.tell_all(Kind::Policy, "document", sentences);
+        findings.step(Phase::Converge, put);
+    }
+}
+
+/// What is left of the other type: an inline policy of the own name, or the managed one that was
+/// ours (its ownership is proven: otherwise there would be no plan).
+fn former_type(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+    findings: &mut Findings,
+) {
+    let names = &desired.names;
+    match &desired.policy.home {
+        PolicyHome::Managed { .. } => {
+            if observed
+                .role
+                .as_ref()
+                .is_some_and(|role| role.inline.contains_key(&names.policy))
+            {
+                findings.tell(
+                    Kind::Policy,
+                    "type",
+                    format!(
+                        "the inline policy {} was there beside the managed one, should not be",
+                        names.policy
+                    ),
+                );
+                findings.step(
+                    Phase::Withdraw,
+                    Step::DeleteRolePolicy {
+                        role: names.role.clone(),
+                        policy: names.policy.clone(),
+                    },
+                );
+            }
+        }
+        PolicyHome::Inline => {
+            let Some(policy) = observed
+                .policy
+                .as_ref()
+                .filter(|_| is_looked_at(desired, observed, recorded))
+            else {
+                return;
+            };
+            findings.tell(
+                Kind::Policy,
+                "type",
+                format!(
+                    "the managed policy {} was there beside the inline one, should not be",
+                    policy.arn
+                ),
+            );
+            if observed
+                .role
+                .as_ref()
+                .is_some_and(|role| role.attached.contains(&policy.arn))
+            {
+                findings.step(
+                    Phase::Withdraw,
+                    Step::DetachRolePolicy {
+                        role: names.role.clone(),
+                        policy_arn: policy.arn.clone(),
+                    },
+                );
+            }
+            for version in policy
+                .versions
+                .iter()
+                .filter(|v| **v != policy.default_version)
+            {
+                findings.step(
+                    Phase::Withdraw,
+                    Step::DeletePolicyVersion {
+                        policy_arn: policy.arn.clone(),
+                        version: version.clone(),
+                    },
+                );
+            }
+            findings.step(
+                Phase::Delete,
+                Step::DeletePolicy {
+                    policy_arn: policy.arn.clone(),
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The instance profile: existence, the one role in it, tags. In: wanted and found; out: findings.
+//! No IO.
+
+use super::{Findings, Owned, Phase, Recorded, tags};
+use crate::desired::Desired;
+use crate::observed::Observed;
+use crate::step::{Kind, Step, Target};
+
+pub(super) fn compare(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+    owned: Owned,
+    findings: &mut Findings,
+) {
+    let Some(wanted) = &desired.instance_profile else {
+        return;
+    };
+    let names = &desired.names;
+    let profile = &names.instance_profile;
+    let add = Step::AddRoleToInstanceProfile {
+        profile: profile.clone(),
+        role: names.role.clone(),
+    };
+    let Some(found) = &observed.instance_profile else {
+        let arn = names.instance_profile_arn(&desired.account);
+        findings.tell(
+            Kind::InstanceProfile,
+            "existence",
+            format!("the instance profile {arn} was missing"),
+        );
+        findings.step(
+            Phase::Prepare,
+            Step::CreateInstanceProfile {
+                path: names.path.clone(),
+                name: profile.clone(),
+                tags: wanted.tags.clone(),
+            },
+        );
+        findings.step(Phase::Converge, add);
+        return;
+    };
+    for other in found
+        .roles
+        .iter()
+        .filter(|role| !role.eq_ignore_ascii_case(&names.role))
+    {
+        findings.tell(
+            Kind::InstanceProfile,
+            "role",
+            format!(
+                "the role in the instance profile was {other}, should be {}",
+                names.role
+            ),
+        );
+        findings.step(
+            Phase::Prepare,
+            Step::RemoveRoleFromInstanceProfile {
+                profile: profile.clone(),
+                role: other.clone(),
+            },
+        );
+    }
+    if !found
+        .roles
+        .iter()
+        .any(|role| role.eq_ignore_ascii_case(&names.role))
+    {
+        if found.roles.is_empty() {
+            findings.tell(
+                Kind::InstanceProfile,
+                "role",
+                format!(
+                    "the instance profile had no role, should have {}",
+                    names.role
+                ),
+            );
+        }
+        findings.step(Phase::Converge, add);
+    }
+    let target = Target::InstanceProfile(profile.clone());
+    tags::compare(
+        Kind::InstanceProfile,
+        &target,
+        &wanted.tags,
+        &found.tags,
+        recorded.instance_profile.as_ref(),
+        owned,
+        findings,
+    );
+}

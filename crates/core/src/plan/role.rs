@@ -1,0 +1,210 @@
+//! The role: existence, trust, description, session duration, boundary, tags, and policies besides
+//! the own one, which has its own room. In: wanted and found; out: findings. No IO.
+
+use smr_api::UnlistedPolicyAction;
+
+use super::{Findings, Owned, Phase, Recorded, tags};
+use crate::canonical::differences;
+use crate::desired::Desired;
+use crate::observed::{Observed, ObservedRole};
+use crate::step::{Kind, Step, Target};
+
+pub(super) fn compare(
+    desired: &Desired,
+    observed: &Observed,
+    recorded: &Recorded,
+    owned: Owned,
+    findings: &mut Findings,
+) {
+    let Some(found) = &observed.role else {
+        create(desired, findings);
+        return;
+    };
+    let wanted = &desired.role;
+    let name = &desired.names.role;
+    let trust = differences("the trust policy", &found.trust, &wanted.trust);
+    if !trust.is_empty() {
+        findings.tell_all(Kind::Role, "trustPolicy", trust);
+        findings.step(
+            Phase::Converge,
+            Step::UpdateAssumeRolePolicy {
+                role: name.clone(),
+                trust: wanted.trust.clone(),
+            },
+        );
+    }
+    settings(desired, found, findings);
+    if let Some(boundary) = wanted
+        .boundary
+        .as_ref()
+        .filter(|b| found.boundary.as_ref() != Some(b))
+    {
+        let was = found.boundary.as_deref().unwrap_or("none");
+        findings.tell(
+            Kind::Role,
+            "permissionsBoundary",
+            format!("the permissions boundary was {was}, should be {boundary}"),
+        );
+        findings.step(
+            Phase::Prepare,
+            Step::PutRolePermissionsBoundary {
+                role: name.clone(),
+                boundary: boundary.clone(),
+            },
+        );
+    }
+    tags::compare(
+        Kind::Role,
+        &Target::Role(name.clone()),
+        &wanted.tags,
+        &found.tags,
+        recorded.role.as_ref(),
+        owned,
+        findings,
+    );
+    attachments(desired, found, recorded, findings);
+}
+
+fn create(desired: &Desired, findings: &mut Findings) {
+    let names = &desired.names;
+    let wanted = &desired.role;
+    findings.tell(
+        Kind::Role,
+        "existence",
+        format!("the role {} was missing", names.role_arn(&desired.account)),
+    );
+    findings.step(
+        Phase::Prepare,
+        Step::CreateRole {
+            path: names.path.clone(),
+            name: names.role.clone(),
+            trust: wanted.trust.clone(),
+            description: wanted.description.clone(),
+            max_session_duration: wanted.max_session_duration,
+            boundary: wanted.boundary.clone(),
+            tags: wanted.tags.clone(),
+        },
+    );
+    for arn in &desired.additional_policy_arns {
+        findings.step(
+            Phase::Converge,
+            Step::AttachRolePolicy {
+                role: names.role.clone(),
+                policy_arn: arn.clone(),
+            },
+        );
+    }
+}
+
+/// `UpdateRole` resets what is left out: both are always sent.
+fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
+    let wanted = &desired.role;
+    let mut differs = false;
+    if found.description != wanted.description {
+        let (was, should) = (excerpt(&found.description), excerpt(&wanted.description));
+        findings.tell(
+            Kind::Role,
+            "description",
+            format!("the description was {was}, should be {should}"),
+        );
+        differs = true;
+    }
+    if found.max_session_duration != wanted.max_session_duration {
+        let (was, should) = (found.max_session_duration, wanted.max_session_duration);
+        findings.tell(
+            Kind::Role,
+            "maxSessionDurationSeconds",
+            format!("the maximum session duration was {was} s, should be {should} s"),
+        );
+        differs = true;
+    }
+    if differs {
+        findings.step(
+            Phase::Converge,
+            Step::UpdateRole {
+                role: desired.names.role.clone(),
+                description: wanted.description.clone(),
+                max_session_duration: wanted.max_session_duration,
+            },
+        );
+    }
+}
+
+fn attachments(
+    desired: &Desired,
+    found: &ObservedRole,
+    recorded: &Recorded,
+    findings: &mut Findings,
+) {
+    let role = &desired.names.role;
+    for arn in desired.additional_policy_arns.difference(&found.attached) {
+        findings.tell(
+            Kind::Role,
+            "attachedPolicies",
+            format!("the policy {arn} was not attached, should be"),
+        );
+        findings.step(
+            Phase::Converge,
+            Step::AttachRolePolicy {
+                role: role.clone(),
+                policy_arn: arn.clone(),
+            },
+        );
+    }
+    let own = desired.policy_arn();
+    for arn in found
+        .attached
+        .difference(&desired.additional_policy_arns)
+        .filter(|arn| **arn != own)
+    {
+        let detach = Step::DetachRolePolicy {
+            role: role.clone(),
+            policy_arn: arn.clone(),
+        };
+        let was_listed = recorded.additional_policy_arns.contains(arn);
+        match (was_listed, desired.unlisted) {
+            (true, _) | (false, UnlistedPolicyAction::Remove) => {
+                findings.tell(
+                    Kind::Role,
+                    "attachedPolicies",
+                    format!("the policy {arn} was attached, should not be"),
+                );
+                findings.step(Phase::Withdraw, detach);
+            }
+            (false, UnlistedPolicyAction::Report) => findings.unlisted.push(arn.clone()),
+        }
+    }
+    for name in found
+        .inline
+        .keys()
+        .filter(|name| **name != desired.names.policy)
+    {
+        match desired.unlisted {
+            UnlistedPolicyAction::Remove => {
+                findings.tell(
+                    Kind::Role,
+                    "inlinePolicies",
+                    format!("the inline policy {name} was there, should not be"),
+                );
+                findings.step(
+                    Phase::Withdraw,
+                    Step::DeleteRolePolicy {
+                        role: role.clone(),
+                        policy: name.clone(),
+                    },
+                );
+            }
+            UnlistedPolicyAction::Report => findings.unlisted.push(format!("inline/{name}")),
+        }
+    }
+}
+
+/// A description as a sentence quotes it.
+fn excerpt(text: &str) -> String {
+    const MAX: usize = 120;
+    match text.chars().count() {
+        0 => "empty".to_owned(),
+        n if n > MAX => format!("\"{}…\"", text.chars().take(MAX).collect::<String>()),
+        _ => format!("\"{text}\""),
+    }
+}

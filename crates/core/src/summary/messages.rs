@@ -1,0 +1,138 @@
+//! The sentences that people read in conditions and events. Values in, text out. No IO.
+//! No time, count of attempts or request id: the same cause gives the same text.
+
+use smr_api::Drift;
+
+use super::{Activity, Done, Event, cut};
+use crate::account::Account;
+use crate::desired::Desired;
+use crate::ownership::NotOurs;
+use crate::plan::Refusal;
+use crate::step::Kind;
+use crate::validate::Invalid;
+
+pub(super) fn started(activity: Activity, drift: &[Drift]) -> String {
+    match activity {
+        Activity::Creating => {
+            "creating the policy, the role and the instance profile in IAM".to_owned()
+        }
+        Activity::Updating => "bringing IAM to the changed spec".to_owned(),
+        Activity::Repairing => format!(
+            "putting right what was changed in IAM: {}",
+            self::drift(drift)
+        ),
+        Activity::Deleting => "deleting the IAM objects".to_owned(),
+    }
+}
+
+pub(super) fn converged(desired: &Desired) -> String {
+    let profile = if desired.instance_profile.is_some() {
+        ", instance profile"
+    } else {
+        ""
+    };
+    format!("policy, role{profile} and what is attached are in IAM as spec says")
+}
+
+pub(super) fn drifted(drift: &[Drift]) -> String {
+    format!(
+        "IAM differs from spec, and mode Observe leaves it so: {}",
+        self::drift(drift)
+    )
+}
+
+/// The differences as one text.
+pub(super) fn drift(drift: &[Drift]) -> String {
+    const TOLD: usize = 5;
+    let mut told: Vec<String> = drift.iter().take(TOLD).map(|d| d.message.clone()).collect();
+    if drift.len() > TOLD {
+        told.push(format!("and {} more", drift.len() - TOLD));
+    }
+    cut(told.join("; "))
+}
+
+pub(super) fn refused(refusals: &[Refusal]) -> String {
+    let one = |refusal: &Refusal| {
+        let Refusal { kind, arn, why } = refusal;
+        let kind = kind.in_words();
+        match why {
+            NotOurs::NotOwned { holder } => {
+                format!("the {kind} {arn} exists and is not ours: {holder}")
+            }
+            NotOurs::Replaced { recorded, found } => format!(
+                "the {kind} {arn} was deleted and made anew by someone else (its id was {recorded}, is {found}): delete it in AWS, or let it be adopted"
+            ),
+        }
+    };
+    let all: Vec<String> = refusals.iter().map(one).collect();
+    format!("{}. Nothing is written to it", all.join("; "))
+}
+
+pub(super) fn invalid(problems: &[Invalid]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+pub(super) fn wrong_account(caller: &Account) -> String {
+    format!(
+        "the controller's credentials are of account {} in partition {}, the IAM objects of this one are elsewhere (see status.accountId): give the controller credentials of that account",
+        caller.id, caller.partition
+    )
+}
+
+pub(super) fn adopted(kinds: &[Kind]) -> String {
+    let all: Vec<&str> = kinds.iter().map(|kind| kind.in_words()).collect();
+    format!("took over with consent: {}", all.join(", "))
+}
+
+pub(super) fn done(desired: &Desired, done: &Done) -> Event {
+    let role = desired.names.role_arn(&desired.account);
+    match done.activity {
+        Activity::Creating => {
+            Event::normal("Created", format!("created {role} and what belongs to it"))
+        }
+        Activity::Updating => Event::normal(
+            "Updated",
+            format!("brought {role} and what belongs to it to the changed spec"),
+        ),
+        Activity::Repairing => {
+            let advice = after_re_creation(done.drift)
+                .map(|advice| format!(". {advice}"))
+                .unwrap_or_default();
+            Event::normal(
+                "Repaired",
+                format!("put right: {}{advice}", drift(done.drift)),
+            )
+        }
+        Activity::Deleting => {
+            Event::normal("Deleted", format!("deleted {role} and what belongs to it"))
+        }
+    }
+}
+
+/// What no controller can do after something was made anew.
+pub(super) fn after_re_creation(drift: &[Drift]) -> Option<String> {
+    let remade = |kind: Kind| {
+        drift
+            .iter()
+            .any(|d| d.object == kind.as_str() && d.field == "existence")
+    };
+    let mut advice = Vec::new();
+    if remade(Kind::Role) || remade(Kind::InstanceProfile) {
+        advice.push("Associate the instance profile with running instances again");
+    }
+    if remade(Kind::Role) {
+        advice.push("apply status.counterparts again where they are used, as their principals now name a dead id");
+    }
+    (!advice.is_empty()).then(|| advice.join(", and "))
+}
+
+pub(super) fn unlisted(policies: &[String]) -> String {
+    cut(format!(
+        "the role has policies that spec does not list: {}. List them, remove them in AWS, or set spec.unlistedPolicyAction to Remove",
+        policies.join(", ")
+    ))
+}

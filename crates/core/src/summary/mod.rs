@@ -1,0 +1,510 @@
+//! The summary: what became of one pass in; status and events out. No IO; time enters as a value.
+//! The only place that makes a condition.
+//!
+//! `Ready=False` always comes with `Reconciling` or `Stalled`; the same cause gives the same text;
+//! no timestamp changes unless something happened.
+
+mod conditions;
+mod messages;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use smr_api::{
+    Counterparts, Drift, InstanceProfileStatus, LastDrift, PolicyStatus, RoleStatus,
+    SessionManagerRoleStatus,
+};
+
+use crate::account::Account;
+use crate::desired::{Desired, PolicyHome};
+use crate::failure::{Failure, FailureClass};
+use crate::observed::Observed;
+use crate::ownership::{KEYS, NotOurs};
+use crate::plan::{Recorded, Refusal};
+use crate::step::Kind;
+use crate::validate::Invalid;
+
+pub use conditions::{READY, RECONCILING, STALLED};
+use conditions::{Verdict, write};
+
+/// `status.drift` holds at most this many entries.
+const DRIFT_MAX: usize = 20;
+/// A condition's or an event's text is cut after this many characters.
+const MESSAGE_MAX: usize = 1000;
+
+/// What kind of work a pass does or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// The objects come into being for the first time.
+    Creating,
+    /// The spec has changed.
+    Updating,
+    /// Someone else has changed IAM.
+    Repairing,
+    /// The object goes.
+    Deleting,
+}
+
+impl Activity {
+    /// As a condition's and an event's reason.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Updating => "Updating",
+            Self::Repairing => "Repairing",
+            Self::Deleting => "Deleting",
+        }
+    }
+
+    /// What a pass at `generation` that finds differences is about, given what the last one told.
+    pub fn of(status: Option<&SessionManagerRoleStatus>, generation: i64) -> Self {
+        let ready = status.and_then(|s| s.conditions.iter().find(|c| c.type_ == READY));
+        let never_existed = Recorded::of(status).is_empty();
+        match ready {
+            _ if never_existed => Self::Creating,
+            Some(ready) if ready.observed_generation == Some(generation) => {
+                match (ready.status.as_str(), ready.reason.as_str()) {
+                    ("True", _) | (_, "Repairing" | "Drifted") => Self::Repairing,
+                    (_, "Creating") => Self::Creating,
+                    _ => Self::Updating,
+                }
+            }
+            Some(_) | None => Self::Updating,
+        }
+    }
+}
+
+/// What became of a pass.
+#[derive(Clone, Debug)]
+pub enum Outcome<'a> {
+    /// Writes are about to begin.
+    Started {
+        /// Of what kind.
+        activity: Activity,
+        /// What is to be put right.
+        drift: &'a [Drift],
+    },
+    /// IAM is as the spec says.
+    Converged {
+        /// What the spec says.
+        facts: Facts<'a>,
+        /// What was done to get there; `None` where nothing was to do.
+        done: Option<Done<'a>>,
+        /// Policies on the role that nobody listed.
+        unlisted: &'a [String],
+    },
+    /// Mode Observe: IAM differs, and stays so.
+    Drifted {
+        /// What the spec says, and what is there.
+        facts: Facts<'a>,
+        /// The differences.
+        drift: &'a [Drift],
+        /// Policies on the role that nobody listed.
+        unlisted: &'a [String],
+    },
+    /// Work goes on later by itself.
+    Waiting {
+        /// What was reached so far.
+        facts: Option<Facts<'a>>,
+        /// Of what kind.
+        activity: Activity,
+        /// For what.
+        message: String,
+    },
+    /// One of the three is not ours.
+    Refused {
+        /// Which, and why.
+        refusals: &'a [Refusal],
+    },
+    /// The spec asks for what can't be or is not allowed.
+    Invalid {
+        /// Every problem.
+        problems: &'a [Invalid],
+    },
+    /// The controller's credentials are of another account than the objects.
+    WrongAccount {
+        /// Whose credentials.
+        caller: &'a Account,
+    },
+    /// A call failed.
+    Failed {
+        /// What was reached so far.
+        facts: Option<Facts<'a>>,
+        /// In the course of what.
+        activity: Activity,
+        /// How.
+        failure: &'a Failure,
+    },
+    /// Deletion can't go on.
+    DeletionBlocked {
+        /// What stands in the way.
+        because: &'a [String],
+    },
+    /// The annotation says so.
+    Paused,
+}
+
+/// What is known when status is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What the spec says.
+    pub desired: &'a Desired,
+    /// What IAM holds.
+    pub believed: &'a Observed,
+    /// What someone has to allow outside IAM.
+    pub counterparts: Option<&'a Counterparts>,
+}
+
+/// Work that was done.
+#[derive(Clone, Copy, Debug)]
+pub struct Done<'a> {
+    /// Of what kind.
+    pub activity: Activity,
+    /// What was put right.
+    pub drift: &'a [Drift],
+    /// What was taken over with consent.
+    pub adopted: &'a [Kind],
+}
+
+/// The object as the summary needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// metadata.generation of the spec that the pass worked on.
+    pub generation: i64,
+    /// The status before.
+    pub status: Option<&'a SessionManagerRoleStatus>,
+    /// The value of the annotation that asks for a look now, where it was answered.
+    pub reconcile_request: Option<&'a str>,
+}
+
+/// What is to be written and told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The status; equal to the one before where nothing happened.
+    pub status: SessionManagerRoleStatus,
+    /// Events, in order.
+    pub events: Vec<Event>,
+}
+
+/// A Kubernetes event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Warning rather than Normal.
+    pub warning: bool,
+    /// A condition's reason, or what was done.
+    pub reason: &'static str,
+    /// In words.
+    pub note: String,
+}
+
+impl Event {
+    /// An event of type Normal.
+    pub fn normal(reason: &'static str, note: impl Into<String>) -> Self {
+        Self {
+            warning: false,
+            reason,
+            note: cut(note.into()),
+        }
+    }
+
+    /// An event of type Warning.
+    pub fn warning(reason: &'static str, note: impl Into<String>) -> Self {
+        Self {
+            warning: true,
+            reason,
+            note: cut(note.into()),
+        }
+    }
+}
+
+/// Status and events after a pass.
+pub fn summarize(object: Object, now: Timestamp, outcome: &Outcome) -> Summary {
+    let before = object.status.cloned().unwrap_or_default();
+    let mut status = before.clone();
+    let mut events = Vec::new();
+    if let Outcome::Paused = outcome {
+        conditions::pause(&mut status, object.generation, now);
+        return Summary { status, events };
+    }
+    status.observed_generation = object.generation;
+    if let Some(request) = object.reconcile_request {
+        status.last_handled_reconcile_at = Some(request.to_owned());
+    }
+    let verdict = judge(outcome);
+    record(&mut status, outcome, now);
+    write(&mut status, &verdict, object.generation, now);
+    tell(&mut events, &before, &status, &verdict, outcome);
+    Summary { status, events }
+}
+
+/// What the outcome means for `Ready`.
+fn judge(outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Started { activity, drift } => {
+            Verdict::reconciling(activity.reason(), messages::started(*activity, drift))
+        }
+        Outcome::Converged { facts, .. } => Verdict::ready(messages::converged(facts.desired)),
+        Outcome::Drifted { drift, .. } => Verdict::stalled("Drifted", messages::drifted(drift)),
+        Outcome::Waiting {
+            activity, message, ..
+        } => Verdict::reconciling(activity.reason(), message.clone()),
+        Outcome::Refused { refusals } => {
+            let replaced = refusals
+                .iter()
+                .any(|r| matches!(r.why, NotOurs::Replaced { .. }));
+            Verdict::stalled(
+                if replaced { "Replaced" } else { "NotOwned" },
+                messages::refused(refusals),
+            )
+        }
+        Outcome::Invalid { problems } => {
+            Verdict::stalled("InvalidSpec", messages::invalid(problems))
+        }
+        Outcome::WrongAccount { caller } => {
+            Verdict::stalled("WrongAccount", messages::wrong_account(caller))
+        }
+        Outcome::Failed {
+            failure, activity, ..
+        } => failed(failure, *activity),
+        Outcome::DeletionBlocked { because } => {
+            Verdict::stalled("DeletionBlocked", because.join("; "))
+        }
+        Outcome::Paused => Verdict::reconciling("Updating", String::new()), // returned before
+    }
+}
+
+fn failed(failure: &Failure, activity: Activity) -> Verdict {
+    let message = failure.to_string();
+    match failure.class {
+        FailureClass::Throttled => Verdict::reconciling("Throttled", message),
+        FailureClass::Unavailable => Verdict::reconciling("AwsUnavailable", message),
+        FailureClass::ConcurrentChange
+        | FailureClass::AlreadyExists
+        | FailureClass::NotFound
+        | FailureClass::NotLeader => Verdict::reconciling(activity.reason(), message),
+        FailureClass::AccessDenied => Verdict::stalled("AccessDenied", message),
+        FailureClass::Credentials => Verdict::stalled("CredentialsUnavailable", message),
+        FailureClass::Quota => Verdict::stalled("QuotaExceeded", message),
+        FailureClass::TooLarge => Verdict::stalled("PolicyTooLarge", message),
+        FailureClass::Refused => Verdict::stalled("InvalidSpec", message),
+        FailureClass::InUse => Verdict::stalled("DeletionBlocked", message),
+    }
+}
+
+/// Everything in status but conditions.
+fn record(status: &mut SessionManagerRoleStatus, outcome: &Outcome, now: Timestamp) {
+    match outcome {
+        Outcome::Started { activity, drift } => {
+            if *activity == Activity::Repairing {
+                status.drift = shown(drift);
+                status.last_drift = Some(LastDrift {
+                    time: Time(now),
+                    message: messages::drift(drift),
+                    repaired: false,
+                });
+            }
+        }
+        Outcome::Converged {
+            facts,
+            done,
+            unlisted,
+        } => {
+            objects(status, facts, true);
+            status.drift.clear();
+            status.unlisted_policies = unlisted.to_vec();
+            status.counterparts = facts.counterparts.cloned();
+            if done.is_some_and(|d| d.activity == Activity::Repairing)
+                && let Some(last) = &mut status.last_drift
+            {
+                last.repaired = true;
+                if let Some(advice) = done.and_then(|d| messages::after_re_creation(d.drift)) {
+                    last.message = cut(format!(
+                        "{}. {advice}",
+                        messages::drift(done.map(|d| d.drift).unwrap_or_default())
+                    ));
+                }
+            }
+        }
+        Outcome::Drifted {
+            facts,
+            drift,
+            unlisted,
+        } => {
+            objects(status, facts, false);
+            let seen = shown(drift);
+            if seen != status.drift {
+                status.last_drift = Some(LastDrift {
+                    time: Time(now),
+                    message: messages::drift(drift),
+                    repaired: false,
+                });
+            }
+            status.drift = seen;
+            status.unlisted_policies = unlisted.to_vec();
+            status.counterparts = facts.counterparts.cloned();
+        }
+        Outcome::Waiting { facts, .. } | Outcome::Failed { facts, .. } => {
+            if let Some(facts) = facts {
+                objects(status, facts, false);
+            }
+        }
+        Outcome::Refused { .. }
+        | Outcome::Invalid { .. }
+        | Outcome::WrongAccount { .. }
+        | Outcome::DeletionBlocked { .. }
+        | Outcome::Paused => {}
+    }
+}
+
+fn shown(drift: &[Drift]) -> Vec<Drift> {
+    drift.iter().take(DRIFT_MAX).cloned().collect()
+}
+
+/// Names, ids and what we manage of the three objects. Before convergence, keys of tags and ARNs
+/// of policies that may still be there stay on record.
+fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool) {
+    let Facts {
+        desired, believed, ..
+    } = facts;
+    let account = &desired.account;
+    if believed.role.is_some() || believed.policy.is_some() || believed.instance_profile.is_some() {
+        status.account_id = Some(account.id.clone());
+        status.partition = Some(account.partition.to_string());
+    }
+    let keys = |wanted: &smr_api::Tags, before: Option<&[String]>| -> Vec<String> {
+        let own = wanted
+            .keys()
+            .filter(|key| !KEYS.contains(&key.as_str()))
+            .cloned();
+        let kept = before
+            .filter(|_| !converged)
+            .unwrap_or_default()
+            .iter()
+            .cloned();
+        own.chain(kept)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    };
+    if let Some(role) = &believed.role {
+        let before = status.role.as_ref();
+        let attached = desired.additional_policy_arns.iter().cloned();
+        let kept = before
+            .filter(|_| !converged)
+            .map(|r| r.attached_policy_arns.clone())
+            .unwrap_or_default();
+        status.role = Some(RoleStatus {
+            name: role.name.clone(),
+            arn: role.arn.clone(),
+            id: role.id.clone(),
+            managed_tag_keys: keys(
+                &desired.role.tags,
+                before.map(|r| r.managed_tag_keys.as_slice()),
+            ),
+            attached_policy_arns: attached
+                .chain(kept)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+        });
+    }
+    let before = status.policy.as_ref().map(|p| p.managed_tag_keys.clone());
+    let managed = believed.policy.as_ref();
+    status.policy = match (&desired.policy.home, managed) {
+        (PolicyHome::Managed { tags, .. }, Some(policy)) => Some(PolicyStatus {
+            name: policy.name.clone(),
+            arn: Some(policy.arn.clone()),
+            id: Some(policy.id.clone()),
+            version_id: Some(policy.default_version.clone()),
+            managed_tag_keys: keys(tags, before.as_deref()),
+        }),
+        // The managed policy is on its way out: what is recorded of it stays until it is gone.
+        (PolicyHome::Inline, Some(_))
+            if status.policy.as_ref().is_some_and(|p| p.arn.is_some()) =>
+        {
+            status.policy.take()
+        }
+        (PolicyHome::Inline, _)
+            if believed
+                .role
+                .as_ref()
+                .is_some_and(|r| r.inline.contains_key(&desired.names.policy)) =>
+        {
+            Some(PolicyStatus {
+                name: desired.names.policy.clone(),
+                ..PolicyStatus::default()
+            })
+        }
+        (PolicyHome::Managed { .. } | PolicyHome::Inline, _) => status.policy.take(),
+    };
+    if let (Some(wanted), Some(profile)) = (&desired.instance_profile, &believed.instance_profile) {
+        let before = status.instance_profile.as_ref();
+        status.instance_profile = Some(InstanceProfileStatus {
+            name: profile.name.clone(),
+            arn: profile.arn.clone(),
+            id: profile.id.clone(),
+            managed_tag_keys: keys(&wanted.tags, before.map(|p| p.managed_tag_keys.as_slice())),
+        });
+    }
+}
+
+/// An event where something was done, or where a person's attention is newly needed.
+fn tell(
+    events: &mut Vec<Event>,
+    before: &SessionManagerRoleStatus,
+    after: &SessionManagerRoleStatus,
+    verdict: &Verdict,
+    outcome: &Outcome,
+) {
+    match outcome {
+        Outcome::Converged {
+            facts,
+            done: Some(done),
+            ..
+        } => {
+            if !done.adopted.is_empty() {
+                events.push(Event::normal("Adopted", messages::adopted(done.adopted)));
+            }
+            events.push(messages::done(facts.desired, done));
+        }
+        Outcome::Converged { done: None, .. } => {
+            if !conditions::was(before, true, verdict.reason()) {
+                events.push(Event::normal("Converged", verdict.message()));
+            }
+        }
+        Outcome::Refused { .. }
+        | Outcome::Invalid { .. }
+        | Outcome::WrongAccount { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Drifted { .. }
+        | Outcome::DeletionBlocked { .. } => {
+            if verdict.differs_from(before) {
+                events.push(Event::warning(verdict.reason(), verdict.message()));
+            }
+        }
+        Outcome::Started { .. } | Outcome::Waiting { .. } | Outcome::Paused => {}
+    }
+    let new: Vec<&String> = after
+        .unlisted_policies
+        .iter()
+        .filter(|p| !before.unlisted_policies.contains(p))
+        .collect();
+    if !new.is_empty() {
+        events.push(Event::warning(
+            "UnlistedAccess",
+            messages::unlisted(&after.unlisted_policies),
+        ));
+    }
+}
+
+/// Bounded, and without a break in the middle of a character.
+fn cut(text: String) -> String {
+    if text.chars().count() <= MESSAGE_MAX {
+        return text;
+    }
+    text.chars().take(MESSAGE_MAX).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Specs as users write them, through the real validate step. Also the fixtures of other modules.
+
+use super::*;
+use crate::account::Partition;
+
+/// The account of all fixtures.
+pub(crate) fn account() -> Account {
+    Account {
+        id: "111122223333".into(),
+        partition: Partition::Aws,
+    }
+}
+
+/// The object of all fixtures.
+pub(crate) fn subject() -> Subject {
+    Subject {
+        namespace: "team".into(),
+        name: "web".into(),
+        uid: "11111111-aaaa-bbbb-cccc-222222222222".into(),
+    }
+}
+
+/// Validates a spec in YAML with the given limits.
+pub(crate) fn check(spec: &str, limits: &Limits) -> Result<ValidSpec, Vec<Invalid>> {
+    let spec: SessionManagerRoleSpec = serde_yaml::from_str(spec).unwrap();
+    let names = Names::resolve(&subject(), Some(&spec), None, limits, None);
+    validate(&spec, &subject(), &names, &account(), limits)
+}
+
+/// A valid spec in YAML.
+pub(crate) fn valid(spec: &str) -> ValidSpec {
+    check(spec, &Limits::new("test")).unwrap()
+}
+
+fn problems(spec: &str, limits: &Limits) -> Vec<String> {
+    check(spec, limits)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn an_empty_spec_has_every_default() {
+    let spec = valid("{}");
+    assert_eq!(spec.names.role, "team.web");
+    assert_eq!(spec.names.policy, "team.web");
+    assert_eq!(spec.names.instance_profile, "team.web");
+    assert_eq!(spec.names.path, "/session-manager/");
+    assert_eq!(spec.max_session_duration, 3600);
+    assert_eq!(
+        spec.role_description,
+        "Session Manager role of SessionManagerRole team/web in cluster test"
+    );
+    assert_eq!(spec.permissions_boundary_arn, None);
+}
+
+#[test]
+fn what_the_operator_does_not_allow_is_refused_with_the_way_out() {
+    let mut limits = Limits::new("test");
+    let found = problems(
+        "{path: /other/, additionalPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess']}",
+        &limits,
+    );
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("spec.path: /other/ is not among the paths")
+            && found[0].contains("--allow-path /other/"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].starts_with("spec.additionalPolicyArns[0]: ")
+            && found[1].contains("--allow-additional-policy"),
+        "{found:?}"
+    );
+    limits.allowed_paths = vec!["/other/".into()];
+    limits.allowed_additional_policies = vec!["arn:aws:iam::aws:policy/*".into()];
+    assert!(
+        check(
+            "{path: /other/, additionalPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}",
+            &limits
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn the_operators_boundary_and_tags_can_not_be_overridden() {
+    let mut limits = Limits::new("test");
+    limits.permissions_boundary_arn = Some("arn:aws:iam::111122223333:policy/cap".into());
+    limits.tags.insert("cost".into(), "7".into());
+    let found = problems(
+        "{role: {permissionsBoundaryArn: 'arn:aws:iam::111122223333:policy/mine'}, tags: {cost: '8'}}",
+        &limits,
+    );
+    assert!(
+        found
+            .iter()
+            .any(|p| p.starts_with("spec.role.permissionsBoundaryArn: ")),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|p| p.contains("the tag cost is set by the operator")),
+        "{found:?}"
+    );
+    let spec = check("{}", &limits).unwrap();
+    assert_eq!(
+        spec.permissions_boundary_arn.as_deref(),
+        Some("arn:aws:iam::111122223333:policy/cap")
+    );
+    assert_eq!(spec.policy_tags.get("cost").map(String::as_str), Some("7"));
+}
+
+#[test]
+fn the_tags_of_an_object_win_over_the_shared_ones() {
+    let spec = valid("{tags: {a: '1', b: '1'}, role: {tags: {b: '2'}}}");
+    assert_eq!(spec.role_tags.get("b").map(String::as_str), Some("2"));
+    assert_eq!(spec.policy_tags.get("b").map(String::as_str), Some("1"));
+}
+
+#[test]
+fn what_can_not_be_is_refused() {
+    let limits = Limits::new("test");
+    for (spec, field) in [
+        (
+            "{principal: HybridActivation, instanceProfile: {}}",
+            "spec.instanceProfile",
+        ),
+        ("{hybrid: {regions: [eu-central-1]}}", "spec.hybrid"),
+        (
+            "{policy: {type: Inline, description: x}}",
+            "spec.policy.description",
+        ),
+        (
+            "{sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:alias/x'}}",
+            "spec.sessionEncryption.kmsKeyArn",
+        ),
+        (
+            "{sessionEncryption: {kmsKeyArn: 'arn:aws-cn:kms:cn-north-1:111122223333:key/x'}}",
+            "spec.sessionEncryption.kmsKeyArn",
+        ),
+        (
+            "{sessionLogs: {s3: {bucket: my-logs, encryption: KMS}}}",
+            "spec.sessionLogs.s3.kmsKeyArn",
+        ),
+        (
+            "{sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'a*'}}}",
+            "spec.sessionLogs.s3.keyPrefix",
+        ),
+        ("{tags: {'AWS:x': '1'}}", "spec.role.tags"),
+        ("{role: {tags: {Team: a, team: b}}}", "spec.role.tags"),
+        (
+            "{principal: HybridActivation, role: {name: nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn}}",
+            "spec.role.name",
+        ),
+    ] {
+        let found = problems(spec, &limits);
+        assert!(
+            found[0].starts_with(&format!("{field}: ")),
+            "{spec}: {found:?}"
+        );
+    }
+}
