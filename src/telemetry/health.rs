@@ -1,0 +1,280 @@
+//! The server of `--metrics-addr`: metrics and health enter, `/metrics`, `/livez` and `/readyz`
+//! leave. IO: one listening TCP socket.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use super::metrics::Metrics;
+
+/// How long open connections may take to end at a shutdown.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum HealthError {
+    /// The address can't be listened on.
+    #[error("--metrics-addr {address}: {reason}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The socket failed later.
+    #[error("the metrics server stopped: {0}")]
+    Serve(std::io::Error),
+}
+
+/// Whether the process is ready and alive; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    ready: AtomicBool,
+    loops: Mutex<Vec<Loop>>,
+}
+
+/// A loop that must tick.
+#[derive(Debug)]
+struct Loop {
+    name: &'static str,
+    deadline: Duration,
+    last: Arc<Mutex<Instant>>,
+}
+
+impl Health {
+    /// Not ready, and alive.
+    pub fn new() -> Health {
+        Health::default()
+    }
+
+    /// Says whether the process can do its part; a standby can.
+    pub fn set_ready(&self, ready: bool) {
+        self.0.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Whether the process can do its part.
+    pub fn is_ready(&self) -> bool {
+        self.0.ready.load(Ordering::Relaxed)
+    }
+
+    /// A heartbeat for a loop that has to tick at least every `deadline`, from now on and for
+    /// as long as the process lives.
+    pub fn heartbeat(&self, name: &'static str, deadline: Duration) -> Heartbeat {
+        let last = Arc::new(Mutex::new(Instant::now()));
+        let mut loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        loops.push(Loop {
+            name,
+            deadline,
+            last: Arc::clone(&last),
+        });
+        Heartbeat(last)
+    }
+
+    /// The names of the loops that don't tick; empty if the process is alive.
+    pub fn stuck(&self) -> Vec<&'static str> {
+        let loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let stuck = |looping: &&Loop| {
+            let last = *looping.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.elapsed() > looping.deadline
+        };
+        loops
+            .iter()
+            .filter(stuck)
+            .map(|looping| looping.name)
+            .collect()
+    }
+}
+
+/// Held by a loop, which calls [`Heartbeat::beat`] each time round.
+#[derive(Debug)]
+pub struct Heartbeat(Arc<Mutex<Instant>>);
+
+impl Heartbeat {
+    /// The loop has come round.
+    pub fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// A socket that listens already, and is not served yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Listens on the address; port 0 takes any free one.
+    pub async fn bind(address: SocketAddr) -> Result<Server, HealthError> {
+        let bound = TcpListener::bind(address).await;
+        let listening = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) =
+            listening.map_err(|reason| HealthError::Bind { address, reason })?;
+        Ok(Server { listener, address })
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` resolves, and at most a second longer for open connections.
+    pub async fn run(
+        self,
+        metrics: Arc<Metrics>,
+        health: Health,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), HealthError> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving =
+            axum::serve(self.listener, router(metrics, health)).with_graceful_shutdown(async {
+                // A dropped sender stops the server too.
+                let _ = stopped.await;
+            });
+        let limit = async {
+            shutdown.await;
+            drop(stop);
+            sleep(GRACE).await;
+        };
+        tokio::select! {
+            served = serving.into_future() => served.map_err(HealthError::Serve),
+            () = limit => Ok(()),
+        }
+    }
+}
+
+fn router(metrics: Arc<Metrics>, health: Health) -> Router {
+    let metrics = Router::new()
+        .route("/metrics", get(tell_metrics))
+        .with_state(metrics);
+    Router::new()
+        .route("/livez", get(tell_live))
+        .route("/readyz", get(tell_ready))
+        .with_state(health)
+        .merge(metrics)
+}
+
+async fn tell_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+    match metrics.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, Metrics::content_type())], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn tell_live(State(health): State<Health>) -> (StatusCode, String) {
+    let stuck = health.stuck();
+    if stuck.is_empty() {
+        (StatusCode::OK, "ok\n".to_owned())
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("stuck: {}\n", stuck.join(", ")),
+        )
+    }
+}
+
+async fn tell_ready(State(health): State<Health>) -> (StatusCode, &'static str) {
+    if health.is_ready() {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::telemetry::metrics::tests::used;
+
+    async fn get_text(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: smr\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn it_serves_the_three_paths_and_stops() {
+        let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = server.address();
+        assert_ne!(address.port(), 0);
+        let health = Health::new();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.run(Arc::new(used()), health.clone(), async {
+            let _ = stopped.await;
+        }));
+        let metrics = get_text(address, "/metrics").await;
+        assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+        assert!(metrics.contains("content-type: text/plain; version=0.0.4; charset=utf-8"));
+        assert!(metrics.contains("\nsmr_orphans 2\n"));
+        assert!(
+            get_text(address, "/readyz")
+                .await
+                .starts_with("HTTP/1.1 503")
+        );
+        health.set_ready(true);
+        assert!(
+            get_text(address, "/readyz")
+                .await
+                .starts_with("HTTP/1.1 200")
+        );
+        assert!(get_text(address, "/livez").await.ends_with("ok\n"));
+        health.heartbeat("watch", Duration::ZERO);
+        let dead = get_text(address, "/livez").await;
+        assert!(
+            dead.starts_with("HTTP/1.1 503") && dead.ends_with("stuck: watch\n"),
+            "{dead}"
+        );
+        assert!(get_text(address, "/").await.starts_with("HTTP/1.1 404"));
+        // A connection that says nothing does not hold the shutdown up.
+        let _silent = TcpStream::connect(address).await.unwrap();
+        stop.send(()).unwrap();
+        task.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_names_the_flag() {
+        let first = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let error = Server::bind(first.address()).await.unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("--metrics-addr {}: ", first.address())),
+            "{error}"
+        );
+        assert!(error.contains("in use"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_does_not_tick_is_stuck_until_it_does() {
+        let health = Health::new();
+        let watch = health.heartbeat("watch", Duration::from_secs(30));
+        let sweep = health.heartbeat("sweep", Duration::from_mins(1));
+        advance(Duration::from_secs(40)).await;
+        assert_eq!(health.stuck(), ["watch"]);
+        advance(Duration::from_secs(40)).await;
+        watch.beat();
+        assert_eq!(health.stuck(), ["sweep"]);
+        sweep.beat();
+        assert!(health.stuck().is_empty());
+    }
+}
