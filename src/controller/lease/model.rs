@@ -195,7 +195,7 @@ impl Model for TwoCandidates {
         for (index, node) in state.nodes.iter().enumerate() {
             match &node.call {
                 Call::Idle if !node.lost && state.now >= node.next => {
-                    actions.push(Action::Ask(index))
+                    actions.push(Action::Ask(index));
                 }
                 Call::Idle => {}
                 // A read that is given up is a read that is served later.
