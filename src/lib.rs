@@ -1,5 +1,6 @@
 //! The program's library: arguments in, one command out.
 
+pub mod cli;
 pub mod controller;
 pub mod iam;
 pub mod telemetry;

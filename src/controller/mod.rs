@@ -1,3 +1,15 @@
-//! The edge to Kubernetes: watch, work queue, reconcile, status, events, lease.
+//! The edge to Kubernetes: watch, work queue, reconcile, status, events, lease. In: settings and
+//! clients; out: nothing, until the end. Does network IO.
+
+pub mod cluster;
+pub mod identity;
 pub mod lease;
+pub mod memory;
+pub mod object;
 pub mod queue;
+pub mod reconcile;
+mod run;
+pub mod store;
+pub mod watch;
+
+pub use run::{RunError, Settings, run};

@@ -1,2 +1,11 @@
-//! The edge to IAM.
+//! The edge to IAM and STS: names and steps in, what IAM holds and replies out. Does network IO
+//! with the AWS SDK; nothing above this module knows the SDK.
+
+pub mod apply;
 pub mod budget;
+pub mod client;
+pub mod errors;
+pub mod observe;
+mod pages;
+
+pub use client::{Aws, Gate, Iam};

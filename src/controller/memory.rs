@@ -1,0 +1,131 @@
+//! What the controller remembers of an object between two passes, all of which may be lost in a
+//! crash. Values only; no IO.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use smr_core::plan::Plan;
+use smr_core::settle::History;
+
+use super::object::{Key, Trigger};
+
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(5 * 60);
+/// How often a stalled object is tried again without anyone having changed it.
+const STALLED_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// What is remembered of one object.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// metadata.uid that this speaks of.
+    pub uid: String,
+    /// What we wrote to IAM, while IAM may not show it yet.
+    pub history: Option<History>,
+    /// A repair that waits for a second reading.
+    pub suspected: Option<Plan>,
+    /// Since when the policy of the wanted type is known to be in place, while its type changes.
+    pub new_policy_since: Option<Timestamp>,
+    /// What woke the object last.
+    pub woken_by: Option<Trigger>,
+    /// Passes in a row that ended in a failure.
+    failures: u32,
+}
+
+impl Memory {
+    /// The pass failed: how long to wait.
+    pub fn back_off(&mut self) -> Duration {
+        let delay = FIRST_BACK_OFF
+            .saturating_mul(2_u32.saturating_pow(self.failures.min(16)))
+            .min(LONGEST_BACK_OFF);
+        self.failures = self.failures.saturating_add(1);
+        spread(delay)
+    }
+
+    /// A person has to act: how long to wait for that.
+    pub fn stalled(&mut self) -> Duration {
+        self.failures = 0;
+        spread(STALLED_RETRY)
+    }
+
+    /// A pass begins: what woke the object decides whether earlier failures still count.
+    pub fn begins(&mut self, trigger: Trigger) {
+        if self.woken_by.as_ref() != Some(&trigger) {
+            self.failures = 0;
+            self.woken_by = Some(trigger);
+        }
+    }
+
+    /// The pass succeeded.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// ± 20 %, so that what failed together does not come back together.
+pub fn spread(delay: Duration) -> Duration {
+    delay.mul_f64(0.8 + 0.4 * fastrand::f64())
+}
+
+/// What is remembered of all objects.
+#[derive(Debug, Default)]
+pub struct Memories(Mutex<BTreeMap<Key, Memory>>);
+
+impl Memories {
+    /// Takes an object's memory out for the length of a pass: no other pass of it runs meanwhile.
+    /// Another object of the same name keeps only what is known of IAM's delay.
+    pub fn take(&self, key: &Key, uid: &str) -> Memory {
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key)
+            .unwrap_or_default();
+        if known.uid == uid {
+            return known;
+        }
+        Memory {
+            uid: uid.to_owned(),
+            history: known.history,
+            ..Memory::default()
+        }
+    }
+
+    /// Puts it back.
+    pub fn put(&self, key: Key, memory: Memory) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, memory);
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, key: &Key) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_from_a_second_to_five_minutes() {
+        let mut memory = Memory::default();
+        let mut expected = FIRST_BACK_OFF;
+        for _ in 0..20 {
+            let delay = memory.back_off();
+            assert!(
+                delay >= expected.mul_f64(0.79) && delay <= expected.mul_f64(1.21),
+                "{delay:?} {expected:?}"
+            );
+            expected = (expected * 2).min(LONGEST_BACK_OFF);
+        }
+        memory.succeeded();
+        assert!(memory.back_off() < Duration::from_millis(1300));
+    }
+}

@@ -1,0 +1,438 @@
+//! The pass of an object that is to exist: validate, observe, plan, apply, until IAM is as the
+//! spec says, or something stands in the way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use smr_api::{Counterparts, Drift, Mode};
+use smr_core::account::{Account, Arn};
+use smr_core::desired::{Desired, desired};
+use smr_core::document::counterparts;
+use smr_core::failure::{FailureClass, Remedy};
+use smr_core::names::Names;
+use smr_core::observed::Observed;
+use smr_core::plan::{Planned, Recorded, plan};
+use smr_core::settle::{Settled, restart_window};
+use smr_core::step::Kind;
+use smr_core::summary::{Activity, Done, Facts, Outcome};
+use smr_core::validate::{Invalid, ValidSpec, validate};
+use tracing::{debug, info};
+
+use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
+use crate::controller::queue::Priority;
+use crate::iam::Iam;
+
+/// What the spec comes to.
+struct Wanted {
+    valid: ValidSpec,
+    desired: Desired,
+    counterparts: Option<Counterparts>,
+}
+
+impl Wanted {
+    fn facts<'a>(&'a self, believed: &'a Observed) -> Facts<'a> {
+        Facts {
+            desired: &self.desired,
+            believed,
+            counterparts: self.counterparts.as_ref(),
+        }
+    }
+}
+
+/// A look at IAM.
+enum Look {
+    /// What to plan on; `stale_parts`: some of it may not be what IAM will show soon.
+    Seen(Settled),
+    /// The pass ends here.
+    Ended(Ended),
+}
+
+impl Pass<'_> {
+    pub(super) async fn converge(&mut self) -> Result<Ended, Broken> {
+        let activity = Activity::of(self.status(), self.object.generation());
+        let account = match self.account(activity).await? {
+            Ok(account) => account,
+            Err(ended) => return Ok(ended),
+        };
+        let mut live_path = None;
+        let mut wanted = match self.wanted(&account, None) {
+            Ok(wanted) => wanted,
+            Err(problems) => return self.invalid(&problems).await,
+        };
+        let iam = self
+            .context
+            .aws
+            .on_behalf_of(&self.object.key().namespace, self.urgency);
+        let mut taken = BTreeSet::new();
+        // Nothing recorded and nothing remembered: the creation is planned on an empty account,
+        // and IAM's own refusals say where that is wrong.
+        let mut presume_empty = Recorded::of(self.status()).is_empty()
+            && self.memory.history.is_none()
+            && wanted.valid.mode == Mode::Enforce;
+        let mut repaired: Vec<Drift> = Vec::new();
+        let mut adopted: Vec<Kind> = Vec::new();
+        let mut wrote = false;
+        let mut last_failure = None;
+        for round in 0..ROUNDS {
+            between_rounds(round).await;
+            let settled = if std::mem::take(&mut presume_empty) {
+                Settled {
+                    state: Observed::default(),
+                    stale_parts: false,
+                }
+            } else {
+                match self.look(&iam, &account, &wanted, &taken, activity).await? {
+                    Look::Seen(settled) => settled,
+                    Look::Ended(ended) => return Ok(ended),
+                }
+            };
+            let recorded = Recorded::of(self.status());
+            if recorded.is_empty()
+                && let Some(path) = path_of_ours(&wanted.desired, &settled.state)
+                    .filter(|p| *p != wanted.desired.names.path)
+                && live_path.replace(path.clone()).is_none()
+            {
+                info!(
+                    path,
+                    "the IAM objects are ours under another path than new ones would be"
+                );
+                match self.wanted(&account, Some(&path)) {
+                    Ok(again) => wanted = again,
+                    Err(problems) => return self.invalid(&problems).await,
+                }
+                continue;
+            }
+            let since = self.new_policy_since();
+            let planned = match plan(&wanted.desired, &settled.state, &recorded, since) {
+                Ok(planned) => planned,
+                Err(_) if settled.stale_parts => return Ok(Ended::after(SOON, Priority::Repair)),
+                Err(refusals) => {
+                    self.tell(&Outcome::Refused {
+                        refusals: &refusals,
+                    })
+                    .await?;
+                    return Ok(Ended::after(self.memory.stalled(), Priority::Repair));
+                }
+            };
+            if wanted.valid.mode == Mode::Observe {
+                return self.observed(&wanted, &settled, &planned).await;
+            }
+            if planned.plan.is_empty() {
+                let done = wrote.then_some(Done {
+                    activity,
+                    drift: &repaired,
+                    adopted: &adopted,
+                });
+                return self
+                    .reached(&wanted, &settled, &planned, activity, done)
+                    .await;
+            }
+            if activity == Activity::Repairing && !wrote && self.is_suspicion(&planned) {
+                return Ok(Ended::after(SOON, Priority::Repair));
+            }
+            if !wrote {
+                self.begin(activity, &planned).await?;
+                repaired.clone_from(&planned.drift);
+            }
+            for kind in &planned.adopts {
+                if !adopted.contains(kind) {
+                    adopted.push(*kind);
+                }
+            }
+            wrote = true;
+            let mut history = self.memory.history.take().unwrap_or_default();
+            if *history.believed() != settled.state {
+                history.saw(settled.state);
+            }
+            let applied = iam
+                .apply(&account, &wanted.desired.names, &planned.plan, &mut history)
+                .await;
+            let believed = history.believed().clone();
+            self.memory.history = Some(history);
+            let Err(failed) = applied else {
+                let since = self.new_policy_since();
+                match plan(
+                    &wanted.desired,
+                    &believed,
+                    &Recorded::of(self.status()),
+                    since,
+                ) {
+                    Ok(left) if left.plan.is_empty() => {
+                        let settled = Settled {
+                            state: believed,
+                            stale_parts: false,
+                        };
+                        let done = Some(Done {
+                            activity,
+                            drift: &repaired,
+                            adopted: &adopted,
+                        });
+                        return self.reached(&wanted, &settled, &left, activity, done).await;
+                    }
+                    Ok(_) | Err(_) => continue,
+                }
+            };
+            for failed in &failed {
+                debug!(failure = %failed.failure, action = failed.step.action(), "a step failed");
+                if failed.failure.class == FailureClass::AlreadyExists && failed.step.creates() {
+                    taken.insert(failed.step.kind());
+                }
+            }
+            let Some(first) = failed.into_iter().next() else {
+                continue;
+            };
+            if first.failure.class.remedy() != Remedy::LookAgain {
+                return self
+                    .failed(Some(wanted.facts(&believed)), activity, &first.failure)
+                    .await;
+            }
+            last_failure = Some((believed, first.failure));
+        }
+        match last_failure {
+            Some((believed, failure)) => {
+                self.failed(Some(wanted.facts(&believed)), activity, &failure)
+                    .await
+            }
+            None => Ok(Ended::after(self.memory.back_off(), Priority::Repair)),
+        }
+    }
+
+    /// Validates the spec and applies every default.
+    fn wanted(&self, account: &Account, live_path: Option<&str>) -> Result<Wanted, Vec<Invalid>> {
+        let limits = &self.context.limits;
+        let spec = self.object.spec.as_ref().map_err(|error| {
+            vec![Invalid {
+                field: "spec".to_owned(),
+                problem: format!("can't be understood: {error}"),
+            }]
+        })?;
+        let subject = self.object.subject();
+        let names = Names::resolve(&subject, Some(spec), self.status(), limits, live_path);
+        let valid = validate(spec, &subject, &names, account, limits)?;
+        let desired = desired(&valid);
+        let counterparts = counterparts(&valid, &names.role_arn(account));
+        Ok(Wanted {
+            valid,
+            desired,
+            counterparts,
+        })
+    }
+
+    async fn invalid(&mut self, problems: &[Invalid]) -> Result<Ended, Broken> {
+        self.tell(&Outcome::Invalid { problems }).await?;
+        Ok(Ended::after(self.memory.stalled(), Priority::Repair))
+    }
+
+    /// Reads IAM and judges what of it may be stale.
+    async fn look(
+        &mut self,
+        iam: &Iam,
+        account: &Account,
+        wanted: &Wanted,
+        taken: &BTreeSet<Kind>,
+        activity: Activity,
+    ) -> Result<Look, Broken> {
+        let read = match iam.observe(account, &wanted.desired.names, taken).await {
+            Ok(read) => read,
+            Err(failure) => return self.failed(None, activity, &failure).await.map(Look::Ended),
+        };
+        if let Some(other) = other_account(account, &read) {
+            self.tell(&Outcome::WrongAccount { caller: &other }).await?;
+            return Ok(Look::Ended(Ended::after(
+                self.memory.stalled(),
+                Priority::Repair,
+            )));
+        }
+        self.is_settling();
+        Ok(Look::Seen(match &self.memory.history {
+            Some(history) => history.settle(read),
+            None => Settled {
+                state: read,
+                stale_parts: false,
+            },
+        }))
+    }
+
+    /// A difference in what had converged is read twice where it may be a stale reading.
+    fn is_suspicion(&mut self, planned: &Planned) -> bool {
+        let (now, window) = (Timestamp::now(), self.context.settling_time);
+        let remembered = self.memory.history.is_some();
+        // After a restart nobody knows what was written: only the end of the window tells.
+        let restarted = !remembered && restart_window(self.status(), now, window).is_some();
+        if restarted {
+            return true;
+        }
+        let is_new = self.memory.suspected.as_ref() != Some(&planned.plan);
+        if remembered && is_new {
+            self.memory.suspected = Some(planned.plan.clone());
+            return true;
+        }
+        false
+    }
+
+    /// Before the first write of a pass: the finalizer, and a status that says what begins.
+    async fn begin(&mut self, activity: Activity, planned: &Planned) -> Result<(), Broken> {
+        if !self.object.has_finalizer() {
+            let written = self.context.cluster.add_finalizer(&self.object).await?;
+            self.adopt_reading(written);
+        }
+        self.tell(&Outcome::Started {
+            activity,
+            drift: &planned.drift,
+        })
+        .await?;
+        if activity == Activity::Repairing {
+            for drift in &planned.drift {
+                info!(
+                    object = drift.object,
+                    field = drift.field,
+                    message = drift.message,
+                    "drift"
+                );
+                self.context
+                    .metrics
+                    .drift(label(&drift.object), label(&drift.field));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is left to write now.
+    async fn reached(
+        &mut self,
+        wanted: &Wanted,
+        settled: &Settled,
+        planned: &Planned,
+        activity: Activity,
+        done: Option<Done<'_>>,
+    ) -> Result<Ended, Broken> {
+        let facts = wanted.facts(&settled.state);
+        if let Some(wait) = planned.wait {
+            self.memory
+                .new_policy_since
+                .get_or_insert_with(Timestamp::now);
+            let message = "the policy of the new type is in place; that of the former type goes once IAM has spread the change".to_owned();
+            self.tell(&Outcome::Waiting {
+                facts: Some(facts),
+                activity: Activity::Updating,
+                message,
+            })
+            .await?;
+            return Ok(Ended::after(wait, Priority::Edit));
+        }
+        self.memory.new_policy_since = None;
+        if !self.object.has_finalizer() {
+            let written = self.context.cluster.add_finalizer(&self.object).await?;
+            self.adopt_reading(written);
+        }
+        debug!(?activity, stale_parts = settled.stale_parts, "converged");
+        self.tell(&Outcome::Converged {
+            facts,
+            done,
+            unlisted: &planned.unlisted,
+        })
+        .await?;
+        let ended = self.content();
+        Ok(if settled.stale_parts {
+            Ended {
+                next: Ended::after(SOON * 2, Priority::Resync).next,
+                ..ended
+            }
+        } else {
+            ended
+        })
+    }
+
+    /// Mode Observe: told, never written.
+    async fn observed(
+        &mut self,
+        wanted: &Wanted,
+        settled: &Settled,
+        planned: &Planned,
+    ) -> Result<Ended, Broken> {
+        let facts = wanted.facts(&settled.state);
+        if planned.plan.is_empty() {
+            self.tell(&Outcome::Converged {
+                facts,
+                done: None,
+                unlisted: &planned.unlisted,
+            })
+            .await?;
+        } else {
+            self.tell(&Outcome::Drifted {
+                facts,
+                drift: &planned.drift,
+                unlisted: &planned.unlisted,
+            })
+            .await?;
+        }
+        Ok(self.content())
+    }
+
+    fn new_policy_since(&self) -> Option<Duration> {
+        let since: SignedDuration = Timestamp::now().duration_since(self.memory.new_policy_since?);
+        Duration::try_from(since).ok()
+    }
+}
+
+/// Status is lost, but IAM holds an object of that name that is ours: its path is the one.
+fn path_of_ours(desired: &Desired, observed: &Observed) -> Option<String> {
+    let tags = desired.identity.tags();
+    let is_ours = |found: &smr_core::Tags| {
+        [smr_core::ownership::CLUSTER, smr_core::ownership::OWNER]
+            .iter()
+            .all(|key| found.get(*key) == tags.get(*key))
+    };
+    let role = observed.role.as_ref().map(|r| (&r.arn, &r.tags));
+    let policy = observed.policy.as_ref().map(|p| (&p.arn, &p.tags));
+    let profile = observed
+        .instance_profile
+        .as_ref()
+        .map(|p| (&p.arn, &p.tags));
+    [role, policy, profile]
+        .into_iter()
+        .flatten()
+        .filter(|(_, tags)| is_ours(tags))
+        .find_map(|(arn, _)| Arn::parse(arn).map(|arn| arn.path.to_owned()))
+}
+
+/// An object found in another account than the caller's: credentials changed a moment ago.
+fn other_account(account: &Account, observed: &Observed) -> Option<Account> {
+    let role = observed.role.as_ref().map(|r| r.arn.as_str());
+    let profile = observed.instance_profile.as_ref().map(|p| p.arn.as_str());
+    [role, profile]
+        .into_iter()
+        .flatten()
+        .filter_map(Arn::parse)
+        .find(|arn| arn.account != account.id)
+        .map(|arn| Account {
+            id: arn.account.to_owned(),
+            partition: account.partition,
+        })
+}
+
+/// Metric labels are bounded: the objects and fields that the core's plan names.
+fn label(name: &str) -> &'static str {
+    const KNOWN: [&str; 15] = [
+        "Role",
+        "Policy",
+        "InstanceProfile",
+        "existence",
+        "trustPolicy",
+        "description",
+        "maxSessionDurationSeconds",
+        "permissionsBoundary",
+        "tags",
+        "attachedPolicies",
+        "inlinePolicies",
+        "document",
+        "type",
+        "role",
+        "id",
+    ];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("other")
+}

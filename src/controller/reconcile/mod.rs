@@ -1,0 +1,327 @@
+//! One pass over one object: what the store has of it in, IAM and status brought forward, the time
+//! of the next pass out. Does network IO through `iam` and `cluster`; decides nothing that the core
+//! can decide.
+
+mod converge;
+mod delete;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use smr_api::SessionManagerRoleStatus;
+use smr_core::account::Account;
+use smr_core::failure::{Failure, FailureClass, Remedy};
+use smr_core::limits::Limits;
+use smr_core::summary::{Activity, Facts, Object as Summarized, Outcome, Summary, summarize};
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use super::cluster::{Cluster, WriteError};
+use super::identity::Identity;
+use super::memory::{Memories, Memory, spread};
+use super::object::{Key, Object};
+use super::queue::Priority;
+use super::store::Store;
+use crate::iam::client::IdentityError;
+use crate::iam::{Aws, budget};
+use crate::telemetry::metrics::{Metrics, ReconcileResult};
+
+/// How often one pass looks at IAM again before it leaves the rest to the next.
+const ROUNDS: u32 = 5;
+/// How soon a reading that may be stale, or a suspicion, is read again.
+const SOON: Duration = Duration::from_secs(2);
+
+/// What all passes share.
+pub struct Context {
+    /// The operator's limits.
+    pub limits: Limits,
+    /// `--resync-interval`
+    pub resync_interval: Duration,
+    /// How long IAM may take to show what we wrote.
+    pub settling_time: SignedDuration,
+    /// The edge to AWS.
+    pub aws: Aws,
+    /// The edge to Kubernetes.
+    pub cluster: Cluster,
+    /// Whose credentials we have.
+    pub identity: Identity,
+    /// The objects.
+    pub store: Store,
+    /// What is remembered between passes.
+    pub memories: Memories,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+}
+
+/// When the object's turn comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Only when it changes.
+    Idle,
+    /// After this long.
+    After(Duration, Priority),
+}
+
+/// What a pass came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ended {
+    next: Next,
+    result: ReconcileResult,
+}
+
+impl Ended {
+    const IDLE: Self = Self {
+        next: Next::Idle,
+        result: ReconcileResult::Success,
+    };
+
+    fn after(delay: Duration, priority: Priority) -> Self {
+        Self {
+            next: Next::After(delay, priority),
+            result: ReconcileResult::RequeueAfter,
+        }
+    }
+}
+
+/// A pass that was broken off.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    /// Kubernetes could not be written to.
+    #[error(transparent)]
+    Cluster(#[from] WriteError),
+    /// This replica may not write to IAM any more.
+    #[error("this replica may not write any more")]
+    Stopped,
+}
+
+impl Context {
+    /// One pass.
+    pub async fn reconcile(&self, key: &Key, priority: Priority) -> Next {
+        let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
+        let begun = std::time::Instant::now();
+        let Some(object) = self.store.get(key) else {
+            self.memories.forget(key);
+            return Next::Idle;
+        };
+        let mut memory = self.memories.take(key, object.uid());
+        memory.begins(object.trigger());
+        let mut pass = Pass {
+            context: self,
+            object,
+            memory: &mut memory,
+            urgency: urgency(priority),
+        };
+        let ended = match pass.run().instrument(span.clone()).await {
+            Ok(ended) => ended,
+            Err(Broken::Cluster(WriteError::Gone)) => {
+                self.store.remove(key);
+                Ended::IDLE
+            }
+            Err(broken @ (Broken::Stopped | Broken::Cluster(WriteError::NotLeader(_)))) => {
+                span.in_scope(|| debug!(%broken, "the pass was broken off"));
+                Ended::after(memory.back_off(), priority)
+            }
+            Err(broken @ Broken::Cluster(WriteError::TimedOut | WriteError::Refused(_))) => {
+                span.in_scope(|| warn!(error = %broken, "the pass was broken off"));
+                Ended {
+                    result: ReconcileResult::Error,
+                    ..Ended::after(memory.back_off(), priority)
+                }
+            }
+        };
+        self.metrics.reconcile(ended.result, begun.elapsed());
+        if self.store.get(key).is_some() {
+            self.memories.put(key.clone(), memory);
+        }
+        ended.next
+    }
+}
+
+/// The budget's priorities follow the queue's.
+fn urgency(priority: Priority) -> budget::Priority {
+    match priority {
+        Priority::Edit => budget::Priority::Edit,
+        Priority::Repair => budget::Priority::Repair,
+        Priority::Resync => budget::Priority::Sweep,
+    }
+}
+
+/// One pass over one object.
+struct Pass<'a> {
+    context: &'a Context,
+    object: Arc<Object>,
+    memory: &'a mut Memory,
+    urgency: budget::Priority,
+}
+
+impl Pass<'_> {
+    async fn run(&mut self) -> Result<Ended, Broken> {
+        if self.object.is_paused() {
+            self.tell(&Outcome::Paused).await?;
+            return Ok(Ended::IDLE);
+        }
+        if self.object.is_deleting() {
+            if !self.object.has_finalizer() {
+                return Ok(Ended::IDLE);
+            }
+            return self.delete().await;
+        }
+        self.converge().await
+    }
+
+    /// The account to work in; `Err` where the pass ends here.
+    async fn account(&mut self, activity: Activity) -> Result<Result<Account, Ended>, Broken> {
+        let account = match self.context.identity.current().await {
+            Ok(account) => account,
+            Err(error) => {
+                let failure = match error {
+                    IdentityError::Call(failed) => failed.0,
+                    IdentityError::Account(error) => Failure {
+                        class: FailureClass::Credentials,
+                        action: "sts:GetCallerIdentity".to_owned(),
+                        resource: String::new(),
+                        said: error.to_string(),
+                    },
+                };
+                return self.failed(None, activity, &failure).await.map(Err);
+            }
+        };
+        let recorded = self
+            .object
+            .written_status()
+            .and_then(|s| Some((s.account_id.as_ref()?, s.partition.as_deref())));
+        let elsewhere = recorded.is_some_and(|(id, partition)| {
+            *id != account.id || partition.is_some_and(|p| p != account.partition.as_str())
+        });
+        if elsewhere {
+            self.tell(&Outcome::WrongAccount { caller: &account })
+                .await?;
+            return Ok(Err(Ended::after(self.memory.stalled(), Priority::Repair)));
+        }
+        Ok(Ok(account))
+    }
+
+    /// Writes status where it differs, tells events, and takes the API server's answer as the
+    /// newest reading.
+    async fn tell(&mut self, outcome: &Outcome<'_>) -> Result<(), Broken> {
+        let before = self.object.written_status();
+        let about = Summarized {
+            generation: self.object.generation(),
+            status: before,
+            reconcile_request: self.object.reconcile_request(),
+        };
+        let Summary { status, events } = summarize(about, Timestamp::now(), outcome);
+        if before != Some(&status) {
+            let written = self
+                .context
+                .cluster
+                .write_status(&self.object, &status)
+                .await?;
+            self.adopt_reading(written);
+        }
+        for event in &events {
+            info!(reason = event.reason, note = event.note, "event");
+            self.context.cluster.tell(&self.object, event).await;
+        }
+        Ok(())
+    }
+
+    fn adopt_reading(&mut self, object: Object) {
+        self.context.store.put(object.clone());
+        // The pass goes on with the spec it began with: status tells of that generation.
+        let spec = Object {
+            spec: self.object.spec.clone(),
+            metadata: kube::api::ObjectMeta {
+                generation: self.object.metadata.generation,
+                ..object.metadata
+            },
+            deletion_policy: self.object.deletion_policy,
+            mode: self.object.mode,
+            status: object.status,
+        };
+        self.object = Arc::new(spec);
+    }
+
+    /// A call failed for good in this pass.
+    async fn failed(
+        &mut self,
+        facts: Option<Facts<'_>>,
+        activity: Activity,
+        failure: &Failure,
+    ) -> Result<Ended, Broken> {
+        let failure = self.as_it_stands(failure);
+        if failure.class.remedy() == Remedy::Stop {
+            return Err(Broken::Stopped);
+        }
+        warn!(%failure, "a call to AWS failed");
+        self.tell(&Outcome::Failed {
+            facts,
+            activity,
+            failure: &failure,
+        })
+        .await?;
+        let delay = match failure.class.remedy() {
+            Remedy::Stall => self.memory.stalled(),
+            Remedy::Resend | Remedy::LookAgain | Remedy::BackOff | Remedy::Stop => {
+                self.memory.back_off()
+            }
+        };
+        Ok(Ended {
+            result: ReconcileResult::Error,
+            ..Ended::after(delay, Priority::Repair)
+        })
+    }
+
+    /// While IAM may not know yet what we wrote, a missing object or right explains itself; after
+    /// that, something that the spec names is missing for good.
+    fn as_it_stands(&mut self, failure: &Failure) -> Failure {
+        let recent = self.is_settling();
+        match failure.class {
+            FailureClass::AccessDenied if recent && self.memory.history.is_some() => Failure {
+                class: FailureClass::ConcurrentChange,
+                ..failure.clone()
+            },
+            FailureClass::NotFound if !recent => Failure {
+                class: FailureClass::Refused,
+                ..failure.clone()
+            },
+            _ => failure.clone(),
+        }
+    }
+
+    /// Whether an own write is so young that IAM may not show it. What is known of older ones is
+    /// dropped.
+    fn is_settling(&mut self) -> bool {
+        let (now, window) = (Timestamp::now(), self.context.settling_time);
+        let recent = self
+            .memory
+            .history
+            .as_mut()
+            .is_some_and(|history| history.is_recent(now, window));
+        if !recent {
+            self.memory.history = None;
+        }
+        recent
+    }
+
+    fn status(&self) -> Option<&SessionManagerRoleStatus> {
+        self.object.written_status()
+    }
+
+    /// Converged: the next look is due after the resync interval.
+    fn content(&mut self) -> Ended {
+        self.memory.succeeded();
+        self.memory.suspected = None;
+        Ended {
+            next: Next::After(spread(self.context.resync_interval), Priority::Resync),
+            result: ReconcileResult::Success,
+        }
+    }
+}
+
+/// Pauses between rounds of one pass double from a tenth of a second.
+async fn between_rounds(round: u32) {
+    if round > 0 {
+        tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(round)).await;
+    }
+}

@@ -1,0 +1,304 @@
+//! The controller's life: elected, watching, working, stopping. In: settings and clients; out: how
+//! it ended. Does network IO.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::SignedDuration;
+use kube::Client;
+use smr_core::limits::Limits;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::cluster::Cluster;
+use super::identity::Identity;
+use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
+use super::memory::Memories;
+use super::object::Key;
+use super::queue::{Priority, Queue};
+use super::reconcile::{Context, Next};
+use super::store::Store;
+use super::watch::{Scope, Sink};
+use crate::iam::budget::Budget;
+use crate::iam::{Aws, Gate};
+use crate::telemetry::health::{Health, HealthError, Server};
+use crate::telemetry::metrics::{Metrics, MetricsError};
+
+/// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
+const DRAIN: Duration = Duration::from_secs(7);
+/// How often gauges are brought up to date.
+const GAUGES: Duration = Duration::from_secs(2);
+/// A loop that has not come round for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Everything that flags decide.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The operator's limits.
+    pub limits: Limits,
+    /// `--watch-namespace`; empty: all.
+    pub namespaces: Vec<String>,
+    /// `--selector`
+    pub selector: Option<String>,
+    /// `--resync-interval`
+    pub resync_interval: Duration,
+    /// `--iam-settling-time`
+    pub settling_time: Duration,
+    /// `--concurrency`
+    pub concurrency: usize,
+    /// `--iam-requests-per-second`
+    pub requests_per_second: u32,
+    /// `--metrics-addr`
+    pub metrics_addr: SocketAddr,
+    /// `--leader-elect`: the Lease, or none.
+    pub lease: Option<LeaseConfig>,
+}
+
+/// How the controller can end other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The cluster's API can't be reached with the configuration that was found.
+    #[error("no usable Kubernetes configuration (KUBECONFIG, ~/.kube/config or in-cluster): {0}")]
+    Kubernetes(#[from] Box<kube::Error>),
+    /// Another replica leads now.
+    #[error("the Lease was lost: another replica takes over")]
+    LeaseLost,
+    /// The election failed.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// Health and metrics can't be served.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// Metrics can't be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A task came to an unexpected end: a mistake in this program.
+    #[error("a task ended unexpectedly: {0}")]
+    Task(#[from] JoinError),
+}
+
+/// Runs until `shutdown` resolves (SIGTERM) or leadership is lost.
+pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let metrics = Arc::new(Metrics::new()?);
+    let health = Health::new();
+    let server = Server::bind(settings.metrics_addr).await?;
+    info!(address = %server.address(), "serving /metrics, /livez and /readyz");
+    let stopping = CancellationToken::new();
+    let serving = tokio::spawn(server.run(
+        metrics.clone(),
+        health.clone(),
+        stopping.clone().cancelled_owned(),
+    ));
+    let client = Client::try_default().await.map_err(Box::new)?;
+    let controller = Controller {
+        settings,
+        client,
+        metrics,
+        health,
+        stopping: stopping.clone(),
+    };
+    let ended = controller.lead(shutdown).await;
+    stopping.cancel();
+    match serving.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "the metrics server ended badly"),
+        Err(error) => warn!(%error, "the metrics server ended badly"),
+    }
+    ended
+}
+
+struct Controller {
+    settings: Settings,
+    client: Client,
+    metrics: Arc<Metrics>,
+    health: Health,
+    stopping: CancellationToken,
+}
+
+impl Controller {
+    /// Waits for the Lease where there is one, and works as long as it lasts.
+    async fn lead(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Some(config) = self.settings.lease.clone() else {
+            self.metrics.leader(true);
+            self.work(Fence::always(), shutdown).await?;
+            return Ok(());
+        };
+        let identity = config.identity.clone();
+        let (elector, fence) = Elector::new(self.client.clone(), config);
+        let (drained, at_shutdown) = tokio::sync::oneshot::channel();
+        let election = tokio::spawn(
+            elector.run(async move { at_shutdown.await.unwrap_or(AtShutdown::LetExpire) }),
+        );
+        // A standby is ready: it can take over at any moment.
+        self.health.set_ready(true);
+        self.metrics.leader(false);
+        info!(identity, "waiting for the Lease");
+        tokio::pin!(shutdown);
+        let how = tokio::select! {
+            () = fence.acquired() => {
+                info!(identity, "leading");
+                self.metrics.leader(true);
+                self.health.set_ready(false);
+                let how = self.work(fence, shutdown).await?;
+                self.metrics.leader(false);
+                how
+            }
+            () = &mut shutdown => AtShutdown::Release,
+            () = fence.lost() => AtShutdown::LetExpire,
+        };
+        // The other end is gone only if the election has ended already.
+        let _ = drained.send(how);
+        match election.await?? {
+            Outcome::Stopped => Ok(()),
+            Outcome::Lost => Err(RunError::LeaseLost),
+        }
+    }
+
+    /// Watches and works until told to stop or until the Lease is lost.
+    async fn work(
+        &self,
+        fence: Fence,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<AtShutdown, RunError> {
+        let Self {
+            settings,
+            client,
+            metrics,
+            health,
+            stopping,
+        } = self;
+        let budget = Budget::new(settings.requests_per_second);
+        let gate = Gate::new(budget, fence.clone(), stopping.clone(), metrics.clone());
+        let aws = Aws::from_environment(gate.clone()).await;
+        let instance = settings
+            .lease
+            .as_ref()
+            .map_or_else(|| "session-manager-role".to_owned(), |l| l.identity.clone());
+        let store = Store::default();
+        let queue: Queue<Key> = Queue::new();
+        let context = Arc::new(Context {
+            limits: settings.limits.clone(),
+            resync_interval: settings.resync_interval,
+            settling_time: SignedDuration::try_from(settings.settling_time)
+                .unwrap_or(SignedDuration::MAX),
+            identity: Identity::new(aws.clone(), settings.resync_interval),
+            aws,
+            cluster: Cluster::new(client.clone(), fence.clone(), instance),
+            store: store.clone(),
+            memories: Memories::default(),
+            metrics: metrics.clone(),
+        });
+        let mut watches = self.watches(&store, &queue);
+        let mut workers = workers(&context, &queue, settings.concurrency);
+        let mut gauges = tokio::time::interval(GAUGES);
+        tokio::pin!(shutdown);
+        let lost = fence.lost();
+        tokio::pin!(lost);
+        let led_to_the_end = loop {
+            tokio::select! {
+                () = &mut shutdown => break true,
+                () = &mut lost => break false,
+                _ = gauges.tick() => {
+                    metrics.objects(store.counts());
+                    metrics.queue_depth(queue.depth().ready);
+                }
+                Some(ended) = watches.join_next() => { ended?; }
+                Some(ended) = workers.join_next() => { ended?; }
+            }
+        };
+        health.set_ready(false);
+        if !led_to_the_end {
+            error!("the Lease was lost: nothing more is written");
+        } else {
+            info!("stopping: work in flight gets a few seconds");
+        }
+        stopping.cancel();
+        queue.shutdown();
+        watches.shutdown().await;
+        let drained = tokio::time::timeout(DRAIN, async {
+            while workers.join_next().await.is_some() {}
+        })
+        .await
+        .is_ok();
+        workers.shutdown().await;
+        let quiet = drained && gate.writes_in_flight() == 0;
+        Ok(if quiet && led_to_the_end {
+            AtShutdown::Release
+        } else {
+            AtShutdown::LetExpire
+        })
+    }
+
+    /// One watch for each namespace, or one for all; ready once each has listed its objects.
+    fn watches(&self, store: &Store, queue: &Queue<Key>) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        let namespaces = if self.settings.namespaces.is_empty() {
+            vec![None]
+        } else {
+            self.settings.namespaces.iter().cloned().map(Some).collect()
+        };
+        let mut all_synced = Vec::new();
+        for namespace in namespaces {
+            let (synced, mut told) = watch::channel(false);
+            all_synced.push(async move { told.wait_for(|synced| *synced).await.is_ok() });
+            let (client, metrics, store, queue) = (
+                self.client.clone(),
+                self.metrics.clone(),
+                store.clone(),
+                queue.clone(),
+            );
+            let scope = Scope {
+                namespace,
+                selector: self.settings.selector.clone(),
+            };
+            let heartbeat = self.health.heartbeat("watch", STUCK);
+            tasks.spawn(async move {
+                let sink = Sink {
+                    store,
+                    queue,
+                    metrics: &metrics,
+                    synced,
+                };
+                super::watch::run(client, &scope, sink, &heartbeat).await;
+            });
+        }
+        let health = self.health.clone();
+        tasks.spawn(async move {
+            if join_all(all_synced).await.into_iter().all(|synced| synced) {
+                health.set_ready(true);
+            }
+        });
+        tasks
+    }
+}
+
+/// A quarter of the workers takes nothing but people's changes, so that these never wait behind
+/// repairs that wait for the budget.
+fn workers(context: &Arc<Context>, queue: &Queue<Key>, concurrency: usize) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for number in 0..concurrency.max(1) {
+        let least = if number < concurrency / 4 {
+            Priority::Edit
+        } else {
+            Priority::Resync
+        };
+        tasks.spawn(worker(context.clone(), queue.clone(), least));
+    }
+    tasks
+}
+
+async fn worker(context: Arc<Context>, queue: Queue<Key>, least: Priority) {
+    while let Some(work) = queue.next_up_to(least).await {
+        context.metrics.queue_taken(work.waited());
+        let _active = context.metrics.active_worker();
+        match context.reconcile(work.key(), work.priority()).await {
+            Next::Idle => work.done(),
+            Next::After(delay, priority) => work.again_after(delay, priority),
+        }
+    }
+}

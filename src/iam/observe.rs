@@ -1,0 +1,511 @@
+//! Reads what IAM holds for one object. In: names; out: [`Observed`]. Does network IO; never writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_iam::types::{PolicyScopeType, Tag};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use smr_core::Tags;
+use smr_core::account::Account;
+use smr_core::deletion::{PolicyUser, Users};
+use smr_core::failure::{Failure, FailureClass};
+use smr_core::names::Names;
+use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
+use smr_core::step::Kind;
+use tokio::try_join;
+
+use super::client::{Access, Iam};
+use super::pages::{self, Page};
+
+impl Iam {
+    /// Reads the three objects, side by side. `taken` names those whose creation IAM refused
+    /// because the name exists: where they are not found under our name and path, they are looked
+    /// for under any path and case.
+    pub async fn observe(
+        &self,
+        account: &Account,
+        names: &Names,
+        taken: &BTreeSet<Kind>,
+    ) -> Result<Observed, Failure> {
+        let (role, policy, instance_profile) = try_join!(
+            self.role(account, names, taken.contains(&Kind::Role)),
+            self.policy(account, names, taken.contains(&Kind::Policy)),
+            self.instance_profile(account, names, taken.contains(&Kind::InstanceProfile)),
+        )?;
+        Ok(Observed {
+            role,
+            policy,
+            instance_profile,
+        })
+    }
+
+    /// Reads who else uses the role and the policy, which stands in the way of deletion.
+    pub async fn users(&self, observed: &Observed) -> Result<Users, Failure> {
+        let of_role = async {
+            match &observed.role {
+                Some(role) => self.profiles_with_role(&role.arn, &role.name).await,
+                None => Ok(BTreeSet::new()),
+            }
+        };
+        let of_policy = async {
+            match &observed.policy {
+                Some(policy) => self.entities_with_policy(&policy.arn).await,
+                None => Ok(BTreeSet::new()),
+            }
+        };
+        let (role_in_profiles, policy_users) = try_join!(of_role, of_policy)?;
+        Ok(Users {
+            role_in_profiles,
+            policy_users,
+        })
+    }
+
+    async fn role(
+        &self,
+        account: &Account,
+        names: &Names,
+        taken: bool,
+    ) -> Result<Option<ObservedRole>, Failure> {
+        let arn = names.role_arn(account);
+        let of_name = async |name: &str| {
+            let found = try_join!(
+                self.get_role(&arn, name),
+                self.attached(&arn, name),
+                self.inline(&arn, name, &names.policy)
+            )?;
+            Ok::<_, Failure>(found.0.map(|role| ObservedRole {
+                attached: found.1,
+                inline: found.2,
+                ..role
+            }))
+        };
+        match of_name(&names.role).await? {
+            Some(role) => Ok(Some(role)),
+            None if taken => match self.role_of_any_case(&names.role).await? {
+                Some(name) => of_name(&name).await,
+                None => Ok(None),
+            },
+            None => Ok(None),
+        }
+    }
+
+    async fn get_role(&self, arn: &str, name: &str) -> Result<Option<ObservedRole>, Failure> {
+        let answer = self
+            .send("GetRole", Access::Read, arn.to_owned(), || {
+                self.client.get_role().role_name(name).send()
+            })
+            .await;
+        let Some(role) = found(answer)?.and_then(|answer| answer.role) else {
+            return Ok(None);
+        };
+        Ok(Some(ObservedRole {
+            trust: decoded(
+                role.assume_role_policy_document
+                    .as_deref()
+                    .unwrap_or_default(),
+            ),
+            description: role.description.unwrap_or_default(),
+            max_session_duration: role.max_session_duration.unwrap_or(3600),
+            boundary: role
+                .permissions_boundary
+                .and_then(|b| b.permissions_boundary_arn),
+            tags: tags(role.tags.unwrap_or_default()),
+            last_used: (role.role_last_used.and_then(|used| used.last_used_date))
+                .and_then(|date| Timestamp::from_second(date.secs()).ok()),
+            arn: role.arn,
+            id: role.role_id,
+            name: role.role_name,
+            attached: BTreeSet::new(),
+            inline: BTreeMap::new(),
+        }))
+    }
+
+    async fn attached(&self, arn: &str, role: &str) -> Result<BTreeSet<String>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_attached_role_policies()
+                    .role_name(role)
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = found(
+                self.send(
+                    "ListAttachedRolePolicies",
+                    Access::Read,
+                    arn.to_owned(),
+                    call,
+                )
+                .await,
+            )?;
+            Ok(answer.map_or_else(
+                || Page::new(Vec::new(), false, None),
+                |a| {
+                    Page::new(
+                        a.attached_policies.unwrap_or_default(),
+                        a.is_truncated,
+                        a.marker,
+                    )
+                },
+            ))
+        };
+        let all = pages::all(page).await?;
+        Ok(all
+            .into_iter()
+            .filter_map(|policy| policy.policy_arn)
+            .collect())
+    }
+
+    /// Names of all inline policies; the document of the one called `own`.
+    async fn inline(
+        &self,
+        arn: &str,
+        role: &str,
+        own: &str,
+    ) -> Result<BTreeMap<String, Option<String>>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_role_policies()
+                    .role_name(role)
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = found(
+                self.send("ListRolePolicies", Access::Read, arn.to_owned(), call)
+                    .await,
+            )?;
+            Ok(answer.map_or_else(
+                || Page::new(Vec::new(), false, None),
+                |a| Page::new(a.policy_names, a.is_truncated, a.marker),
+            ))
+        };
+        let mut all: BTreeMap<_, _> = pages::all(page)
+            .await?
+            .into_iter()
+            .map(|name| (name, None))
+            .collect();
+        if let Some(document) = all.get_mut(own) {
+            let call = || {
+                self.client
+                    .get_role_policy()
+                    .role_name(role)
+                    .policy_name(own)
+                    .send()
+            };
+            let answer = found(
+                self.send("GetRolePolicy", Access::Read, arn.to_owned(), call)
+                    .await,
+            )?;
+            *document = answer.map(|a| decoded(&a.policy_document));
+        }
+        Ok(all)
+    }
+
+    async fn role_of_any_case(&self, name: &str) -> Result<Option<String>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || self.client.list_roles().set_marker(marker.clone()).send();
+            let answer = self
+                .send("ListRoles", Access::Read, String::new(), call)
+                .await?;
+            Ok(Page::new(answer.roles, answer.is_truncated, answer.marker))
+        };
+        let all = pages::all(page).await?;
+        Ok(all
+            .into_iter()
+            .map(|role| role.role_name)
+            .find(|found| found.eq_ignore_ascii_case(name)))
+    }
+
+    async fn policy(
+        &self,
+        account: &Account,
+        names: &Names,
+        taken: bool,
+    ) -> Result<Option<ObservedPolicy>, Failure> {
+        match self.get_policy(&names.policy_arn(account)).await? {
+            Some(policy) => Ok(Some(policy)),
+            None if taken => match self.policy_of_any_path(&names.policy).await? {
+                Some(arn) => self.get_policy(&arn).await,
+                None => Ok(None),
+            },
+            None => Ok(None),
+        }
+    }
+
+    async fn get_policy(&self, arn: &str) -> Result<Option<ObservedPolicy>, Failure> {
+        let resource = || arn.to_owned();
+        let get = async {
+            let call = || self.client.get_policy().policy_arn(arn).send();
+            let answer = found(self.send("GetPolicy", Access::Read, resource(), call).await)?;
+            Ok::<_, Failure>(answer.and_then(|a| a.policy))
+        };
+        let (policy, versions) = try_join!(get, self.versions(arn))?;
+        let Some(policy) = policy else {
+            return Ok(None);
+        };
+        let default = policy.default_version_id.unwrap_or_default();
+        let call = || {
+            self.client
+                .get_policy_version()
+                .policy_arn(arn)
+                .version_id(&default)
+                .send()
+        };
+        let answer = found(
+            self.send("GetPolicyVersion", Access::Read, resource(), call)
+                .await,
+        )?;
+        let document = answer
+            .and_then(|a| a.policy_version)
+            .and_then(|v| v.document)
+            .unwrap_or_default();
+        Ok(Some(ObservedPolicy {
+            arn: policy.arn.unwrap_or_else(resource),
+            id: policy.policy_id.unwrap_or_default(),
+            name: policy.policy_name.unwrap_or_default(),
+            tags: tags(policy.tags.unwrap_or_default()),
+            document: decoded(&document),
+            versions,
+            default_version: default.clone(),
+        }))
+    }
+
+    async fn versions(&self, arn: &str) -> Result<BTreeSet<String>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_policy_versions()
+                    .policy_arn(arn)
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = found(
+                self.send("ListPolicyVersions", Access::Read, arn.to_owned(), call)
+                    .await,
+            )?;
+            Ok(answer.map_or_else(
+                || Page::new(Vec::new(), false, None),
+                |a| Page::new(a.versions.unwrap_or_default(), a.is_truncated, a.marker),
+            ))
+        };
+        let all = pages::all(page).await?;
+        Ok(all
+            .into_iter()
+            .filter_map(|version| version.version_id)
+            .collect())
+    }
+
+    async fn policy_of_any_path(&self, name: &str) -> Result<Option<String>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_policies()
+                    .scope(PolicyScopeType::Local)
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = self
+                .send("ListPolicies", Access::Read, String::new(), call)
+                .await?;
+            Ok(Page::new(
+                answer.policies.unwrap_or_default(),
+                answer.is_truncated,
+                answer.marker,
+            ))
+        };
+        let all = pages::all(page).await?;
+        let named = |policy: &aws_sdk_iam::types::Policy| {
+            policy
+                .policy_name
+                .as_deref()
+                .is_some_and(|found| found.eq_ignore_ascii_case(name))
+        };
+        Ok(all.into_iter().find(named).and_then(|policy| policy.arn))
+    }
+
+    async fn instance_profile(
+        &self,
+        account: &Account,
+        names: &Names,
+        taken: bool,
+    ) -> Result<Option<ObservedInstanceProfile>, Failure> {
+        let arn = names.instance_profile_arn(account);
+        match self
+            .get_instance_profile(&arn, &names.instance_profile)
+            .await?
+        {
+            Some(profile) => Ok(Some(profile)),
+            None if taken => match self
+                .instance_profile_of_any_case(&names.instance_profile)
+                .await?
+            {
+                Some(name) => self.get_instance_profile(&arn, &name).await,
+                None => Ok(None),
+            },
+            None => Ok(None),
+        }
+    }
+
+    async fn get_instance_profile(
+        &self,
+        arn: &str,
+        name: &str,
+    ) -> Result<Option<ObservedInstanceProfile>, Failure> {
+        let call = || {
+            self.client
+                .get_instance_profile()
+                .instance_profile_name(name)
+                .send()
+        };
+        let answer = found(
+            self.send("GetInstanceProfile", Access::Read, arn.to_owned(), call)
+                .await,
+        )?;
+        Ok(answer
+            .and_then(|a| a.instance_profile)
+            .map(|profile| ObservedInstanceProfile {
+                arn: profile.arn,
+                id: profile.instance_profile_id,
+                name: profile.instance_profile_name,
+                tags: tags(profile.tags.unwrap_or_default()),
+                roles: profile
+                    .roles
+                    .into_iter()
+                    .map(|role| role.role_name)
+                    .collect(),
+            }))
+    }
+
+    async fn instance_profile_of_any_case(&self, name: &str) -> Result<Option<String>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_instance_profiles()
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = self
+                .send("ListInstanceProfiles", Access::Read, String::new(), call)
+                .await?;
+            Ok(Page::new(
+                answer.instance_profiles,
+                answer.is_truncated,
+                answer.marker,
+            ))
+        };
+        let all = pages::all(page).await?;
+        Ok(all
+            .into_iter()
+            .map(|p| p.instance_profile_name)
+            .find(|found| found.eq_ignore_ascii_case(name)))
+    }
+
+    async fn profiles_with_role(&self, arn: &str, role: &str) -> Result<BTreeSet<String>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_instance_profiles_for_role()
+                    .role_name(role)
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = found(
+                self.send(
+                    "ListInstanceProfilesForRole",
+                    Access::Read,
+                    arn.to_owned(),
+                    call,
+                )
+                .await,
+            )?;
+            Ok(answer.map_or_else(
+                || Page::new(Vec::new(), false, None),
+                |a| Page::new(a.instance_profiles, a.is_truncated, a.marker),
+            ))
+        };
+        let all = pages::all(page).await?;
+        Ok(all
+            .into_iter()
+            .map(|profile| profile.instance_profile_name)
+            .collect())
+    }
+
+    async fn entities_with_policy(&self, arn: &str) -> Result<BTreeSet<PolicyUser>, Failure> {
+        let page = async |marker: Option<String>| {
+            let call = || {
+                self.client
+                    .list_entities_for_policy()
+                    .policy_arn(arn)
+                    .set_marker(marker.clone())
+                    .send()
+            };
+            let answer = found(
+                self.send("ListEntitiesForPolicy", Access::Read, arn.to_owned(), call)
+                    .await,
+            )?;
+            let Some(a) = answer else {
+                return Ok(Page::new(Vec::new(), false, None));
+            };
+            let roles = a
+                .policy_roles
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|r| r.role_name)
+                .map(PolicyUser::Role);
+            let users = a
+                .policy_users
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|u| u.user_name)
+                .map(PolicyUser::User);
+            let groups = a
+                .policy_groups
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|g| g.group_name)
+                .map(PolicyUser::Group);
+            Ok(Page::new(
+                roles.chain(users).chain(groups).collect(),
+                a.is_truncated,
+                a.marker,
+            ))
+        };
+        Ok(pages::all(page).await?.into_iter().collect())
+    }
+}
+
+/// `NoSuchEntity` is an answer too.
+fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn tags(tags: Vec<Tag>) -> Tags {
+    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
+}
+
+/// IAM gives documents percent-encoded (RFC 3986), which the SDK leaves so. A plus is a plus.
+/// Some stand-ins give raw JSON, which begins with a brace.
+fn decoded(document: &str) -> String {
+    if document.trim_start().starts_with('{') {
+        return document.to_owned();
+    }
+    percent_decode_str(document)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn documents_are_decoded_but_a_plus_is_none_of_it() {
+        assert_eq!(decoded("%7B%22a%22%3A%20%22b+c%22%7D"), r#"{"a": "b+c"}"#);
+        assert_eq!(decoded(r#"{"a": "100%25"}"#), r#"{"a": "100%25"}"#);
+    }
+}
