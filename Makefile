@@ -1,0 +1,91 @@
+# 'make' alone tells what there is.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CARGO ?= cargo
+CRD := crds/sessionmanagerroles.sessionmanager.dev.yaml
+
+# A recipe's line that begins with one of these finds the real binaries, which are built once.
+WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$$bin"
+WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
+
+# The steps of 'make test', cheapest first. One after the other, as each uses all cores.
+STEPS := lint pure generated unit conformance moto-conformance e2e moto-e2e deny
+
+.PHONY: help
+help: ## This list
+	@printf 'session-manager-role\n\n'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## All that the controller does, on a real control plane, with an IAM emulator (KEEP=1: leave it running)
+	@KEEP="$(KEEP)" hack/demo.sh
+
+.PHONY: test
+test: ## Everything that CI runs
+	@begun=$$SECONDS; \
+	for step in $(STEPS); do \
+		printf '\n=== %s (%d:%02d)\n' "$$step" $$(((SECONDS - begun) / 60)) $$(((SECONDS - begun) % 60)); \
+		$(MAKE) "$$step" || { printf '\n✗ make %s failed\n' "$$step" >&2; exit 1; }; \
+	done; \
+	printf '\n✓ all passed (%d:%02d)\n' $$(((SECONDS - begun) / 60)) $$(((SECONDS - begun) % 60))
+
+.PHONY: lint
+lint: ## Format, and clippy with warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+
+.PHONY: pure
+pure: ## The pure crates compile on their own
+	$(CARGO) check -p smr-api
+	$(CARGO) check -p smr-core
+
+.PHONY: unit
+unit: ## What needs no server: unit and property tests, the emulator's conformance
+	$(CARGO) test --workspace
+
+.PHONY: generate
+generate: ## Writes the CRD from crates/api
+	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
+	@mv $(CRD).new $(CRD)
+
+.PHONY: generated
+generated: ## Fails where the CRD is stale
+	@$(CARGO) run -q -- crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
+
+.PHONY: conformance
+conformance: ## The IAM emulator against the table of IAM's behaviours
+	$(CARGO) test -p iam-emulator
+
+.PHONY: control-plane
+control-plane: ## Builds etcd, kube-apiserver and kubectl, once
+	@hack/control-plane.sh
+
+.PHONY: control-plane-kcm
+control-plane-kcm: ## Builds kube-controller-manager too, once (a test deletes a namespace)
+	@hack/control-plane.sh kcm
+
+.PHONY: e2e
+e2e: ## The tests on the real control plane
+	$(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e
+
+.PHONY: moto
+moto: moto-conformance moto-e2e ## The second opinion: the same scenes on a pinned moto (needs Python 3)
+
+.PHONY: moto-conformance
+moto-conformance:
+	tests/moto/run.sh $(CARGO) test -p iam-emulator --test conformance
+
+.PHONY: moto-e2e
+moto-e2e:
+	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test moto
+
+.PHONY: deny
+deny: ## Licences and sources of the dependencies, where cargo-deny is installed
+	@if command -v cargo-deny >/dev/null; then \
+		cargo-deny --offline check bans licenses sources; \
+	else \
+		echo 'skipped: cargo-deny is not installed (cargo install --locked cargo-deny)'; \
+	fi
