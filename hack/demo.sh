@@ -37,8 +37,8 @@ fail() {
 
 # --- processes ---------------------------------------------------------------------------------
 
-work=
-names=() pids=()
+work='' kubeconfig=''
+names=() pids=() stuck=''
 
 # Starts a program in the background, its output in a log of its own.
 start() {
@@ -57,25 +57,57 @@ none_has_ended() {
     done
 }
 
-# Ends one program that was started here and returns its exit status; by force after 15 s.
-stop() {
-    local pid=$1 patience=75
-    kill "$pid" 2>/dev/null || :
-    while kill -0 "$pid" 2>/dev/null; do
-        if ((patience-- == 0)); then
-            kill -KILL "$pid" 2>/dev/null || :
-        fi
-        sleep 0.2
+# A process and all below it.
+tree() {
+    local pid
+    printf '%s\n' "$1"
+    for pid in $(ps -A -o pid=,ppid= | awk -v parent="$1" '$2 == parent { print $1 }'); do
+        tree "$pid"
     done
-    wait "$pid"
+}
+any_alive() {
+    local pid
+    for pid in "$@"; do
+        ! kill -0 "$pid" 2>/dev/null || return 0
+    done
+    return 1
+}
+
+# Ends one program that was started here, with all that it started, and returns its exit status.
+# What has not ended after so many seconds is ended by force, first those at the bottom, so that
+# those above them can still clean up.
+stop() {
+    local all pid deadline=$((SECONDS + $2)) late
+    # Numbers only: split on purpose.
+    # shellcheck disable=SC2207
+    all=($(tree "$1"))
+    kill "$1" 2>/dev/null || :
+    while any_alive "${all[@]}"; do
+        late=$((SECONDS - deadline))
+        ((late < 10)) || break
+        for pid in "${all[@]}"; do
+            if ((late >= 5)) || { ((late >= 0)) && [[ "$pid" != "$1" && "$(tree "$pid")" == "$pid" ]]; }; then
+                kill -KILL "$pid" 2>/dev/null || :
+            fi
+        done
+        sleep 0.1
+    done
+    if any_alive "${all[@]}"; then
+        printf '  %s✗ not all of these could be ended: %s%s\n' "$red" "${all[*]}" "$plain" >&2
+        stuck=yes
+        return 1
+    fi
+    wait "$1" 2>/dev/null
 }
 
 stop_all() {
     local i
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
-        stop "${pids[i]}" || :
+        stop "${pids[i]}" 5 || :
     done
     pids=() names=()
+    # Gone already, but where its owner had to be ended by force.
+    [[ "$kubeconfig" != */smr-control-plane-*/* ]] || rm -rf "${kubeconfig%/*}"
 }
 
 finish() {
@@ -87,6 +119,7 @@ finish() {
             printf '\n%s--- the last lines of %s%s\n' "$bold" "${names[i]}.log" "$plain" >&2
             tail -n 25 "$work/${names[i]}.log" >&2 || :
         done
+        [[ -z "$kubeconfig" ]] || tail -n 10 "${kubeconfig%/*}"/{etcd,kube-apiserver}.log >&2 || :
     fi
     if [[ ${#pids[@]} -gt 0 ]]; then
         stop_all
@@ -214,7 +247,7 @@ start controller env -i PATH="$PATH" HOME="$work" KUBECONFIG="$work/controller.k
     "$target/debug/smr" run --cluster-name demo --resync-interval 5s --metrics-addr 127.0.0.1:0
 controller=$!
 listening() {
-    address=$(sed 's/\x1b\[[0-9;]*m//g' "$work/controller.log" | sed -n 's/.*serving .*address=\([0-9.:]*\).*/\1/p' | head -n 1)
+    address=$(sed -n 's/.*serving .*address=\([0-9.:]*\).*/\1/p' "$work/controller.log")
     [[ -n "$address" ]]
 }
 eventually 30 'the controller runs' listening
@@ -310,12 +343,13 @@ fi
 section 'Stopping'
 code=0
 began=$SECONDS
-stop "$controller" || code=$?
+stop "$controller" 15 || code=$?
 ((code == 0)) || fail "the controller ended with $code after SIGTERM"
 ((SECONDS - began <= 10)) || fail 'the controller took more than 10 s to end after SIGTERM'
 unset 'pids[2]' 'names[2]'
 seen 'the controller ended by itself after SIGTERM, with 0'
 stop_all
+[[ -z "$stuck" ]] || fail 'something is left running'
 seen 'nothing is left running'
 
 printf '\n%s%s✓ All of it was seen, in %s.%s\n' "$bold" "$green" "$(elapsed)" "$plain"
