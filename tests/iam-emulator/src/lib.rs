@@ -1,1 +1,35 @@
-//! Skeleton.
+//! A strict, stateful stand-in for AWS IAM (and `sts:GetCallerIdentity`): requests of the Query
+//! protocol enter, XML answers leave. Only `server` (and the program) do IO.
+//!
+//! It holds what IAM documents: names that are unique whatever their path and case, documents
+//! that come back percent-encoded, version limits, `DeleteConflict`, short pages, eventual
+//! consistency, throttling. On top come faults that a test orders, and a log of every call.
+//! Signatures are not verified: the access key id alone says which account calls.
+
+mod actions;
+mod admin;
+mod config;
+#[cfg(feature = "connector")]
+pub mod connector;
+mod document;
+mod emulator;
+mod faults;
+mod guard;
+mod lag;
+mod log;
+mod managed;
+mod rate;
+mod rules;
+mod server;
+mod snapshot;
+mod store;
+mod wire;
+
+pub use config::{Config, Quotas};
+pub use emulator::{Emulator, Incoming, Reply, Settings};
+pub use faults::{Fault, FaultKind};
+pub use guard::Guard;
+pub use log::Call;
+pub use rate::Rate;
+pub use server::Server;
+pub use snapshot::{PolicySnapshot, ProfileSnapshot, RoleSnapshot, Snapshot, VersionSnapshot};

@@ -1,0 +1,607 @@
+//! The emulator itself: a request enters, an answer (or none) leaves. No IO but the clock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Deserializer};
+use tokio::time::Instant;
+
+use crate::actions::{Action, Context, Ids};
+use crate::config::{Config, Quotas};
+use crate::faults::{Fault, FaultKind, Faults};
+use crate::guard::Guard;
+use crate::lag::History;
+use crate::log::{Call, Log};
+use crate::rate::{Bucket, Rate};
+use crate::snapshot::Snapshot;
+use crate::store::{Account, Role};
+use crate::wire::{IamError, Params, Result, Xml};
+
+const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// IAM in memory. Copies are handles on the same accounts.
+#[derive(Clone)]
+pub struct Emulator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    started: Instant,
+    requests: AtomicU64,
+    ids: Ids,
+    state: Mutex<State>,
+}
+
+struct State {
+    history: History,
+    log: Log,
+    faults: Faults,
+    guards: Vec<Guard>,
+    latency: Duration,
+    rate: Option<Rate>,
+    buckets: HashMap<String, Bucket>,
+    quotas: Quotas,
+    page_size: usize,
+}
+
+/// A request, as far as the emulator looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct Incoming {
+    /// The `Authorization` header.
+    pub authorization: String,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// The form body.
+    pub body: String,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The request's id, also a header of the answer.
+    pub request_id: String,
+    /// XML.
+    pub body: String,
+}
+
+/// Changes of the emulator's manners; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::option_option,
+    reason = "left out and null differ: null lifts the limit"
+)]
+pub struct Settings {
+    /// How far behind reads are.
+    pub lag_ms: Option<u64>,
+    /// How long every answer takes.
+    pub latency_ms: Option<u64>,
+    /// The token bucket of each account.
+    #[serde(deserialize_with = "given")]
+    pub rate: Option<Option<Rate>>,
+    /// The most items on one page.
+    pub page_size: Option<usize>,
+    /// All quotas: those left out go back to IAM's defaults.
+    pub quotas: Option<Quotas>,
+    /// All tag conditions.
+    pub guards: Option<Vec<Guard>>,
+}
+
+#[expect(clippy::option_option, reason = "left out and null differ")]
+fn given<'de, D, T>(deserializer: D) -> std::result::Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A request that is read: who asks for what.
+struct Asked {
+    service: &'static str,
+    action: String,
+    params: Params,
+    access_key_id: String,
+}
+
+/// Writes the end of a call into the log, also when the caller hangs up.
+struct Ending<'a> {
+    emulator: &'a Emulator,
+    seq: u64,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let now = self.emulator.now_ms();
+        self.emulator.state().log.end(self.seq, now);
+    }
+}
+
+impl Emulator {
+    /// An empty emulator that nobody can reach but through [`Emulator::handle`].
+    pub fn new(config: Config) -> Self {
+        let state = State {
+            history: History::new(),
+            log: Log::default(),
+            faults: Faults::default(),
+            guards: Vec::new(),
+            latency: Duration::ZERO,
+            rate: None,
+            buckets: HashMap::new(),
+            quotas: config.quotas.clone(),
+            page_size: config.page_size,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                started: Instant::now(),
+                requests: AtomicU64::new(0),
+                ids: Ids::default(),
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    /// What it was started with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Answers one request. `None`: the connection is to be closed with no answer. An ordered
+    /// hang never returns.
+    ///
+    /// The effect happens on arrival and the latency comes after it, so a caller that goes away
+    /// in between has changed IAM none the less, as with the real one.
+    pub async fn handle(&self, incoming: Incoming) -> Option<Reply> {
+        let asked = Asked::read(&incoming);
+        let seq = self.begin(&asked, incoming.user_agent);
+        let ending = Ending {
+            emulator: self,
+            seq,
+        };
+        let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        let request_id = format!("00000000-0000-4000-8000-{number:012x}");
+
+        let (result, then) = self.act(&asked, seq);
+        let latency = self.state().latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        match then {
+            Then::Answer => {}
+            Then::Close => return None,
+            Then::Hang => std::future::pending().await,
+        }
+        drop(ending);
+        let namespace = if asked.service == "sts" { STS } else { IAM };
+        Some(match result {
+            Ok(xml) => Reply {
+                status: 200,
+                body: xml.into_answer(&asked.action, namespace, &request_id),
+                request_id,
+            },
+            Err(error) => Reply {
+                status: error.status,
+                body: error.to_xml(namespace, &request_id),
+                request_id,
+            },
+        })
+    }
+
+    /// The log, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls_since(0)
+    }
+
+    /// The log after a number, in order.
+    pub fn calls_since(&self, seq: u64) -> Vec<Call> {
+        self.state().log.since(seq).to_vec()
+    }
+
+    /// How often each action was called.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        self.counts_since(0)
+    }
+
+    /// How often each action was called after a number of the log.
+    pub fn counts_since(&self, seq: u64) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for call in self.state().log.since(seq) {
+            *counts.entry(call.action.clone()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.state().log.clear();
+    }
+
+    /// Orders a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// Takes back all faults.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Lets reads and tag conditions see the store as it was so long ago.
+    pub fn set_lag(&self, lag: Duration) {
+        self.state().history.set_lag(lag, Instant::now());
+    }
+
+    /// Lets every answer take so long.
+    pub fn set_latency(&self, latency: Duration) {
+        self.state().latency = latency;
+    }
+
+    /// Throttles each account, from a full bucket on.
+    pub fn set_rate(&self, rate: Option<Rate>) {
+        let mut state = self.state();
+        state.rate = rate;
+        state.buckets.clear();
+    }
+
+    /// Changes quotas: `set_quota(|quotas| quotas.roles = 3)`.
+    pub fn set_quota(&self, change: impl FnOnce(&mut Quotas)) {
+        change(&mut self.state().quotas);
+    }
+
+    /// The most items on one page, whatever callers ask for.
+    pub fn set_page_size(&self, page_size: usize) {
+        self.state().page_size = page_size;
+    }
+
+    /// Holds callers to tag conditions.
+    pub fn set_guards(&self, guards: Vec<Guard>) {
+        self.state().guards = guards;
+    }
+
+    /// Changes whatever the settings hold.
+    pub fn set(&self, settings: Settings) {
+        if let Some(lag) = settings.lag_ms {
+            self.set_lag(Duration::from_millis(lag));
+        }
+        if let Some(latency) = settings.latency_ms {
+            self.set_latency(Duration::from_millis(latency));
+        }
+        if let Some(rate) = settings.rate {
+            self.set_rate(rate);
+        }
+        if let Some(page_size) = settings.page_size {
+            self.set_page_size(page_size);
+        }
+        if let Some(quotas) = settings.quotas {
+            self.set_quota(|held| *held = quotas);
+        }
+        if let Some(guards) = settings.guards {
+            self.set_guards(guards);
+        }
+    }
+
+    /// What the default account holds now, whatever the lag.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot_of(&self.shared.config.account_id)
+    }
+
+    /// What an account holds now, whatever the lag.
+    pub fn snapshot_of(&self, account_id: &str) -> Snapshot {
+        let state = self.state();
+        state
+            .history
+            .current()
+            .get(account_id)
+            .map(Snapshot::of)
+            .unwrap_or_default()
+    }
+
+    /// Says when a role of the default account was used last; false when there is no such role.
+    pub fn set_last_used(&self, role: &str, unix_seconds: i64) -> bool {
+        let mut state = self.state();
+        let account_id = &self.shared.config.account_id;
+        let mut account = state
+            .history
+            .current()
+            .get(account_id)
+            .cloned()
+            .unwrap_or_default();
+        let Some(held) = account.role(role) else {
+            return false;
+        };
+        let role = Role {
+            last_used: Some(unix_seconds),
+            ..Role::clone(held)
+        };
+        account.put_role(role);
+        let store = state.history.current().insert(account_id.clone(), account);
+        state.history.write(store, Instant::now());
+        true
+    }
+
+    fn begin(&self, asked: &Asked, user_agent: String) -> u64 {
+        let mut params = asked.params.0.clone();
+        params.remove("Action");
+        params.remove("Version");
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.state().log.push(Call {
+            seq: 0,
+            service: asked.service.to_owned(),
+            action: asked.action.clone(),
+            params,
+            access_key_id: asked.access_key_id.clone(),
+            user_agent,
+            started_ms: self.now_ms(),
+            ended_ms: None,
+            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            write: Action::find(&asked.action).is_some_and(Action::is_write),
+            outcome: "pending".to_owned(),
+        })
+    }
+
+    /// Does what is asked, or what a fault says instead, and notes the outcome.
+    fn act(&self, asked: &Asked, seq: u64) -> (Result<Xml>, Then) {
+        let mut state = self.state();
+        let (result, then) = match self.meet(&mut state, asked) {
+            ControlFlow::Break((result, then)) => (result, then),
+            ControlFlow::Continue(then) => (self.run(&mut state, asked), then),
+        };
+        let outcome = match (&then, &result) {
+            (Then::Answer, Ok(_)) => "ok".to_owned(),
+            (Then::Answer, Err(error)) => error.code.to_string(),
+            (Then::Close, _) => "LostReply".to_owned(),
+            (Then::Hang, Ok(_)) => "HangAfterEffect".to_owned(),
+            (Then::Hang, Err(_)) => "Hang".to_owned(),
+        };
+        state.log.mark(seq, outcome);
+        (result, then)
+    }
+
+    /// What keeps a call from being done: throttling, and faults with no effect.
+    fn meet(&self, state: &mut State, asked: &Asked) -> ControlFlow<(Result<Xml>, Then), Then> {
+        let refuse = |error| ControlFlow::Break((Err(error), Then::Answer));
+        let throttled = || IamError::new(400, "Throttling", "Rate exceeded");
+        let kind = state.faults.take(&asked.action, &asked.params);
+        match kind {
+            Some(FaultKind::Throttle) => return refuse(throttled()),
+            Some(FaultKind::ServiceFailure) => {
+                return refuse(IamError::new(
+                    500,
+                    "ServiceFailure",
+                    "The request processing has failed because of an unknown error, exception \
+                     or failure.",
+                ));
+            }
+            Some(FaultKind::AccessDenied) => {
+                let account_id = self.account_of(asked).unwrap_or_default();
+                return refuse(self.access_denied(asked, &account_id));
+            }
+            Some(FaultKind::UnrecognizedClient) => return refuse(invalid_token()),
+            Some(FaultKind::Error {
+                status,
+                code,
+                message,
+            }) => {
+                return refuse(IamError::new(status, code, message));
+            }
+            Some(FaultKind::Hang) => {
+                return ControlFlow::Break((Err(throttled()), Then::Hang));
+            }
+            Some(FaultKind::LostReply) => return ControlFlow::Continue(Then::Close),
+            Some(FaultKind::HangAfterEffect) => return ControlFlow::Continue(Then::Hang),
+            None => {}
+        }
+        if let (Some(rate), Ok(account_id), "iam") =
+            (state.rate, self.account_of(asked), asked.service)
+        {
+            let now = Instant::now();
+            let bucket = state
+                .buckets
+                .entry(account_id)
+                .or_insert_with(|| Bucket::new(rate, now));
+            if !bucket.take(now) {
+                return refuse(throttled());
+            }
+        }
+        ControlFlow::Continue(Then::Answer)
+    }
+
+    fn run(&self, state: &mut State, asked: &Asked) -> Result<Xml> {
+        let account_id = self.account_of(asked)?;
+        if asked.service == "sts" {
+            return self.sts(asked, &account_id);
+        }
+        let action = Action::find(&asked.action)
+            .filter(|_| asked.params.get("Version") == Some("2010-05-08"))
+            .ok_or_else(|| invalid_action(asked))?;
+        let now = Instant::now();
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let State {
+            history,
+            quotas,
+            guards,
+            page_size,
+            ..
+        } = state;
+        let cx = Context {
+            params: &asked.params,
+            account_id: &account_id,
+            partition: &self.shared.config.partition,
+            now: i64::try_from(unix.as_secs()).unwrap_or_default(),
+            quotas,
+            page_size: *page_size,
+            ids: &self.shared.ids,
+        };
+        let seen = history
+            .seen(now)
+            .get(&account_id)
+            .cloned()
+            .unwrap_or_default();
+        match action {
+            Action::Read(read) => read(&seen, &cx),
+            Action::Write(write) => {
+                let guarded = guards
+                    .iter()
+                    .filter(|guard| guard.access_key_id == asked.access_key_id);
+                for guard in guarded {
+                    if !guard.allows(&asked.action, &asked.params, &seen) {
+                        return Err(self.access_denied(asked, &account_id));
+                    }
+                }
+                // On a copy, so that a refusal halfway leaves nothing behind.
+                let mut account: Account = history
+                    .current()
+                    .get(&account_id)
+                    .cloned()
+                    .unwrap_or_default();
+                let xml = write(&mut account, &cx)?;
+                let store = history.current().insert(account_id.clone(), account);
+                history.write(store, now);
+                Ok(xml)
+            }
+        }
+    }
+
+    fn sts(&self, asked: &Asked, account_id: &str) -> Result<Xml> {
+        if asked.action != "GetCallerIdentity" {
+            return Err(invalid_action(asked));
+        }
+        let mut xml = Xml::default();
+        xml.text("Arn", &self.caller_arn(asked, account_id));
+        xml.text(
+            "UserId",
+            &format!("AROAEMULATEDCALLERAAA:{}", asked.access_key_id),
+        );
+        xml.text("Account", account_id);
+        Ok(xml)
+    }
+
+    /// The account that the access key belongs to.
+    fn account_of(&self, asked: &Asked) -> Result<String> {
+        let config = &self.shared.config;
+        if asked.access_key_id.is_empty() {
+            return Err(IamError::new(
+                403,
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token",
+            ));
+        }
+        if config.credentials.is_empty() {
+            return Ok(config.account_id.clone());
+        }
+        config
+            .credentials
+            .get(&asked.access_key_id)
+            .cloned()
+            .ok_or_else(invalid_token)
+    }
+
+    fn caller_arn(&self, asked: &Asked, account_id: &str) -> String {
+        format!(
+            "arn:{}:sts::{account_id}:assumed-role/emulated/{}",
+            self.shared.config.partition, asked.access_key_id
+        )
+    }
+
+    fn access_denied(&self, asked: &Asked, account_id: &str) -> IamError {
+        let Asked {
+            service,
+            action,
+            params,
+            ..
+        } = asked;
+        let resource = if let Some(name) = params.get("InstanceProfileName") {
+            format!("instance profile {name}")
+        } else if let Some(name) = params.get("RoleName") {
+            format!("role {name}")
+        } else if let Some(arn) = params.get("PolicyArn") {
+            format!("policy {arn}")
+        } else if let Some(name) = params.get("PolicyName") {
+            format!("policy {name}")
+        } else {
+            "*".to_owned()
+        };
+        IamError::new(
+            403,
+            "AccessDenied",
+            format!(
+                "User: {} is not authorized to perform: {service}:{action} on resource: \
+                 {resource} because no identity-based policy allows the {service}:{action} action",
+                self.caller_arn(asked, account_id)
+            ),
+        )
+    }
+
+    fn now_ms(&self) -> u64 {
+        let since = Instant::now().saturating_duration_since(self.shared.started);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What follows on the effect.
+enum Then {
+    Answer,
+    Close,
+    Hang,
+}
+
+fn invalid_token() -> IamError {
+    IamError::new(
+        403,
+        "InvalidClientTokenId",
+        "The security token included in the request is invalid.",
+    )
+}
+
+fn invalid_action(asked: &Asked) -> IamError {
+    let version = asked
+        .params
+        .get("Version")
+        .unwrap_or("NO_VERSION_SPECIFIED");
+    IamError::new(
+        400,
+        "InvalidAction",
+        format!(
+            "Could not find operation {} for version {version}",
+            asked.action
+        ),
+    )
+}
+
+impl Asked {
+    fn read(incoming: &Incoming) -> Self {
+        let params = Params::parse(&incoming.body);
+        let sts = params.get("Version") == Some("2011-06-15");
+        // AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …
+        let credential = incoming.authorization.split_once("Credential=");
+        let access_key_id = credential
+            .and_then(|(_, rest)| rest.split('/').next())
+            .unwrap_or_default()
+            .to_owned();
+        Self {
+            service: if sts { "sts" } else { "iam" },
+            action: params.get("Action").unwrap_or_default().to_owned(),
+            params,
+            access_key_id,
+        }
+    }
+}
