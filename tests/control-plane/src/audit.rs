@@ -1,0 +1,77 @@
+//! The API server's audit log. In: its file; out: who asked for what. Reads a file.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::Error;
+
+/// A request that the API server has answered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AuditEvent {
+    /// Such as `patch`.
+    pub verb: String,
+    /// Who asked.
+    pub user: User,
+    /// With what program.
+    #[serde(rename = "userAgent", default)]
+    pub user_agent: String,
+    /// About what; none for requests like `/readyz`.
+    #[serde(rename = "objectRef", default)]
+    pub object: ObjectRef,
+    /// What came of it.
+    #[serde(rename = "responseStatus", default)]
+    pub response: Response,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct User {
+    /// Such as `system:serviceaccount:ns:name`.
+    pub username: String,
+}
+
+/// About what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ObjectRef {
+    /// Such as `leases`.
+    pub resource: String,
+    /// Such as `status`.
+    pub subresource: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Response {
+    /// The HTTP status.
+    pub code: u16,
+}
+
+impl AuditEvent {
+    /// Whether it asked for a change.
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self.verb.as_str(),
+            "create" | "update" | "patch" | "delete" | "deletecollection"
+        )
+    }
+}
+
+/// One line is one event; the last may be half written.
+pub(crate) fn read(log: &Path) -> Result<Vec<AuditEvent>, Error> {
+    let text = std::fs::read_to_string(log).map_err(|reason| Error::Io {
+        what: log.display().to_string(),
+        reason,
+    })?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole
+        .lines()
+        .map(|line| Ok(serde_json::from_str(line)?))
+        .collect()
+}

@@ -1,0 +1,314 @@
+//! Starts and stops the servers. In: where the binaries are; out: running servers and kubeconfigs.
+//! Starts processes and writes files in a temporary directory.
+//!
+//! A small shell watches over the servers: it ends them when its standard input closes, which
+//! happens when this process drops its end, also by dying.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use kube::Config;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tempfile::TempDir;
+
+use crate::Error;
+
+/// The administrator's bearer token; the servers listen on loopback only.
+const ADMIN_TOKEN: &str = "administrator-of-a-test";
+/// From the start of etcd until the API server is ready, on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+/// A port may be taken between looking for it and listening on it.
+const TRIES: usize = 4;
+
+const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
+
+/// Ends its children when its input closes. The arguments are a directory to remove in the end,
+/// and one command line for each server, run in the background.
+const WATCHDOG: &str = r#"
+dir=$1; shift
+for server in "$@"; do sh -c "exec $server" </dev/null & pids="$! $pids"; done
+read -r _ || :
+kill $pids 2>/dev/null
+for pid in $pids; do wait "$pid" 2>/dev/null || :; done
+[ -z "$dir" ] || rm -rf "$dir"
+"#;
+
+/// Running servers.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) binaries: PathBuf,
+    pub(crate) dir: TempDir,
+    pub(crate) api_port: u16,
+    pub(crate) admin_kubeconfig: PathBuf,
+    watchdogs: Mutex<Vec<Watchdog>>,
+}
+
+/// A watching shell; its children end with it.
+#[derive(Debug)]
+struct Watchdog(Child);
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        // It ends its children and then itself; nothing can be done about an error here.
+        let _ = self.0.wait();
+    }
+}
+
+impl Watchdog {
+    fn start(dir: &Path, servers: &[String]) -> Result<Self, Error> {
+        Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(dir)
+            .args(servers)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Self)
+            .map_err(|reason| Error::Io {
+                what: "sh".to_owned(),
+                reason,
+            })
+    }
+
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+pub(crate) async fn start() -> Result<Running, Error> {
+    let binaries = binaries()?;
+    let mut last = None;
+    for _ in 0..TRIES {
+        match try_start(&binaries).await {
+            Ok(running) => return Ok(running),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or(Error::NotReady {
+        what: "the control plane",
+        log: String::new(),
+    }))
+}
+
+/// `SMR_CONTROL_PLANE_BIN` (set by make), or `KUBEBUILDER_ASSETS`.
+fn binaries() -> Result<PathBuf, Error> {
+    let set = ["SMR_CONTROL_PLANE_BIN", "KUBEBUILDER_ASSETS"]
+        .iter()
+        .find_map(std::env::var_os);
+    let Some(dir) = set.map(PathBuf::from) else {
+        return Err(Error::NotBuilt("SMR_CONTROL_PLANE_BIN".into()));
+    };
+    for name in ["etcd", "kube-apiserver", "kubectl"] {
+        let binary = dir.join(name);
+        if !binary.is_file() {
+            return Err(Error::NotBuilt(binary));
+        }
+    }
+    Ok(dir)
+}
+
+async fn try_start(binaries: &Path) -> Result<Running, Error> {
+    let dir = tempfile::Builder::new()
+        .prefix("smr-control-plane-")
+        .tempdir()
+        .map_err(io("a temporary directory"))?;
+    let at = |name: &str| dir.path().join(name);
+    let key = rcgen::KeyPair::generate()?;
+    write(&at("sa.key"), &key.serialize_pem())?;
+    write(&at("sa.pub"), &key.public_key_pem())?;
+    write(
+        &at("tokens"),
+        &format!("{ADMIN_TOKEN},administrator,administrator,system:masters\n"),
+    )?;
+    write(&at("audit-policy.yaml"), AUDIT_POLICY)?;
+    let [client_port, peer_port, api_port] = free_ports()?;
+    let quoted = |path: PathBuf| format!("'{}'", path.display());
+    let log = |name: &str| format!(">{} 2>&1", quoted(at(&format!("{name}.log"))));
+    let etcd = format!(
+        "{} --data-dir {} --unsafe-no-fsync --log-level error \
+         --listen-client-urls http://127.0.0.1:{client_port} --advertise-client-urls http://127.0.0.1:{client_port} \
+         --listen-peer-urls http://127.0.0.1:{peer_port} --initial-advertise-peer-urls http://127.0.0.1:{peer_port} \
+         --initial-cluster default=http://127.0.0.1:{peer_port} {}",
+        quoted(binaries.join("etcd")),
+        quoted(at("etcd")),
+        log("etcd"),
+    );
+    let apiserver = format!(
+        "{} --etcd-servers http://127.0.0.1:{client_port} --bind-address=127.0.0.1 --secure-port {api_port} --cert-dir {} \
+         --token-auth-file {} --service-account-issuer https://kubernetes.default.svc --service-account-key-file {} \
+         --service-account-signing-key-file {} --authorization-mode=RBAC --service-cluster-ip-range=10.0.0.0/24 \
+         --disable-admission-plugins=ServiceAccount --audit-policy-file {} --audit-log-path {} {}",
+        quoted(binaries.join("kube-apiserver")),
+        quoted(at("certs")),
+        quoted(at("tokens")),
+        quoted(at("sa.pub")),
+        quoted(at("sa.key")),
+        quoted(at("audit-policy.yaml")),
+        quoted(at("audit.log")),
+        log("kube-apiserver"),
+    );
+    let mut watchdog = Watchdog::start(dir.path(), &[etcd, apiserver])?;
+    wait_for_certificate(&at("certs/apiserver.crt"), &mut watchdog, dir.path()).await?;
+    let mut running = Running {
+        binaries: binaries.to_owned(),
+        api_port,
+        admin_kubeconfig: PathBuf::new(),
+        watchdogs: Mutex::new(vec![watchdog]),
+        dir,
+    };
+    running.admin_kubeconfig = running.write_kubeconfig("administrator", ADMIN_TOKEN, api_port)?;
+    running.wait_until_ready().await?;
+    Ok(running)
+}
+
+impl Running {
+    pub(crate) async fn admin_config(&self) -> Result<Config, Error> {
+        let kubeconfig = Kubeconfig::read_from(&self.admin_kubeconfig)?;
+        Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
+    }
+
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.dir.path().join("audit.log")
+    }
+
+    pub(crate) fn write_kubeconfig(
+        &self,
+        user: &str,
+        token: &str,
+        port: u16,
+    ) -> Result<PathBuf, Error> {
+        let certificate = self.dir.path().join("certs/apiserver.crt");
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{ "name": "test", "cluster": {
+                "server": format!("https://127.0.0.1:{port}"), "certificate-authority": certificate } }],
+            "users": [{ "name": user, "user": { "token": token } }],
+            "contexts": [{ "name": "test", "context": { "cluster": "test", "user": user } }],
+            "current-context": "test",
+        });
+        let path = self.dir.path().join(format!("{user}.kubeconfig"));
+        write(&path, &kubeconfig.to_string())?;
+        Ok(path)
+    }
+
+    async fn wait_until_ready(&self) -> Result<(), Error> {
+        let config = self.admin_config().await?;
+        let begun = Instant::now();
+        while begun.elapsed() < START_TIMEOUT {
+            let request = kube::Client::try_from(config.clone())?;
+            let answer =
+                tokio::time::timeout(Duration::from_secs(5), request.apiserver_version()).await;
+            let ready = match answer {
+                Ok(Ok(_)) => self.is_ready().await,
+                Ok(Err(_)) | Err(_) => false,
+            };
+            if ready {
+                return Ok(());
+            }
+            let ended = self
+                .watchdogs
+                .lock()
+                .is_ok_and(|mut dogs| dogs.iter_mut().any(Watchdog::has_ended));
+            if ended {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(Error::NotReady {
+            what: "kube-apiserver",
+            log: logs(self.dir.path()),
+        })
+    }
+
+    /// `/readyz` says more than an answer: its post-start hooks have made the default RBAC.
+    async fn is_ready(&self) -> bool {
+        let mut command = tokio::process::Command::new(self.binaries.join("kubectl"));
+        command
+            .arg("--kubeconfig")
+            .arg(&self.admin_kubeconfig)
+            .args(["get", "--raw", "/readyz"]);
+        command
+            .kill_on_drop(true)
+            .output()
+            .await
+            .is_ok_and(|output| output.status.success())
+    }
+
+    pub(crate) async fn start_namespace_controller(&self) -> Result<(), Error> {
+        let binary = self.binaries.join("kube-controller-manager");
+        if !binary.is_file() {
+            return Err(Error::NotBuilt(binary));
+        }
+        let [port] = free_ports()?;
+        let command = format!(
+            "'{}' --kubeconfig '{}' --controllers=namespace-controller,garbage-collector-controller --leader-elect=false \
+             --use-service-account-credentials=false --bind-address=127.0.0.1 --secure-port={port} --cert-dir '{}' >'{}' 2>&1",
+            binary.display(),
+            self.admin_kubeconfig.display(),
+            self.dir.path().join("kcm-certs").display(),
+            self.dir
+                .path()
+                .join("kube-controller-manager.log")
+                .display(),
+        );
+        let watchdog = Watchdog::start(Path::new(""), &[command])?;
+        if let Ok(mut watchdogs) = self.watchdogs.lock() {
+            watchdogs.insert(0, watchdog);
+        }
+        Ok(())
+    }
+}
+
+async fn wait_for_certificate(
+    path: &Path,
+    watchdog: &mut Watchdog,
+    dir: &Path,
+) -> Result<(), Error> {
+    let begun = Instant::now();
+    while begun.elapsed() < START_TIMEOUT && !watchdog.has_ended() {
+        if path.is_file() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(Error::NotReady {
+        what: "kube-apiserver",
+        log: logs(dir),
+    })
+}
+
+/// The kernel chooses; all are held until all are chosen, so that they differ.
+fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(io("a free port"))?;
+        *port = listener.local_addr().map_err(io("a free port"))?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+fn logs(dir: &Path) -> String {
+    let tail = |name: &str| {
+        let text = std::fs::read_to_string(dir.join(name)).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(15).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    };
+    format!("{}\n{}", tail("etcd.log"), tail("kube-apiserver.log"))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(path, text).map_err(io(&path.display().to_string()))
+}
+
+fn io(what: &str) -> impl FnOnce(std::io::Error) -> Error {
+    let what = what.to_owned();
+    move |reason| Error::Io { what, reason }
+}
