@@ -12,7 +12,7 @@ use smr_core::document::counterparts;
 use smr_core::failure::{FailureClass, Remedy};
 use smr_core::names::Names;
 use smr_core::observed::Observed;
-use smr_core::plan::{Planned, Recorded, plan};
+use smr_core::plan::{Planned, Recorded, Refusal, plan};
 use smr_core::settle::{Settled, restart_window};
 use smr_core::step::Kind;
 use smr_core::summary::{Activity, Done, Facts, Outcome};
@@ -108,7 +108,10 @@ impl Pass<'_> {
                 Ok(planned) => planned,
                 Err(_) if settled.stale_parts => return Ok(Ended::after(SOON, Priority::Repair)),
                 Err(refusals) => {
+                    let ours = without(&refusals, settled.state);
+                    let facts = Some(wanted.facts(&ours));
                     self.tell(&Outcome::Refused {
+                        facts,
                         refusals: &refusals,
                     })
                     .await?;
@@ -374,6 +377,18 @@ impl Pass<'_> {
         let since: SignedDuration = Timestamp::now().duration_since(self.memory.new_policy_since?);
         Duration::try_from(since).ok()
     }
+}
+
+/// What is left when everything that is not ours is taken away.
+fn without(refusals: &[Refusal], mut state: Observed) -> Observed {
+    for refusal in refusals {
+        match refusal.kind {
+            Kind::Role => state.role = None,
+            Kind::Policy => state.policy = None,
+            Kind::InstanceProfile => state.instance_profile = None,
+        }
+    }
+    state
 }
 
 /// Status is lost, but IAM holds an object of that name that is ours: its path is the one.

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use smr_api::{Mode, PolicyType, Principal};
 use smr_core::account::Account;
 use smr_core::deletion::{Deletion, plan_deletion};
-use smr_core::failure::Remedy;
+use smr_core::failure::{Failure, Remedy};
 use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::ownership::Identity;
 use smr_core::plan::{Plan, Recorded};
 use smr_core::settle::restart_window;
+use smr_core::step::Step;
 use smr_core::summary::{Activity, Event, Outcome, READY};
 use tracing::{debug, info};
 
@@ -24,12 +25,12 @@ const DELETING: Activity = Activity::Deleting;
 impl Pass<'_> {
     pub(super) async fn delete(&mut self) -> Result<Ended, Broken> {
         if self.object.mode == Mode::Observe {
-            return self
-                .release(Event::normal(
-                    "Retained",
-                    "mode Observe: whatever is in IAM stays as it is",
-                ))
-                .await;
+            let left = Event::normal(
+                "Retained",
+                "mode Observe: whatever is in IAM stays as it is",
+            );
+            self.context.cluster.tell(&self.object, &left).await;
+            return self.gone().await;
         }
         let account = match self.account(DELETING).await? {
             Ok(account) => account,
@@ -53,6 +54,7 @@ impl Pass<'_> {
             .aws
             .on_behalf_of(&self.object.key().namespace, self.urgency);
         let mut last_failure = None;
+        let mut done = Told::default();
         for round in 0..ROUNDS {
             between_rounds(round).await;
             let read = match iam.observe(&account, &names, &BTreeSet::new()).await {
@@ -77,7 +79,7 @@ impl Pass<'_> {
             };
             let recorded = Recorded::of(self.status());
             let policy = self.object.deletion_policy;
-            let (plan, event) = match plan_deletion(
+            let decision = plan_deletion(
                 &identity,
                 &names,
                 &recorded,
@@ -85,39 +87,30 @@ impl Pass<'_> {
                 &users,
                 policy,
                 Timestamp::now(),
-            ) {
+            );
+            let plan = match decision {
                 Deletion::Release => {
-                    let event = if last_failure.is_some() {
-                        deleted(&names, &account)
-                    } else {
-                        Event::normal("Released", "nothing in IAM is ours: nothing to delete")
-                    };
-                    return self.release(event).await;
+                    done.leaves(&state);
+                    return self.release(&done).await;
                 }
                 Deletion::Blocked(because) => {
                     self.tell(&Outcome::DeletionBlocked { because: &because })
                         .await?;
                     return Ok(Ended::after(self.memory.stalled(), Priority::Repair));
                 }
-                Deletion::Delete(plan) => (plan, deleted(&names, &account)),
-                Deletion::Retain(plan) => (
-                    plan,
-                    Event::normal(
-                        "Retained",
-                        format!(
-                            "{} and what belongs to it stay, without our tags",
-                            names.role_arn(&account)
-                        ),
-                    ),
-                ),
+                Deletion::Delete(plan) | Deletion::Retain(plan) => plan,
             };
+            done.carries_out(&plan, &account, &names);
             self.tell(&Outcome::Started {
                 activity: DELETING,
                 drift: &[],
             })
             .await?;
             match self.carry_out(&iam, &account, &names, &plan, state).await {
-                Ok(()) => return self.release(event).await,
+                Ok(left) => {
+                    done.leaves(&left);
+                    return self.release(&done).await;
+                }
                 Err(failure) if failure.class.remedy() == Remedy::LookAgain => {
                     last_failure = Some(failure)
                 }
@@ -137,21 +130,24 @@ impl Pass<'_> {
         names: &Names,
         plan: &Plan,
         state: Observed,
-    ) -> Result<(), smr_core::failure::Failure> {
+    ) -> Result<Observed, Failure> {
         let mut history = self.memory.history.take().unwrap_or_default();
         if *history.believed() != state {
             history.saw(state);
         }
         let applied = iam.apply(account, names, plan, &mut history).await;
+        let left = history.believed().clone();
         self.memory.history = Some(history);
-        let Err(failed) = applied else { return Ok(()) };
+        let Err(failed) = applied else {
+            return Ok(left);
+        };
         for failed in &failed {
             debug!(failure = %failed.failure, action = failed.step.action(), "a step failed");
         }
         failed
             .into_iter()
             .next()
-            .map_or(Ok(()), |first| Err(first.failure))
+            .map_or(Ok(left), |first| Err(first.failure))
     }
 
     /// After a restart, what an earlier process created a moment ago may not be seen yet: absent
@@ -180,21 +176,103 @@ impl Pass<'_> {
             && restart_window(Some(status), Timestamp::now(), self.context.settling_time).is_some()
     }
 
-    /// Nothing of ours is left: the object may go.
-    async fn release(&mut self, event: Event) -> Result<Ended, Broken> {
-        info!(reason = event.reason, note = event.note, "event");
-        self.context.cluster.tell(&self.object, &event).await;
+    /// Nothing of ours is left: told, then the object may go.
+    async fn release(&mut self, done: &Told) -> Result<Ended, Broken> {
+        for event in done.events() {
+            info!(reason = event.reason, note = event.note, "event");
+            self.context.cluster.tell(&self.object, &event).await;
+        }
+        self.gone().await
+    }
+
+    async fn gone(&mut self) -> Result<Ended, Broken> {
         self.context.cluster.remove_finalizer(&self.object).await?;
         self.memory.succeeded();
         Ok(Ended::IDLE)
     }
 }
 
-fn deleted(names: &Names, account: &Account) -> Event {
-    Event::normal(
-        "Deleted",
-        format!("deleted {} and what belongs to it", names.role_arn(account)),
-    )
+/// What a deletion did, for its events.
+#[derive(Default)]
+struct Told {
+    deleted: BTreeSet<String>,
+    retained: BTreeSet<String>,
+    not_ours: BTreeSet<String>,
+}
+
+impl Told {
+    fn carries_out(&mut self, plan: &Plan, account: &Account, names: &Names) {
+        for step in plan.steps() {
+            let arn = step.arn(account, names);
+            match step {
+                Step::DeleteRole { .. }
+                | Step::DeletePolicy { .. }
+                | Step::DeleteInstanceProfile { .. } => {
+                    self.deleted.insert(arn);
+                }
+                Step::Untag { .. } => {
+                    self.retained.insert(arn);
+                }
+                Step::CreateRole { .. }
+                | Step::CreatePolicy { .. }
+                | Step::CreateInstanceProfile { .. }
+                | Step::AttachRolePolicy { .. }
+                | Step::DetachRolePolicy { .. }
+                | Step::PutRolePolicy { .. }
+                | Step::DeleteRolePolicy { .. }
+                | Step::AddRoleToInstanceProfile { .. }
+                | Step::RemoveRoleFromInstanceProfile { .. }
+                | Step::UpdateAssumeRolePolicy { .. }
+                | Step::UpdateRole { .. }
+                | Step::PutRolePermissionsBoundary { .. }
+                | Step::CreatePolicyVersion { .. }
+                | Step::DeletePolicyVersion { .. }
+                | Step::Tag { .. } => {}
+            }
+        }
+    }
+
+    /// What is still there in the end, and was not left there on purpose, is not ours.
+    fn leaves(&mut self, left: &Observed) {
+        let role = left.role.as_ref().map(|r| &r.arn);
+        let policy = left.policy.as_ref().map(|p| &p.arn);
+        let profile = left.instance_profile.as_ref().map(|p| &p.arn);
+        let arns = [role, policy, profile].into_iter().flatten();
+        self.not_ours
+            .extend(arns.filter(|arn| !self.retained.contains(*arn)).cloned());
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let list = |arns: &BTreeSet<String>| arns.iter().cloned().collect::<Vec<_>>().join(", ");
+        let mut events = Vec::new();
+        if !self.deleted.is_empty() {
+            events.push(Event::normal(
+                "Deleted",
+                format!("deleted {}", list(&self.deleted)),
+            ));
+        }
+        if !self.retained.is_empty() {
+            events.push(Event::normal(
+                "Retained",
+                format!("left in IAM without our tags: {}", list(&self.retained)),
+            ));
+        }
+        if !self.not_ours.is_empty() {
+            events.push(Event::normal(
+                "Released",
+                format!(
+                    "left as it is, for it is not ours: {}",
+                    list(&self.not_ours)
+                ),
+            ));
+        } else if events.is_empty() {
+            events.push(Event::normal(
+                "Released",
+                "nothing in IAM is ours: nothing to delete",
+            ));
+        }
+        events
+    }
 }
 
 fn waiting(message: &str) -> Outcome<'static> {

@@ -114,6 +114,8 @@ pub enum Outcome<'a> {
     },
     /// One of the three is not ours.
     Refused {
+        /// Those beside it that are ours.
+        facts: Option<Facts<'a>>,
         /// Which, and why.
         refusals: &'a [Refusal],
     },
@@ -249,7 +251,7 @@ fn judge(outcome: &Outcome) -> Verdict {
         Outcome::Waiting {
             activity, message, ..
         } => Verdict::reconciling(activity.reason(), message.clone()),
-        Outcome::Refused { refusals } => {
+        Outcome::Refused { refusals, .. } => {
             let replaced = refusals
                 .iter()
                 .any(|r| matches!(r.why, NotOurs::Replaced { .. }));
@@ -344,13 +346,14 @@ fn record(status: &mut SessionManagerRoleStatus, outcome: &Outcome, now: Timesta
             status.unlisted_policies = unlisted.to_vec();
             status.counterparts = facts.counterparts.cloned();
         }
-        Outcome::Waiting { facts, .. } | Outcome::Failed { facts, .. } => {
+        Outcome::Waiting { facts, .. }
+        | Outcome::Failed { facts, .. }
+        | Outcome::Refused { facts, .. } => {
             if let Some(facts) = facts {
                 objects(status, facts, false);
             }
         }
-        Outcome::Refused { .. }
-        | Outcome::Invalid { .. }
+        Outcome::Invalid { .. }
         | Outcome::WrongAccount { .. }
         | Outcome::DeletionBlocked { .. }
         | Outcome::Paused => {}

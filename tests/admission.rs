@@ -1,0 +1,237 @@
+//! What people see at the API server: refusals with plain words, immutability, columns, explain.
+
+mod support;
+
+use support::World;
+
+/// The API server's refusal of a spec.
+async fn refusal(world: &World, name: &str, spec: &str) -> String {
+    match world.try_apply(name, spec).await {
+        Ok(_) => panic!("accepted: {spec}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_object_is_refused_in_plain_words() {
+    let world = World::quiet("refused").await;
+    for (spec, words) in [
+        (
+            "{path: session-manager}",
+            "spec.path must begin and end with /",
+        ),
+        (
+            "{role: {name: 'my role'}}",
+            "spec.role.name may have letters, digits and",
+        ),
+        (
+            "{role: {maxSessionDurationSeconds: 60}}",
+            "should be greater than or equal to 3600",
+        ),
+        (
+            "{principal: HybridActivation, instanceProfile: {}}",
+            "on-premises servers have no instance profile",
+        ),
+        (
+            "{hybrid: {regions: [eu-central-1]}}",
+            "spec.hybrid needs principal HybridActivation",
+        ),
+        (
+            "{policy: {type: Inline, description: x}}",
+            "spec.policy.description can't be used with type Inline",
+        ),
+        (
+            "{policy: {type: Inline, tags: {a: b}}}",
+            "spec.policy.tags can't be used with type Inline",
+        ),
+        (
+            "{sessionEncryption: {kmsKeyArn: 'alias/my-session-key'}}",
+            "spec.sessionEncryption.kmsKeyArn must be the key's ARN",
+        ),
+        (
+            "{sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:alias/x'}}",
+            "an alias or a key id does not work",
+        ),
+        (
+            "{sessionLogs: {s3: {bucket: My_Logs}}}",
+            "spec.sessionLogs.s3.bucket must be a bucket's name",
+        ),
+        (
+            "{sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'a/*'}}}",
+            "which would widen the policy",
+        ),
+        (
+            "{sessionLogs: {s3: {bucket: my-logs, encryption: KMS}}}",
+            "spec.sessionLogs.s3.kmsKeyArn is needed with encryption KMS",
+        ),
+        (
+            "{tags: {'aws:x': y}}",
+            "can't start with sessionmanager.dev/ or aws:",
+        ),
+        (
+            "{tags: {'SessionManager.dev/owner': y}}",
+            "can't start with sessionmanager.dev/ or aws:",
+        ),
+        (
+            "{additionalPolicyArns: [ReadOnlyAccess-is-not-an-arn]}",
+            "must be a managed policy's ARN",
+        ),
+        (
+            "{mode: Sometimes}",
+            "supported values: \"Enforce\", \"Observe\"",
+        ),
+    ] {
+        let message = refusal(&world, "web", spec).await;
+        assert!(
+            message.to_lowercase().contains(&words.to_lowercase()),
+            "{spec}: {message}"
+        );
+    }
+    let long = refusal(&world, &"n".repeat(129), "{}").await;
+    assert!(
+        long.contains("metadata.name can have at most 128 characters"),
+        "{long}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_immutable_stays_also_in_steps() {
+    let world = World::quiet("immutable").await;
+    let cases = [
+        (
+            "principal",
+            "{principal: EC2}",
+            vec!["{principal: HybridActivation}"],
+        ),
+        ("path", "{path: /a/}", vec!["{path: /b/}", "{}"]),
+        (
+            "role.name",
+            "{role: {name: one}}",
+            vec!["{role: {name: two}}", "{role: {}}", "{}"],
+        ),
+        (
+            "policy.name",
+            "{policy: {name: one}}",
+            vec!["{policy: {name: two}}", "{policy: {}}", "{}"],
+        ),
+        (
+            "instanceProfile.name",
+            "{instanceProfile: {name: one}}",
+            vec!["{instanceProfile: {name: two}}", "{}"],
+        ),
+        (
+            "policy.description",
+            "{policy: {description: one}}",
+            vec!["{policy: {description: two}}", "{}"],
+        ),
+        // From unset to set is a change too.
+        ("principal", "{}", vec!["{principal: HybridActivation}"]),
+        ("path", "{}", vec!["{path: /a/}"]),
+        ("role.name", "{}", vec!["{role: {name: one}}"]),
+        ("role.name", "{role: {}}", vec!["{role: {name: one}}"]),
+        ("policy.name", "{}", vec!["{policy: {name: one}}"]),
+        (
+            "instanceProfile.name",
+            "{}",
+            vec!["{instanceProfile: {name: one}}"],
+        ),
+        (
+            "policy.description",
+            "{}",
+            vec!["{policy: {description: one}}"],
+        ),
+    ];
+    for (index, (field, before, after)) in cases.iter().enumerate() {
+        let name = format!("case-{index}");
+        world.apply(&name, before).await;
+        for spec in after {
+            let message = refusal(&world, &name, spec).await;
+            assert!(
+                message.contains(&format!("spec.{field} can't be changed")),
+                "{before} -> {spec}: {message}"
+            );
+            assert!(
+                message.contains(&format!("spec.{field}:")),
+                "no field path: {message}"
+            );
+        }
+    }
+    // The default, written out, is no change; the description is free where the type changes.
+    world.apply("written", "{}").await;
+    world.apply("written", "{principal: EC2}").await;
+    world.apply("typed", "{policy: {description: one}}").await;
+    world.apply("typed", "{policy: {type: Inline}}").await;
+}
+
+#[tokio::test]
+async fn status_begins_unobserved_and_spec_gets_no_defaults() {
+    let world = World::quiet("defaults").await;
+    let object = world.apply("web", "{}").await;
+    assert_eq!(object.status.map(|s| s.observed_generation), Some(-1));
+    assert_eq!(object.spec, Default::default());
+}
+
+#[tokio::test]
+async fn kubectl_shows_what_matters() {
+    let world = World::start("kubectl").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let namespace = &world.namespace;
+    let table = world
+        .plane
+        .kubectl(&["get", "smr", "-n", namespace])
+        .await
+        .unwrap();
+    let header: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        header,
+        ["NAME", "READY", "REASON", "ROLE", "PROFILE", "AGE"]
+    );
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    let name = format!("{namespace}.web");
+    assert_eq!(row[..5], ["web", "True", "Converged", &name, &name]);
+    let wide = world
+        .plane
+        .kubectl(&["get", "sessionmanagerroles", "-n", namespace, "-o", "wide"])
+        .await
+        .unwrap();
+    let header: Vec<&str> = wide.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        header,
+        [
+            "NAME", "READY", "REASON", "ROLE", "PROFILE", "POLICY", "ACCOUNT", "MESSAGE", "AGE"
+        ]
+    );
+    assert!(
+        world
+            .plane
+            .kubectl(&["get", "aws", "-n", namespace])
+            .await
+            .unwrap()
+            .contains("web"),
+        "category aws"
+    );
+    let described = world
+        .plane
+        .kubectl(&["describe", "smr", "web", "-n", namespace])
+        .await
+        .unwrap();
+    for part in [
+        "Converged",
+        "Created",
+        "Instance Profile:",
+        "Account Id:",
+        "AROA",
+    ] {
+        assert!(described.contains(part), "{part} not in\n{described}");
+    }
+    for (path, words) in [
+        ("smr.spec", "An empty spec is valid"),
+        ("smr.spec.sessionLogs.s3.encryption", "Default: Unspecified"),
+        ("smr.status.lastDrift", "someone else made"),
+    ] {
+        let text = world.plane.kubectl(&["explain", path]).await.unwrap();
+        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(words), "{words} not in\n{text}");
+    }
+}

@@ -1,0 +1,534 @@
+//! The main job on real parts: create, change every field that can change, stay in sync, delete.
+
+mod support;
+
+use serde_json::json;
+use std::time::Duration;
+use support::iam::READ_S3;
+use support::watcher::{Kstatus, kstatus};
+use support::{Start, World, condition, round_trips};
+
+/// Creates an object on an account that answers in 50 ms a call; actions and round trips.
+async fn creation(world: &World, name: &str, spec: &str) -> (Vec<String>, usize) {
+    world.iam.set_latency(Duration::from_millis(50));
+    world.iam.clear_calls();
+    world.apply(name, spec).await;
+    world.ready(name).await;
+    world.iam.set_latency(Duration::ZERO);
+    let calls: Vec<_> = world
+        .iam
+        .calls()
+        .into_iter()
+        .filter(|c| c.service == "iam")
+        .collect();
+    let first_look = calls.iter().position(|c| !c.write).unwrap_or(calls.len());
+    let creating = &calls[..first_look];
+    let mut actions: Vec<String> = creating.iter().map(|c| c.action.clone()).collect();
+    actions.sort();
+    (actions, round_trips(creating))
+}
+
+#[tokio::test]
+async fn a_first_creation_is_five_calls_in_two_round_trips() {
+    let mut world = World::quiet("creation").await;
+    // No resync in the way of counting.
+    let start = Start {
+        flags: vec![
+            "--resync-interval=1h".into(),
+            "--iam-requests-per-second=500".into(),
+        ],
+        ..Start::default()
+    }
+    .flag("--allow-additional-policy=arn:aws:iam::aws:policy/*");
+    world.run(&start).await;
+    let cases = [
+        (
+            "managed",
+            "{}",
+            vec![
+                "AddRoleToInstanceProfile",
+                "AttachRolePolicy",
+                "CreateInstanceProfile",
+                "CreatePolicy",
+                "CreateRole",
+            ],
+        ),
+        (
+            "inline",
+            "{policy: {type: Inline}}",
+            vec![
+                "AddRoleToInstanceProfile",
+                "CreateInstanceProfile",
+                "CreateRole",
+                "PutRolePolicy",
+            ],
+        ),
+        (
+            "hybrid",
+            "{principal: HybridActivation}",
+            vec!["AttachRolePolicy", "CreatePolicy", "CreateRole"],
+        ),
+        (
+            "additional",
+            "{additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy']}",
+            vec![
+                "AddRoleToInstanceProfile",
+                "AttachRolePolicy",
+                "AttachRolePolicy",
+                "CreateInstanceProfile",
+                "CreatePolicy",
+                "CreateRole",
+            ],
+        ),
+    ];
+    for (name, spec, expected) in cases {
+        let (actions, trips) = creation(&world, name, spec).await;
+        assert_eq!(actions, expected, "{name}");
+        assert_eq!(trips, 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn ownership_is_in_the_create_calls_themselves() {
+    let world = World::start("tags").await;
+    let object = world.apply("web", "{tags: {team: a}}").await;
+    world.ready("web").await;
+    let creates: Vec<_> = world
+        .writes()
+        .into_iter()
+        .filter(|c| c.action.starts_with("Create"))
+        .collect();
+    assert_eq!(creates.len(), 3);
+    for call in creates {
+        let tag = |key: &str| {
+            let (place, _) = call
+                .params
+                .iter()
+                .find(|(k, v)| k.ends_with(".Key") && *v == key)?;
+            call.params.get(&place.replace(".Key", ".Value")).cloned()
+        };
+        assert_eq!(
+            tag("sessionmanager.dev/cluster").as_deref(),
+            Some("test"),
+            "{}",
+            call.action
+        );
+        assert_eq!(
+            tag("sessionmanager.dev/owner"),
+            Some(format!("{}/web", world.namespace)),
+            "{}",
+            call.action
+        );
+        assert_eq!(
+            tag("sessionmanager.dev/uid"),
+            object.metadata.uid,
+            "{}",
+            call.action
+        );
+        assert_eq!(tag("team").as_deref(), Some("a"), "{}", call.action);
+    }
+}
+
+#[tokio::test]
+async fn an_object_in_sync_causes_no_writes_anywhere() {
+    let world = World::start("insync").await;
+    world
+        .apply("web", "{tags: {team: a}, sessionLogs: {cloudWatch: {}}}")
+        .await;
+    world.ready("web").await;
+    world.another_look().await;
+    world.iam.clear_calls();
+    let ours = |event: &control_plane::AuditEvent| {
+        event.is_write()
+            && event.object.namespace == world.namespace
+            && event.user.username.contains("session-manager-role")
+    };
+    let before = world
+        .plane
+        .audit_events()
+        .unwrap()
+        .iter()
+        .filter(|e| ours(e))
+        .count();
+    assert!(
+        before > 0,
+        "the audit log shows no write of the controller at all"
+    );
+    for _ in 0..3 {
+        world.another_look().await;
+    }
+    assert_eq!(world.writes(), []);
+    assert_eq!(
+        world
+            .plane
+            .audit_events()
+            .unwrap()
+            .iter()
+            .filter(|e| ours(e))
+            .count(),
+        before
+    );
+}
+
+#[tokio::test]
+async fn every_field_that_can_change_reaches_iam() {
+    let mut world = World::quiet("updates").await;
+    world
+        .run(&Start::default().flag("--allow-additional-policy=arn:aws:iam::*:policy/*"))
+        .await;
+    let boundary = world
+        .someone()
+        .create_policy()
+        .policy_name("cap")
+        .policy_document(READ_S3)
+        .send()
+        .await
+        .unwrap();
+    let boundary = boundary.policy.unwrap().arn.unwrap();
+    let name = format!("{}.web", world.namespace);
+    let seen =
+        world.watch(|_, account| account.roles.len() == 1 && account.instance_profiles.len() == 1);
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let steps = [
+        (
+            "role: {description: changed}",
+            "roles",
+            "/description",
+            json!("changed"),
+        ),
+        (
+            "role: {maxSessionDurationSeconds: 7200}",
+            "roles",
+            "/max_session",
+            json!(7200),
+        ),
+        (
+            &format!("role: {{permissionsBoundaryArn: '{boundary}'}}"),
+            "roles",
+            "/boundary",
+            json!(boundary),
+        ),
+        ("role: {tags: {a: b}}", "roles", "/tags/a", json!("b")),
+        ("policy: {tags: {a: c}}", "policies", "/tags/a", json!("c")),
+        (
+            "instanceProfile: {tags: {a: d}}",
+            "instance_profiles",
+            "/tags/a",
+            json!("d"),
+        ),
+        ("tags: {all: x}", "policies", "/tags/all", json!("x")),
+        ("tags: {all: y}", "policies", "/tags/all", json!("y")),
+        (
+            "additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy']",
+            "roles",
+            "/attached",
+            json!([
+                format!("arn:aws:iam::111122223333:policy/session-manager/{name}"),
+                "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
+            ]),
+        ),
+    ];
+    for (spec, kind, pointer, expected) in &steps {
+        world.apply("web", &format!("{{{spec}}}")).await;
+        world.ready("web").await;
+        let account = serde_json::to_value(world.account()).unwrap();
+        assert_eq!(
+            account[kind][&name].pointer(pointer),
+            Some(expected),
+            "{spec}"
+        );
+    }
+    let contains = [
+        (
+            format!("sessionEncryption: {{kmsKeyArn: '{key}'}}"),
+            "kms:Decrypt",
+        ),
+        (
+            format!("sessionEncryption: {{kmsKeyArn: '{key}', sessionsOnly: true}}"),
+            "kms:EncryptionContext:aws:ssm:SessionId",
+        ),
+        (
+            "sessionLogs: {s3: {bucket: my-logs, keyPrefix: one}}".to_owned(),
+            "arn:aws:s3:::my-logs/one/*",
+        ),
+        (
+            "sessionLogs: {s3: {bucket: my-logs, keyPrefix: two}}".to_owned(),
+            "arn:aws:s3:::my-logs/two/*",
+        ),
+        (
+            "sessionLogs: {s3: {bucket: my-logs, bucketOwnerAccountId: '999900001111'}}".to_owned(),
+            "s3:PutObjectAcl",
+        ),
+        (
+            "sessionLogs: {cloudWatch: {}}".to_owned(),
+            "logs:PutLogEvents",
+        ),
+        (
+            "sessionLogs: {cloudWatch: {logGroupName: /ssm/sessions}}".to_owned(),
+            "log-group:/ssm/sessions:*",
+        ),
+    ];
+    for (spec, part) in &contains {
+        world.apply("web", &format!("{{{spec}}}")).await;
+        world.ready("web").await;
+        let policy = &world.account().policies[&name];
+        assert!(
+            policy.document.contains(part),
+            "{spec}: {}",
+            policy.document
+        );
+        assert!(policy.versions.len() <= 5, "{spec}");
+    }
+    // What left spec has left IAM.
+    let object = world.apply("web", "{}").await;
+    world.ready("web").await;
+    let account = world.account();
+    let role = &account.roles[&name];
+    assert_eq!(role.max_session, 3600);
+    assert_eq!(role.attached.len(), 1);
+    assert!(
+        role.tags
+            .keys()
+            .all(|key| key.starts_with("sessionmanager.dev/")),
+        "{:?}",
+        role.tags
+    );
+    assert_eq!(
+        role.boundary,
+        Some(boundary),
+        "a boundary is never removed by us"
+    );
+    assert!(!account.policies[&name].document.contains("logs:"));
+    // The narrowing update took the wider version with it.
+    assert!(
+        account.policies[&name]
+            .versions
+            .iter()
+            .all(|v| !v.document.contains("/ssm/sessions"))
+    );
+    assert_eq!(object.metadata.generation, Some(18));
+    let versions = seen.finish().await;
+    assert!(versions.iter().any(|v| kstatus(v) == Kstatus::InProgress));
+    assert!(
+        versions
+            .iter()
+            .filter(|v| kstatus(v) == Kstatus::Current)
+            .count()
+            >= 17
+    );
+}
+
+#[tokio::test]
+async fn the_policy_type_changes_both_ways_without_a_moment_without_access() {
+    let world = World::start("type").await;
+    let name = format!("{}.web", world.namespace);
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let emulator = world.iam.emulator().clone();
+    let role = name.clone();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let guard = tokio::spawn(async move {
+        let mut looks = 0_u32;
+        while stopped.try_recv().is_err() {
+            let account = emulator.snapshot();
+            let held = &account.roles[&role];
+            let managed = held.attached.iter().any(|arn| arn.ends_with(&role));
+            assert!(
+                managed || held.inline.contains_key(&role),
+                "a moment without access"
+            );
+            looks += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        looks
+    });
+    world.apply("web", "{policy: {type: Inline}}").await;
+    world.ready("web").await;
+    let account = world.account();
+    assert!(
+        account.policies.is_empty()
+            && account.roles[&name].inline.contains_key(&name)
+            && account.roles[&name].attached.is_empty()
+    );
+    world.apply("web", "{policy: {type: Managed}}").await;
+    world.ready("web").await;
+    let account = world.account();
+    assert!(account.policies.contains_key(&name) && account.roles[&name].inline.is_empty());
+    assert!(!guard.is_finished(), "a moment without access");
+    stop.send(()).unwrap();
+    assert!(guard.await.unwrap() > 1000);
+}
+
+#[tokio::test]
+async fn drift_is_repaired_and_told() {
+    let world = World::start("drift").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let name = format!("{}.web", world.namespace);
+    world
+        .someone()
+        .update_assume_role_policy()
+        .role_name(&name)
+        .policy_document(support::iam::LAMBDA_TRUST)
+        .send()
+        .await
+        .unwrap();
+    let note = world.event("web", "Repaired").await;
+    assert_eq!(
+        note,
+        "put right: statement 1 of the trust policy: the principal was lambda.amazonaws.com, should be ec2.amazonaws.com"
+    );
+    let object = world
+        .status_of("web", "repaired", |s| {
+            s.last_drift.as_ref().is_some_and(|d| d.repaired) && s.drift.is_empty()
+        })
+        .await;
+    assert!(
+        world.account().roles[&name]
+            .trust
+            .contains("ec2.amazonaws.com")
+    );
+    assert!(
+        object
+            .status
+            .unwrap()
+            .last_drift
+            .unwrap()
+            .message
+            .contains("lambda.amazonaws.com")
+    );
+    let repairs: Vec<_> = world
+        .writes()
+        .into_iter()
+        .map(|c| c.action)
+        .filter(|a| a.starts_with("Update"))
+        .collect();
+    assert_eq!(repairs, ["UpdateAssumeRolePolicy"]);
+}
+
+#[tokio::test]
+async fn deletion_leaves_nothing() {
+    let world = World::start("delete").await;
+    for (name, spec) in [
+        ("a", "{}"),
+        ("b", "{policy: {type: Inline}}"),
+        ("c", "{principal: HybridActivation}"),
+    ] {
+        world.apply(name, spec).await;
+        world.ready(name).await;
+    }
+    // Versions and policies that others added must not stand in the way.
+    let role = format!("{}.a", world.namespace);
+    let arn = &world.account().policies[&role].arn;
+    world
+        .someone()
+        .put_role_policy()
+        .role_name(&role)
+        .policy_name("extra")
+        .policy_document(READ_S3)
+        .send()
+        .await
+        .unwrap();
+    world
+        .someone()
+        .create_policy_version()
+        .policy_arn(arn)
+        .policy_document(READ_S3)
+        .send()
+        .await
+        .unwrap();
+    for name in ["a", "b", "c"] {
+        world.delete(name).await;
+    }
+    for name in ["a", "b", "c"] {
+        world.gone(name).await;
+    }
+    assert!(world.account().is_empty(), "{:?}", world.account());
+    assert!(world.event("a", "Deleted").await.contains(&role));
+}
+
+#[tokio::test]
+async fn retain_leaves_everything_without_our_tags() {
+    let world = World::start("retain").await;
+    world
+        .apply("web", "{deletionPolicy: Retain, tags: {team: a}}")
+        .await;
+    world.ready("web").await;
+    world.iam.clear_calls();
+    world.delete("web").await;
+    world.gone("web").await;
+    let account = world.account();
+    let role = &account.roles[&format!("{}.web", world.namespace)];
+    assert_eq!(role.tags.keys().collect::<Vec<_>>(), ["team"]);
+    assert_eq!(role.attached.len(), 1);
+    let writes: Vec<_> = world.writes().into_iter().map(|c| c.action).collect();
+    assert_eq!(writes.len(), 3);
+    assert_eq!(writes.last().map(String::as_str), Some("UntagRole"));
+}
+
+#[tokio::test]
+async fn sigterm_ends_within_ten_seconds_and_well() {
+    let mut world = World::start("sigterm").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    // A call that hangs must not hold it up.
+    world.iam.inject(iam_emulator::Fault::new(
+        "GetRole",
+        100,
+        iam_emulator::FaultKind::Hang,
+    ));
+    world
+        .eventually("a call hangs", async || {
+            world.iam.calls().iter().any(|c| c.outcome == "Hang")
+        })
+        .await;
+    let (status, took) = world.terminate().await;
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test]
+async fn paused_touches_nothing_and_says_so() {
+    let world = World::start("paused").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    world
+        .annotate("web", "sessionmanager.dev/paused", Some("true"))
+        .await;
+    world
+        .status_of("web", "paused", |s| {
+            support::is(s, "Paused", "True") && support::is(s, "Ready", "True")
+        })
+        .await;
+    world.iam.clear_calls();
+    world.apply("web", "{role: {description: later}}").await;
+    let object = world.apply("other", "{}").await;
+    world.ready("other").await;
+    assert!(object.metadata.generation.is_some());
+    assert!(
+        !world
+            .writes()
+            .iter()
+            .any(|c| c.params.values().any(|v| v.ends_with(".web"))),
+        "a paused object was written"
+    );
+    let waiting = world.get("web").await.unwrap();
+    assert_eq!(
+        kstatus(&waiting),
+        Kstatus::InProgress,
+        "a change behind a pause is not Current"
+    );
+    world
+        .annotate("web", "sessionmanager.dev/paused", None)
+        .await;
+    let object = world.ready("web").await;
+    assert!(condition(object.status.as_ref().unwrap(), "Paused").is_none());
+    assert_eq!(
+        world.account().roles[&format!("{}.web", world.namespace)]
+            .description
+            .as_deref(),
+        Some("later")
+    );
+}
