@@ -1,5 +1,7 @@
 //! The CRD: not stale, and readable by `kubectl explain` throughout.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may fail like tests.
+
 use serde_json::Value;
 
 fn generated() -> String {

@@ -225,3 +225,6 @@ fn retain(ours: &Ours, names: &Names) -> Plan {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,3 +124,73 @@ impl Desired {
         self.names.policy_arn(&self.account)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::ownership::KEYS;
+    use crate::validate::tests::{check, valid};
+
+    const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/cap";
+
+    #[test]
+    fn ownership_stands_on_all_three_beside_the_tags_asked_for() {
+        let desired = desired(&valid(
+            "{tags: {a: '1', b: '1'}, role: {tags: {b: '2'}}, policy: {tags: {c: '3'}}, instanceProfile: {tags: {d: '4'}}}",
+        ));
+        let PolicyHome::Managed { tags, .. } = &desired.policy.home else {
+            panic!("{desired:?}")
+        };
+        let profile = &desired.instance_profile.as_ref().unwrap().tags;
+        for (found, own) in [
+            (&desired.role.tags, vec![("a", "1"), ("b", "2")]),
+            (tags, vec![("a", "1"), ("b", "1"), ("c", "3")]),
+            (profile, vec![("a", "1"), ("b", "1"), ("d", "4")]),
+        ] {
+            let mut expected = desired.identity.tags();
+            assert_eq!(expected.len(), KEYS.len());
+            expected.extend(own.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())));
+            assert_eq!(*found, expected);
+        }
+        assert_eq!(desired.identity.cluster, "test");
+        assert_eq!(desired.identity.subject.owner(), "team/web");
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_there() {
+        let inline = desired(&valid("{policy: {type: Inline}}"));
+        assert_eq!(inline.policy.home, PolicyHome::Inline);
+        assert!(inline.instance_profile.is_some());
+        let hybrid = desired(&valid("{principal: HybridActivation}"));
+        assert_eq!(hybrid.instance_profile, None);
+        assert!(hybrid.role.trust.contains("ssm.amazonaws.com"));
+        assert_eq!(hybrid.role.boundary, None, "none is managed");
+    }
+
+    #[test]
+    fn what_the_spec_says_arrives() {
+        let mut limits = Limits::new("test");
+        limits.permissions_boundary_arn = Some(BOUNDARY.into());
+        limits.allowed_additional_policies = vec!["*".into()];
+        let spec = "{role: {description: mine, maxSessionDurationSeconds: 7200}, policy: {name: agent, description: theirs},
+            additionalPolicyArns: ['arn:aws:iam::aws:policy/A'], unlistedPolicyAction: Remove, adoptionPolicy: WithConsent}";
+        let desired = desired(&check(spec, &limits).unwrap());
+        assert_eq!(desired.role.description, "mine");
+        assert_eq!(desired.role.max_session_duration, 7200);
+        assert_eq!(desired.role.boundary.as_deref(), Some(BOUNDARY));
+        assert!(
+            matches!(&desired.policy.home, PolicyHome::Managed { description, .. } if description == "theirs")
+        );
+        assert_eq!(
+            desired.policy_arn(),
+            "arn:aws:iam::111122223333:policy/session-manager/agent"
+        );
+        assert_eq!(
+            desired.additional_policy_arns,
+            ["arn:aws:iam::aws:policy/A".to_owned()].into()
+        );
+        assert_eq!(desired.unlisted, UnlistedPolicyAction::Remove);
+        assert_eq!(desired.adoption, AdoptionPolicy::WithConsent);
+    }
+}

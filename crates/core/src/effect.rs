@@ -183,3 +183,6 @@ fn existing_key(all: &smr_api::Tags, key: &str, target: &Target) -> Option<Strin
         Target::Policy(_) | Target::InstanceProfile(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

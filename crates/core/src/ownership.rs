@@ -17,6 +17,8 @@ pub const UID: &str = "sessionmanager.dev/uid";
 pub const ADOPTABLE_BY: &str = "sessionmanager.dev/adoptable-by";
 /// The tags that prove ownership, set in the Create call itself.
 pub const KEYS: [&str; 3] = [CLUSTER, OWNER, UID];
+/// IAM's limit of tags on one object.
+pub(crate) const TAGS_MAX: usize = 50;
 
 /// Who we are, as far as tags tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -249,7 +249,7 @@ impl Pass<'_> {
         }
         self.is_settling();
         Ok(Look::Seen(match &self.memory.history {
-            Some(history) => history.settle(read),
+            Some(history) => history.settle(&read),
             None => Settled {
                 state: read,
                 stale_parts: false,
@@ -355,7 +355,7 @@ impl Pass<'_> {
         planned: &Planned,
     ) -> Result<Ended, Broken> {
         let facts = wanted.facts(&settled.state);
-        if planned.plan.is_empty() {
+        if planned.drift.is_empty() {
             self.tell(&Outcome::Converged {
                 facts,
                 done: None,

@@ -63,7 +63,7 @@ impl Pass<'_> {
             };
             self.is_settling();
             let state = match &self.memory.history {
-                Some(history) => history.settle(read).state,
+                Some(history) => history.settle(&read).state,
                 None if self.may_not_show_yet(&read) => {
                     self.tell(&waiting(
                         "waiting until IAM shows what was created a moment ago",

@@ -23,7 +23,7 @@ pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     if found.version != wanted.version {
         sentences.push(format!(
-            "Version of {what} was {}, should be {}",
+            "the Version of {what} was {}, should be {}",
             found.version, wanted.version
         ));
     }
@@ -43,13 +43,24 @@ pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<String> {
         })
         .collect();
     let mut missing = Vec::new();
+    let unlike_any = |should: &&CanonicalStatement| {
+        !found
+            .statements
+            .iter()
+            .any(|was| was.atoms() == should.atoms())
+    };
     for (index, should) in wanted
         .statements
         .iter()
         .enumerate()
-        .filter(|(_, s)| !is_known(s))
+        .filter(|(_, s)| unlike_any(s))
     {
-        match closest(should, &left) {
+        let counterpart = if is_known(should) {
+            left.iter().position(|was| says_more(was, should))
+        } else {
+            closest(should, &left)
+        };
+        match counterpart {
             Some(at) => {
                 let was = left.remove(at);
                 compare(
@@ -59,6 +70,8 @@ pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<String> {
                     &mut sentences,
                 );
             }
+            // All of it is said in other statements.
+            None if is_known(should) => {}
             None => missing.push(format!(
                 "statement {} of {what} was missing: {}",
                 index + 1,
@@ -74,7 +87,15 @@ pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<String> {
             describe(was)
         )
     }));
+    // The same statement may be there twice.
+    sentences.dedup();
     sentences
+}
+
+/// All that `should` says, and more.
+fn says_more(was: &CanonicalStatement, should: &CanonicalStatement) -> bool {
+    let (was, should) = (was.atoms(), should.atoms());
+    was.len() > should.len() && should.iter().all(|atom| was.contains(atom))
 }
 
 /// The found statement that shares most with `should`; none where nothing is shared.
@@ -100,6 +121,7 @@ fn compare(
     out: &mut Vec<String>,
 ) {
     let about = list(&should.actions.values);
+    let was_or_were = |values: &BTreeSet<Word>| if values.len() == 1 { "was" } else { "were" };
     if was.effect != should.effect {
         out.push(format!(
             "{place}: the effect was {}, should be {}",
@@ -122,10 +144,19 @@ fn compare(
         let extra: BTreeSet<_> = was.values.difference(&should.values).cloned().collect();
         match (missing.is_empty(), extra.is_empty()) {
             (true, true) => {}
-            (false, true) => out.push(format!("{place}: {} was missing", list(&missing))),
+            (false, true) => out.push(format!(
+                "{place}: {} {} missing",
+                list(&missing),
+                was_or_were(&missing)
+            )),
             (true, false) => out.push(format!("{place}: had {} besides, should not", list(&extra))),
-            (false, false) => out.push(format!(
+            (false, false) if extra.len() == 1 && missing.len() == 1 => out.push(format!(
                 "{place}: the {name} was {}, should be {}",
+                list(&extra),
+                list(&missing)
+            )),
+            (false, false) => out.push(format!(
+                "{place}: had {} instead of {}",
                 list(&extra),
                 list(&missing)
             )),
@@ -133,7 +164,8 @@ fn compare(
     }
     if was.resources != should.resources {
         out.push(format!(
-            "{place}: {about} was on {}, should be on {}",
+            "{place}: {about} {} on {}, should be on {}",
+            was_or_were(&should.actions.values),
             resources(&was.resources),
             resources(&should.resources)
         ));

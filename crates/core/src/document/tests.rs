@@ -63,7 +63,9 @@ fn the_policy_with_logs_is_the_pages_second_less_what_was_not_asked_for() {
             expected.extend([&b3, &b4]);
         }
         if kms {
-            spec.push_str(&format!("sessionEncryption: {{kmsKeyArn: '{KEY}'}}\n"));
+            spec.push_str("sessionEncryption: {kmsKeyArn: '");
+            spec.push_str(KEY);
+            spec.push_str("'}\n");
             expected.push(&b5);
         }
         if s3 {
@@ -105,26 +107,138 @@ fn another_accounts_bucket_gets_the_acl_and_its_counterparts() {
     assert_eq!(counterparts(&own, "arn:aws:iam::111122223333:role/r"), None);
 }
 
+/// The statements of a policy, as JSON.
+fn statements(spec: &str) -> Vec<serde_json::Value> {
+    policy(spec)["Statement"].as_array().unwrap().clone()
+}
+
+const BUCKET_KEY: &str =
+    "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+
 #[test]
-fn the_narrowing_fields_narrow() {
-    let spec = format!(
-        "sessionEncryption: {{kmsKeyArn: '{KEY}', sessionsOnly: true}}\n\
-         sessionLogs: {{s3: {{bucket: my-logs, encryption: KMS, kmsKeyArn: '{KEY}'}}, cloudWatch: {{logGroupName: /ssm}}}}"
+fn sessions_only_narrows_decryption_with_and_without_logs() {
+    let narrowed = serde_json::json!({ "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": KEY,
+        "Condition": { "StringLike": { "kms:EncryptionContext:aws:ssm:SessionId": ["*"] } } });
+    let key = format!("sessionEncryption: {{kmsKeyArn: '{KEY}', sessionsOnly: true}}\n");
+    assert_eq!(statements(&key)[1], narrowed);
+    assert_eq!(
+        statements(&format!("{key}sessionLogs: {{cloudWatch: {{}}}}"))[2],
+        narrowed
     );
-    let json = role_policy(&valid(&spec)).to_json();
-    for part in [
-        r#""Condition":{"StringLike":{"kms:EncryptionContext:aws:ssm:SessionId":["*"]}}"#,
-        r#""Resource":"arn:aws:logs:*:111122223333:log-group:/ssm:*""#,
-        r#"{"Effect":"Allow","Action":["logs:DescribeLogGroups"],"Resource":"*"}"#,
-        r#""Condition":{"StringLike":{"kms:ViaService":["s3.*.amazonaws.com"]}}"#,
+    // Said explicitly, the default is the page's.
+    let off = format!("sessionEncryption: {{kmsKeyArn: '{KEY}', sessionsOnly: false}}");
+    assert_eq!(
+        policy(&off),
+        policy(&format!("sessionEncryption: {{kmsKeyArn: '{KEY}'}}"))
+    );
+}
+
+#[test]
+fn a_log_group_narrows_the_writing_actions_only() {
+    let found = statements("sessionLogs: {cloudWatch: {logGroupName: /ssm/sessions}}");
+    assert_eq!(
+        found[1..],
+        [
+            serde_json::json!({ "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+                "Resource": "arn:aws:logs:*:111122223333:log-group:/ssm/sessions:*" }),
+            serde_json::json!({ "Effect": "Allow", "Action": ["logs:DescribeLogGroups"], "Resource": "*" }),
+        ]
+    );
+}
+
+#[test]
+fn the_buckets_encryption_decides_over_the_last_statement() {
+    let with = |more: &str| statements(&format!("sessionLogs: {{s3: {{bucket: my-logs{more}}}}}"));
+    let page = with("");
+    assert_eq!(page.len(), 4);
+    assert_eq!(with(", encryption: Unspecified"), page);
+    assert_eq!(with(", encryption: S3Managed"), page[..3]);
+    let own_key = with(&format!(", encryption: KMS, kmsKeyArn: '{BUCKET_KEY}'"));
+    assert_eq!(own_key[..3], page[..3]);
+    assert_eq!(
+        own_key[3],
+        serde_json::json!({ "Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": BUCKET_KEY,
+            "Condition": { "StringLike": { "kms:ViaService": ["s3.*.amazonaws.com"] } } })
+    );
+}
+
+/// The service that KMS sees is the endpoint of S3 in the key's partition.
+#[test]
+fn via_service_is_that_of_the_keys_partition() {
+    for (partition, service) in [
+        ("aws", "s3.*.amazonaws.com"),
+        ("aws-us-gov", "s3.*.amazonaws.com"),
+        ("aws-cn", "s3.*.amazonaws.com.cn"),
+        ("aws-eusc", "s3.*.amazonaws.eu"),
     ] {
-        assert!(json.contains(part), "{part} not in {json}");
+        let mut spec = valid("sessionLogs: {s3: {bucket: my-logs}}");
+        let key_arn = format!("arn:{partition}:kms:somewhere-1:111122223333:key/k");
+        spec.s3_logs.as_mut().unwrap().encryption = crate::validate::S3Encryption::Kms { key_arn };
+        let last = role_policy(&spec).statements.pop().unwrap();
+        assert_eq!(
+            last.conditions["StringLike"]["kms:ViaService"],
+            [service],
+            "{partition}"
+        );
     }
-    let managed = role_policy(&valid(
-        "sessionLogs: {s3: {bucket: my-logs, encryption: S3Managed}}",
+}
+
+/// What stands in ARNs follows the partition.
+#[test]
+fn documents_of_other_partitions_name_their_own_arns() {
+    let mut spec = valid(
+        "{principal: HybridActivation, sessionLogs: {s3: {bucket: my-logs}, cloudWatch: {logGroupName: ssm}}}",
+    );
+    spec.account.partition = crate::account::Partition::AwsCn;
+    let both = role_policy(&spec).to_json() + &trust_policy(&spec).to_json();
+    assert!(!both.contains("arn:aws:"), "{both}");
+    for arn in [
+        "arn:aws-cn:s3:::my-logs/*",
+        "arn:aws-cn:logs:*:111122223333:log-group:ssm:*",
+        "arn:aws-cn:ssm:*:111122223333:*",
+    ] {
+        assert!(both.contains(arn), "{arn} not in {both}");
+    }
+}
+
+#[test]
+fn counterparts_name_the_role_and_nobody_else() {
+    let role = "arn:aws:iam::111122223333:role/session-manager/team.web";
+    let of = |spec: &str| counterparts(&valid(spec), role);
+    let json = |text: Option<String>| -> serde_json::Value {
+        serde_json::from_str::<serde_json::Value>(&text.unwrap()).unwrap()["Statement"].clone()
+    };
+    assert_eq!(of("{}"), None);
+    assert_eq!(
+        of("sessionLogs: {s3: {bucket: my-logs}, cloudWatch: {}}"),
+        None
+    );
+    let found = of(&format!(
+        "sessionEncryption: {{kmsKeyArn: '{KEY}', sessionsOnly: true}}\n\
+         sessionLogs: {{s3: {{bucket: my-logs, keyPrefix: a/b, bucketOwnerAccountId: '999900001111', encryption: KMS, kmsKeyArn: '{BUCKET_KEY}'}}}}"
     ))
-    .to_json();
-    assert!(!managed.contains("kms:"), "{managed}");
+    .unwrap();
+    assert_eq!(
+        json(found.bucket_policy),
+        serde_json::json!([
+            { "Effect": "Allow", "Principal": { "AWS": role }, "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+              "Resource": "arn:aws:s3:::my-logs/a/b/*",
+              "Condition": { "StringEquals": { "s3:x-amz-acl": ["bucket-owner-full-control"] } } },
+            { "Effect": "Allow", "Principal": { "AWS": role }, "Action": ["s3:GetEncryptionConfiguration"],
+              "Resource": "arn:aws:s3:::my-logs" },
+        ])
+    );
+    assert_eq!(
+        json(found.bucket_key_policy),
+        serde_json::json!([{ "Effect": "Allow", "Principal": { "AWS": role },
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*" }])
+    );
+    assert_eq!(
+        json(found.session_key_policy),
+        serde_json::json!([{ "Effect": "Allow", "Principal": { "AWS": role }, "Action": ["kms:Decrypt"], "Resource": "*",
+            "Condition": { "StringLike": { "kms:EncryptionContext:aws:ssm:SessionId": ["*"] } } }])
+    );
 }
 
 #[test]

@@ -106,7 +106,8 @@ impl Plan {
 pub struct Planned {
     /// The writes.
     pub plan: Plan,
-    /// Each difference in words, in a stable order.
+    /// Each difference in words, in a stable order; empty where IAM is as it should be. While
+    /// `wait` runs, also what will go after it.
     pub drift: Vec<Drift>,
     /// Policies on the role that nobody listed: ARNs, and `inline/NAME`.
     pub unlisted: Vec<String>,
@@ -221,6 +222,16 @@ enum Owned {
     Consented,
 }
 
+impl Owned {
+    /// Whether the tags of ownership have to be put on before any other write.
+    fn needs_stamp(self) -> bool {
+        match self {
+            Self::Absent | Self::Proven(Proof::Full) => false,
+            Self::Proven(Proof::EarlierUid) | Self::Consented => true,
+        }
+    }
+}
+
 struct Proofs {
     role: Owned,
     policy: Owned,
@@ -305,4 +316,4 @@ fn prove_all(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -52,13 +52,13 @@ pub(super) fn compare(
     let in_place =
         before == findings.steps.values().map(Vec::len).sum::<usize>() && observed.role.is_some();
     let mut former = Findings::default();
-    former_type(desired, observed, recorded, &mut former);
+    former_type(desired, observed, recorded, owned, &mut former);
     if former.steps.is_empty() {
         return;
     }
+    findings.drift.append(&mut former.drift);
     match new_policy_since {
         Some(since) if in_place && since >= POLICY_OVERLAP => {
-            findings.drift.append(&mut former.drift);
             for (phase, steps) in former.steps {
                 findings.steps.entry(phase).or_default().extend(steps);
             }
@@ -120,7 +120,7 @@ fn managed(
             findings.tell(
                 Kind::Role,
                 "attachedPolicies",
-                format!("the policy {arn} was not attached, should be"),
+                format!("the policy {arn} was not attached to the role, should be"),
             );
         }
         findings.step(
@@ -178,13 +178,9 @@ fn inline(desired: &Desired, observed: &Observed, findings: &mut Findings) {
         findings.step(Phase::Converge, put);
         return;
     };
-    let sentences = match role.inline.get(name) {
+    let sentences = match role.inline.get(name).and_then(Option::as_deref) {
         None => vec![format!("the inline policy {name} was missing")],
-        Some(document) => differences(
-            "the inline policy",
-            document.as_deref().unwrap_or_default(),
-            wanted,
-        ),
+        Some(document) => differences("the inline policy", document, wanted),
     };
     if !sentences.is_empty() {
         findings.tell_all(Kind::Policy, "document", sentences);
@@ -198,6 +194,7 @@ fn former_type(
     desired: &Desired,
     observed: &Observed,
     recorded: &Recorded,
+    owned: Owned,
     findings: &mut Findings,
 ) {
     let names = &desired.names;
@@ -241,6 +238,15 @@ fn former_type(
                     policy.arn
                 ),
             );
+            if owned.needs_stamp() {
+                findings.step(
+                    Phase::Stamp,
+                    Step::Tag {
+                        target: Target::Policy(policy.arn.clone()),
+                        tags: desired.identity.tags(),
+                    },
+                );
+            }
             if observed
                 .role
                 .as_ref()

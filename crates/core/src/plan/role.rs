@@ -5,9 +5,12 @@ use smr_api::UnlistedPolicyAction;
 
 use super::{Findings, Owned, Phase, Recorded, tags};
 use crate::canonical::differences;
-use crate::desired::Desired;
+use crate::desired::{Desired, PolicyHome};
 use crate::observed::{Observed, ObservedRole};
 use crate::step::{Kind, Step, Target};
+
+/// IAM's quota of managed policies on one role, unless the account's was raised.
+const ATTACHED_USUALLY: usize = 10;
 
 pub(super) fn compare(
     desired: &Desired,
@@ -43,7 +46,7 @@ pub(super) fn compare(
         findings.tell(
             Kind::Role,
             "permissionsBoundary",
-            format!("the permissions boundary was {was}, should be {boundary}"),
+            format!("the role's permissions boundary was {was}, should be {boundary}"),
         );
         findings.step(
             Phase::Prepare,
@@ -105,7 +108,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
         findings.tell(
             Kind::Role,
             "description",
-            format!("the description was {was}, should be {should}"),
+            format!("the role's description was {was}, should be {should}"),
         );
         differs = true;
     }
@@ -114,7 +117,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
         findings.tell(
             Kind::Role,
             "maxSessionDurationSeconds",
-            format!("the maximum session duration was {was} s, should be {should} s"),
+            format!("the role's maximum session duration was {was} s, should be {should} s"),
         );
         differs = true;
     }
@@ -137,11 +140,12 @@ fn attachments(
     findings: &mut Findings,
 ) {
     let role = &desired.names.role;
+    let leaving = leaves_in(desired, found);
     for arn in desired.additional_policy_arns.difference(&found.attached) {
         findings.tell(
             Kind::Role,
             "attachedPolicies",
-            format!("the policy {arn} was not attached, should be"),
+            format!("the policy {arn} was not attached to the role, should be"),
         );
         findings.step(
             Phase::Converge,
@@ -167,9 +171,9 @@ fn attachments(
                 findings.tell(
                     Kind::Role,
                     "attachedPolicies",
-                    format!("the policy {arn} was attached, should not be"),
+                    format!("the policy {arn} was attached to the role, should not be"),
                 );
-                findings.step(Phase::Withdraw, detach);
+                findings.step(leaving, detach);
             }
             (false, UnlistedPolicyAction::Report) => findings.unlisted.push(arn.clone()),
         }
@@ -184,7 +188,7 @@ fn attachments(
                 findings.tell(
                     Kind::Role,
                     "inlinePolicies",
-                    format!("the inline policy {name} was there, should not be"),
+                    format!("the inline policy {name} was in the role, should not be"),
                 );
                 findings.step(
                     Phase::Withdraw,
@@ -196,6 +200,22 @@ fn attachments(
             }
             UnlistedPolicyAction::Report => findings.unlisted.push(format!("inline/{name}")),
         }
+    }
+}
+
+/// When policies are detached: after the new ones are there, unless the role has no room for both.
+fn leaves_in(desired: &Desired, found: &ObservedRole) -> Phase {
+    let own = match desired.policy.home {
+        PolicyHome::Managed { .. } => Some(desired.policy_arn()),
+        PolicyHome::Inline => None,
+    };
+    let new = (desired.additional_policy_arns.iter().chain(&own))
+        .filter(|arn| !found.attached.contains(*arn))
+        .count();
+    if new > 0 && found.attached.len() + new > ATTACHED_USUALLY {
+        Phase::Prepare
+    } else {
+        Phase::Withdraw
     }
 }
 

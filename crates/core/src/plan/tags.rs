@@ -3,7 +3,7 @@
 use smr_api::Tags;
 
 use super::{Findings, Owned, Phase, RecordedObject};
-use crate::ownership::{ADOPTABLE_BY, Proof};
+use crate::ownership::{ADOPTABLE_BY, KEYS, TAGS_MAX};
 use crate::step::{Kind, Step, Target};
 
 pub(super) fn compare(
@@ -15,6 +15,7 @@ pub(super) fn compare(
     owned: Owned,
     findings: &mut Findings,
 ) {
+    let on = kind.in_words();
     let mut set = Tags::new();
     for (key, value) in wanted {
         match spelled(kind, found, key) {
@@ -24,7 +25,7 @@ pub(super) fn compare(
                     kind,
                     "tags",
                     format!(
-                        "the tag {key} was {}, should be {}",
+                        "the tag {key} of the {on} was {}, should be {}",
                         quoted(other),
                         quoted(value)
                     ),
@@ -35,7 +36,10 @@ pub(super) fn compare(
                 findings.tell(
                     kind,
                     "tags",
-                    format!("the tag {key} was missing, should be {}", quoted(value)),
+                    format!(
+                        "the tag {key} of the {on} was missing, should be {}",
+                        quoted(value)
+                    ),
                 );
                 set.insert(key.clone(), value.clone());
             }
@@ -47,39 +51,47 @@ pub(super) fn compare(
         .filter(|key| spelled(kind, wanted, key).is_none())
         .filter_map(|key| spelled(kind, found, key).map(|(spelled, _)| spelled.clone()))
         .collect();
-    for key in &gone {
+    // Consent is used up once the stamp is on.
+    let consent = found
+        .contains_key(ADOPTABLE_BY)
+        .then(|| ADOPTABLE_BY.to_owned());
+    for key in gone.iter().chain(&consent) {
         findings.tell(
             kind,
             "tags",
-            format!("the tag {key} was there, should not be any more"),
+            format!("the tag {key} of the {on} was there, should not be any more"),
         );
     }
-    if !set.is_empty() {
-        let phase = match owned {
-            Owned::Absent | Owned::Proven(Proof::Full) => Phase::Converge,
-            Owned::Proven(Proof::EarlierUid) | Owned::Consented => Phase::Stamp,
-        };
-        findings.step(
-            phase,
-            Step::Tag {
-                target: target.clone(),
-                tags: set,
-            },
-        );
+    let added = set
+        .keys()
+        .filter(|key| spelled(kind, found, key).is_none())
+        .count();
+    // Old and new ones together may be more than IAM takes: then the old ones make room.
+    let no_room = found.len() + added > TAGS_MAX;
+    let mut tag = |phase, tags: Tags| {
+        if !tags.is_empty() {
+            let target = target.clone();
+            findings.step(phase, Step::Tag { target, tags });
+        }
+    };
+    if owned.needs_stamp() {
+        let stamp = |key: &String| !no_room || KEYS.contains(&key.as_str());
+        let (first, rest) = set.into_iter().partition(|(key, _)| stamp(key));
+        tag(Phase::Stamp, first);
+        set = rest;
     }
-    // Consent is used up once the stamp is on.
-    if found.contains_key(ADOPTABLE_BY) {
-        gone.push(ADOPTABLE_BY.to_owned());
+    tag(Phase::Converge, set);
+    let mut untag = |phase, keys: Vec<String>| {
+        if !keys.is_empty() {
+            let target = target.clone();
+            findings.step(phase, Step::Untag { target, keys });
+        }
+    };
+    if no_room {
+        untag(Phase::Prepare, std::mem::take(&mut gone));
     }
-    if !gone.is_empty() {
-        findings.step(
-            Phase::Withdraw,
-            Step::Untag {
-                target: target.clone(),
-                keys: gone,
-            },
-        );
-    }
+    gone.extend(consent);
+    untag(Phase::Withdraw, gone);
 }
 
 /// IAM does not distinguish keys of role tags by case (IAM user guide, "Tags for IAM resources").

@@ -92,7 +92,7 @@ pub(super) fn write(
     } = verdict;
     let mut set = |type_: &str, value: Option<(bool, &str, &str)>| match value {
         Some((value, reason, message)) => {
-            put(status, type_, value, reason, message, generation, now)
+            put(status, type_, value, reason, message, generation, now);
         }
         None => status.conditions.retain(|c| c.type_ != type_),
     };

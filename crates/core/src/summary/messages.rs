@@ -1,9 +1,9 @@
 //! The sentences that people read in conditions and events. Values in, text out. No IO.
 //! No time, count of attempts or request id: the same cause gives the same text.
 
-use smr_api::Drift;
+use smr_api::{Drift, SessionManagerRoleStatus};
 
-use super::{Activity, Done, Event, cut};
+use super::{Activity, Done, Event, Facts, MESSAGE_MAX, cut, cut_to};
 use crate::account::Account;
 use crate::desired::Desired;
 use crate::ownership::NotOurs;
@@ -13,9 +13,7 @@ use crate::validate::Invalid;
 
 pub(super) fn started(activity: Activity, drift: &[Drift]) -> String {
     match activity {
-        Activity::Creating => {
-            "creating the policy, the role and the instance profile in IAM".to_owned()
-        }
+        Activity::Creating => "creating the role and what belongs to it in IAM".to_owned(),
         Activity::Updating => "bringing IAM to the changed spec".to_owned(),
         Activity::Repairing => format!(
             "putting right what was changed in IAM: {}",
@@ -65,7 +63,8 @@ pub(super) fn refused(refusals: &[Refusal]) -> String {
         }
     };
     let all: Vec<String> = refusals.iter().map(one).collect();
-    format!("{}. Nothing is written to it", all.join("; "))
+    let them = if all.len() == 1 { "it" } else { "them" };
+    format!("{}. Nothing is written to {them}", all.join("; "))
 }
 
 pub(super) fn invalid(problems: &[Invalid]) -> String {
@@ -88,46 +87,51 @@ pub(super) fn adopted(kinds: &[Kind]) -> String {
     format!("took over with consent: {}", all.join(", "))
 }
 
-pub(super) fn done(desired: &Desired, done: &Done) -> Event {
-    let role = desired.names.role_arn(&desired.account);
-    match done.activity {
-        Activity::Creating => {
-            Event::normal("Created", format!("created {role} and what belongs to it"))
-        }
-        Activity::Updating => Event::normal(
+pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done) -> Event {
+    let Desired { names, account, .. } = facts.desired;
+    let role = names.role_arn(account);
+    let (reason, note) = match done.activity {
+        Activity::Creating => ("Created", format!("created {role} and what belongs to it")),
+        Activity::Updating => (
             "Updated",
             format!("brought {role} and what belongs to it to the changed spec"),
         ),
-        Activity::Repairing => {
-            let advice = after_re_creation(done.drift)
-                .map(|advice| format!(". {advice}"))
-                .unwrap_or_default();
-            Event::normal(
-                "Repaired",
-                format!("put right: {}{advice}", drift(done.drift)),
-            )
-        }
-        Activity::Deleting => {
-            Event::normal("Deleted", format!("deleted {role} and what belongs to it"))
-        }
+        Activity::Repairing => ("Repaired", format!("put right: {}", drift(done.drift))),
+        Activity::Deleting => ("Deleted", format!("deleted {role} and what belongs to it")),
+    };
+    match after_re_creation(facts, before, done.drift) {
+        Some(advice) => Event::normal(reason, with_advice(note, &advice)),
+        None => Event::normal(reason, note),
     }
 }
 
-/// What no controller can do after something was made anew.
-pub(super) fn after_re_creation(drift: &[Drift]) -> Option<String> {
-    let remade = |kind: Kind| {
+/// What no controller can do after something that was there before was made anew.
+pub(super) fn after_re_creation(
+    facts: &Facts,
+    before: &SessionManagerRoleStatus,
+    drift: &[Drift],
+) -> Option<String> {
+    let missed = |kind: Kind| {
         drift
             .iter()
             .any(|d| d.object == kind.as_str() && d.field == "existence")
     };
+    let role = before.role.is_some() && missed(Kind::Role);
+    let profile = before.instance_profile.is_some() && missed(Kind::InstanceProfile);
     let mut advice = Vec::new();
-    if remade(Kind::Role) || remade(Kind::InstanceProfile) {
+    if facts.desired.instance_profile.is_some() && (role || profile) {
         advice.push("Associate the instance profile with running instances again");
     }
-    if remade(Kind::Role) {
-        advice.push("apply status.counterparts again where they are used, as their principals now name a dead id");
+    if facts.counterparts.is_some() && role {
+        advice.push("Apply status.counterparts again where they are used, as their principals now name a dead id");
     }
-    (!advice.is_empty()).then(|| advice.join(", and "))
+    (!advice.is_empty()).then(|| advice.join(". "))
+}
+
+/// The advice is never what is cut off.
+pub(super) fn with_advice(text: String, advice: &str) -> String {
+    let room = MESSAGE_MAX.saturating_sub(advice.len() + "…. ".len());
+    format!("{}. {advice}", cut_to(room, text))
 }
 
 pub(super) fn unlisted(policies: &[String]) -> String {

@@ -6,31 +6,25 @@
 
 mod conditions;
 mod messages;
-
-use std::collections::BTreeSet;
+mod record;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use smr_api::{
-    Counterparts, Drift, InstanceProfileStatus, LastDrift, PolicyStatus, RoleStatus,
-    SessionManagerRoleStatus,
-};
+use smr_api::{Counterparts, Drift, SessionManagerRoleStatus};
 
 use crate::account::Account;
-use crate::desired::{Desired, PolicyHome};
+use crate::desired::Desired;
 use crate::failure::{Failure, FailureClass};
 use crate::observed::Observed;
-use crate::ownership::{KEYS, NotOurs};
-use crate::plan::{Recorded, Refusal};
+use crate::ownership::NotOurs;
+use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::Invalid;
 
 pub use conditions::{READY, RECONCILING, STALLED};
 use conditions::{Verdict, write};
+use record::record;
 
-/// `status.drift` holds at most this many entries.
-const DRIFT_MAX: usize = 20;
-/// A condition's or an event's text is cut after this many characters.
+/// A text is cut after this many bytes: Kubernetes refuses events of more than 1024.
 const MESSAGE_MAX: usize = 1000;
 
 /// What kind of work a pass does or did.
@@ -59,18 +53,21 @@ impl Activity {
 
     /// What a pass at `generation` that finds differences is about, given what the last one told.
     pub fn of(status: Option<&SessionManagerRoleStatus>, generation: i64) -> Self {
-        let ready = status.and_then(|s| s.conditions.iter().find(|c| c.type_ == READY));
-        let never_existed = Recorded::of(status).is_empty();
-        match ready {
-            _ if never_existed => Self::Creating,
-            Some(ready) if ready.observed_generation == Some(generation) => {
-                match (ready.status.as_str(), ready.reason.as_str()) {
-                    ("True", _) | (_, "Repairing" | "Drifted") => Self::Repairing,
-                    (_, "Creating") => Self::Creating,
-                    _ => Self::Updating,
+        let Some(status) = status.filter(|s| s.role.is_some() && s.policy.is_some()) else {
+            return Self::Creating;
+        };
+        let ready = status.conditions.iter().find(|c| c.type_ == READY);
+        match ready.filter(|c| c.observed_generation == Some(generation)) {
+            // A repair that was held up goes on.
+            Some(_) if !status.drift.is_empty() => Self::Repairing,
+            Some(ready) => match (ready.status.as_str(), ready.reason.as_str()) {
+                ("True", _) | (_, "Repairing" | "Drifted" | "NotOwned" | "Replaced") => {
+                    Self::Repairing
                 }
-            }
-            Some(_) | None => Self::Updating,
+                (_, "Creating") => Self::Creating,
+                _ => Self::Updating,
+            },
+            None => Self::Updating,
         }
     }
 }
@@ -234,7 +231,7 @@ pub fn summarize(object: Object, now: Timestamp, outcome: &Outcome) -> Summary {
         status.last_handled_reconcile_at = Some(request.to_owned());
     }
     let verdict = judge(outcome);
-    record(&mut status, outcome, now);
+    record(&mut status, &before, outcome, now);
     write(&mut status, &verdict, object.generation, now);
     tell(&mut events, &before, &status, &verdict, outcome);
     Summary { status, events }
@@ -294,164 +291,6 @@ fn failed(failure: &Failure, activity: Activity) -> Verdict {
     }
 }
 
-/// Everything in status but conditions.
-fn record(status: &mut SessionManagerRoleStatus, outcome: &Outcome, now: Timestamp) {
-    match outcome {
-        Outcome::Started { activity, drift } => {
-            if *activity == Activity::Repairing {
-                status.drift = shown(drift);
-                status.last_drift = Some(LastDrift {
-                    time: Time(now),
-                    message: messages::drift(drift),
-                    repaired: false,
-                });
-            }
-        }
-        Outcome::Converged {
-            facts,
-            done,
-            unlisted,
-        } => {
-            objects(status, facts, true);
-            status.drift.clear();
-            status.unlisted_policies = unlisted.to_vec();
-            status.counterparts = facts.counterparts.cloned();
-            if done.is_some_and(|d| d.activity == Activity::Repairing)
-                && let Some(last) = &mut status.last_drift
-            {
-                last.repaired = true;
-                if let Some(advice) = done.and_then(|d| messages::after_re_creation(d.drift)) {
-                    last.message = cut(format!(
-                        "{}. {advice}",
-                        messages::drift(done.map(|d| d.drift).unwrap_or_default())
-                    ));
-                }
-            }
-        }
-        Outcome::Drifted {
-            facts,
-            drift,
-            unlisted,
-        } => {
-            objects(status, facts, false);
-            let seen = shown(drift);
-            if seen != status.drift {
-                status.last_drift = Some(LastDrift {
-                    time: Time(now),
-                    message: messages::drift(drift),
-                    repaired: false,
-                });
-            }
-            status.drift = seen;
-            status.unlisted_policies = unlisted.to_vec();
-            status.counterparts = facts.counterparts.cloned();
-        }
-        Outcome::Waiting { facts, .. }
-        | Outcome::Failed { facts, .. }
-        | Outcome::Refused { facts, .. } => {
-            if let Some(facts) = facts {
-                objects(status, facts, false);
-            }
-        }
-        Outcome::Invalid { .. }
-        | Outcome::WrongAccount { .. }
-        | Outcome::DeletionBlocked { .. }
-        | Outcome::Paused => {}
-    }
-}
-
-fn shown(drift: &[Drift]) -> Vec<Drift> {
-    drift.iter().take(DRIFT_MAX).cloned().collect()
-}
-
-/// Names, ids and what we manage of the three objects. Before convergence, keys of tags and ARNs
-/// of policies that may still be there stay on record.
-fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool) {
-    let Facts {
-        desired, believed, ..
-    } = facts;
-    let account = &desired.account;
-    if believed.role.is_some() || believed.policy.is_some() || believed.instance_profile.is_some() {
-        status.account_id = Some(account.id.clone());
-        status.partition = Some(account.partition.to_string());
-    }
-    let keys = |wanted: &smr_api::Tags, before: Option<&[String]>| -> Vec<String> {
-        let own = wanted
-            .keys()
-            .filter(|key| !KEYS.contains(&key.as_str()))
-            .cloned();
-        let kept = before
-            .filter(|_| !converged)
-            .unwrap_or_default()
-            .iter()
-            .cloned();
-        own.chain(kept)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
-    };
-    if let Some(role) = &believed.role {
-        let before = status.role.as_ref();
-        let attached = desired.additional_policy_arns.iter().cloned();
-        let kept = before
-            .filter(|_| !converged)
-            .map(|r| r.attached_policy_arns.clone())
-            .unwrap_or_default();
-        status.role = Some(RoleStatus {
-            name: role.name.clone(),
-            arn: role.arn.clone(),
-            id: role.id.clone(),
-            managed_tag_keys: keys(
-                &desired.role.tags,
-                before.map(|r| r.managed_tag_keys.as_slice()),
-            ),
-            attached_policy_arns: attached
-                .chain(kept)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
-        });
-    }
-    let before = status.policy.as_ref().map(|p| p.managed_tag_keys.clone());
-    let managed = believed.policy.as_ref();
-    status.policy = match (&desired.policy.home, managed) {
-        (PolicyHome::Managed { tags, .. }, Some(policy)) => Some(PolicyStatus {
-            name: policy.name.clone(),
-            arn: Some(policy.arn.clone()),
-            id: Some(policy.id.clone()),
-            version_id: Some(policy.default_version.clone()),
-            managed_tag_keys: keys(tags, before.as_deref()),
-        }),
-        // The managed policy is on its way out: what is recorded of it stays until it is gone.
-        (PolicyHome::Inline, Some(_))
-            if status.policy.as_ref().is_some_and(|p| p.arn.is_some()) =>
-        {
-            status.policy.take()
-        }
-        (PolicyHome::Inline, _)
-            if believed
-                .role
-                .as_ref()
-                .is_some_and(|r| r.inline.contains_key(&desired.names.policy)) =>
-        {
-            Some(PolicyStatus {
-                name: desired.names.policy.clone(),
-                ..PolicyStatus::default()
-            })
-        }
-        (PolicyHome::Managed { .. } | PolicyHome::Inline, _) => status.policy.take(),
-    };
-    if let (Some(wanted), Some(profile)) = (&desired.instance_profile, &believed.instance_profile) {
-        let before = status.instance_profile.as_ref();
-        status.instance_profile = Some(InstanceProfileStatus {
-            name: profile.name.clone(),
-            arn: profile.arn.clone(),
-            id: profile.id.clone(),
-            managed_tag_keys: keys(&wanted.tags, before.map(|p| p.managed_tag_keys.as_slice())),
-        });
-    }
-}
-
 /// An event where something was done, or where a person's attention is newly needed.
 fn tell(
     events: &mut Vec<Event>,
@@ -469,7 +308,7 @@ fn tell(
             if !done.adopted.is_empty() {
                 events.push(Event::normal("Adopted", messages::adopted(done.adopted)));
             }
-            events.push(messages::done(facts.desired, done));
+            events.push(messages::done(facts, before, done));
         }
         Outcome::Converged { done: None, .. } => {
             if !conditions::was(before, true, verdict.reason()) {
@@ -503,10 +342,15 @@ fn tell(
 
 /// Bounded, and without a break in the middle of a character.
 fn cut(text: String) -> String {
-    if text.chars().count() <= MESSAGE_MAX {
-        return text;
+    cut_to(MESSAGE_MAX, text)
+}
+
+fn cut_to(max: usize, mut text: String) -> String {
+    if text.len() > max {
+        text.truncate(text.floor_char_boundary(max));
+        text.push('…');
     }
-    text.chars().take(MESSAGE_MAX).chain(['…']).collect()
+    text
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 //! every reason why not, out. No IO. What the API server's schema and CEL rules already refuse is
 //! checked again where later steps rely on it: an object may be older than the rules.
 
+mod logs;
+mod tags;
+
 use std::collections::BTreeSet;
 
 use smr_api::{
@@ -13,10 +16,11 @@ use thiserror::Error;
 use crate::account::{Account, Arn};
 use crate::limits::Limits;
 use crate::names::{Names, Subject};
-use crate::ownership;
 
-/// IAM's limit of tags on one object.
-const TAGS_MAX: usize = 50;
+pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};
+use logs::{cloud_watch_logs, s3_logs};
+use tags::{distinct_but_for_case, merged_tags};
+
 /// IAM's limit for path plus name of a role that a hybrid activation names.
 const HYBRID_PATH_AND_NAME_MAX: usize = 64;
 
@@ -99,61 +103,6 @@ pub struct SessionEncryption {
     pub kms_key_arn: String,
     /// Session data only.
     pub sessions_only: bool,
-}
-
-/// Session logs to S3.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3Logs {
-    /// The bucket's name.
-    pub bucket: String,
-    /// Without slashes at its ends; may be empty.
-    pub key_prefix: String,
-    /// As spec has it.
-    pub bucket_owner_account_id: Option<String>,
-    /// How the bucket encrypts.
-    pub encryption: S3Encryption,
-}
-
-impl S3Logs {
-    /// The bucket's owner, where that is another account than the role's.
-    pub fn other_owner(&self, account: &Account) -> Option<&str> {
-        self.bucket_owner_account_id
-            .as_deref()
-            .filter(|owner| *owner != account.id)
-    }
-
-    /// The ARN of every object that a log may become.
-    pub fn objects_arn(&self, account: &Account) -> String {
-        let Self {
-            bucket, key_prefix, ..
-        } = self;
-        let slash = if key_prefix.is_empty() { "" } else { "/" };
-        format!(
-            "arn:{}:s3:::{bucket}/{key_prefix}{slash}*",
-            account.partition
-        )
-    }
-}
-
-/// How the log bucket encrypts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum S3Encryption {
-    /// Not said.
-    Unspecified,
-    /// With keys of S3.
-    S3Managed,
-    /// With this key.
-    Kms {
-        /// The key's ARN.
-        key_arn: String,
-    },
-}
-
-/// Session logs to CloudWatch Logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CloudWatchLogs {
-    /// `None`: any group.
-    pub log_group_name: Option<String>,
 }
 
 /// Checks `spec` and applies every default. Returns all problems at once.
@@ -245,13 +194,7 @@ pub fn validate(
             }
         }),
         s3_logs: s3_logs(spec, account, &mut problems),
-        cloud_watch_logs: (spec
-            .session_logs
-            .as_ref()
-            .and_then(|l| l.cloud_watch.as_ref()))
-        .map(|logs| CloudWatchLogs {
-            log_group_name: logs.log_group_name.clone(),
-        }),
+        cloud_watch_logs: cloud_watch_logs(spec),
         additional_policy_arns: additional_policies(spec, names, account, limits, &mut problems),
         unlisted_policy_action: spec.unlisted_policy_action.unwrap_or_default(),
         mode: spec.mode.unwrap_or_default(),
@@ -361,55 +304,6 @@ fn boundary(
         .or_else(|| asked.cloned())
 }
 
-/// The operator's tags win over the object's own, which win over the shared ones.
-fn merged_tags(
-    field: &str,
-    shared: Option<&Tags>,
-    own: Option<&Tags>,
-    limits: &Limits,
-    problems: &mut Problems,
-) -> Tags {
-    let mut merged = shared.cloned().unwrap_or_default();
-    merged.extend(own.cloned().unwrap_or_default());
-    for key in merged.keys() {
-        let lower = key.to_ascii_lowercase();
-        if lower.starts_with(ownership::PREFIX) || lower.starts_with("aws:") {
-            problems.add(
-                field,
-                format!(
-                    "the key {key} can't start with {} or aws:: choose another key",
-                    ownership::PREFIX
-                ),
-            );
-        }
-    }
-    for (key, value) in &limits.tags {
-        if merged.get(key).is_some_and(|mine| mine != value) {
-            problems.add(
-                field,
-                format!("the tag {key} is set by the operator to {value}: remove it here"),
-            );
-        }
-    }
-    merged.extend(limits.tags.clone());
-    // Three of ownership, and one place for consent to adoption.
-    let room = TAGS_MAX - ownership::KEYS.len() - 1;
-    if merged.len() > room {
-        problems.add(field, format!("{} tags with spec.tags and the operator's, IAM leaves room for {room}: remove some", merged.len()));
-    }
-    merged
-}
-
-/// IAM tells keys of role tags apart without case.
-fn distinct_but_for_case(tags: &Tags, problems: &mut Problems) {
-    let mut seen = BTreeSet::new();
-    for key in tags.keys() {
-        if !seen.insert(key.to_lowercase()) {
-            problems.add("spec.role.tags", format!("the key {key} differs from another only by case, which IAM can't tell apart on a role: keep one of them"));
-        }
-    }
-}
-
 fn key_arn(field: &str, arn: &str, account: &Account, problems: &mut Problems) {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "kms", _region, _account, resource] = parts.as_slice() else {
@@ -445,54 +339,6 @@ fn wrong_partition(field: &str, partition: &str, account: &Account, problems: &m
             ),
         );
     }
-}
-
-fn s3_logs(
-    spec: &SessionManagerRoleSpec,
-    account: &Account,
-    problems: &mut Problems,
-) -> Option<S3Logs> {
-    const KEY: &str = "spec.sessionLogs.s3.kmsKeyArn";
-    let logs = spec.session_logs.as_ref()?.s3.as_ref()?;
-    let key_prefix = logs
-        .key_prefix
-        .as_deref()
-        .unwrap_or_default()
-        .trim_matches('/')
-        .to_owned();
-    if key_prefix.contains(['*', '?']) || key_prefix.contains("${") {
-        problems.add(
-            "spec.sessionLogs.s3.keyPrefix",
-            "can't have *, ? or ${, which would widen the policy: write the plain prefix",
-        );
-    }
-    let encryption = match (logs.encryption.unwrap_or_default(), &logs.kms_key_arn) {
-        (smr_api::S3Encryption::KMS, Some(arn)) => {
-            key_arn(KEY, arn, account, problems);
-            S3Encryption::Kms {
-                key_arn: arn.clone(),
-            }
-        }
-        (smr_api::S3Encryption::KMS, None) => {
-            problems.add(
-                KEY,
-                "is needed with encryption KMS: write the ARN of the bucket's key",
-            );
-            S3Encryption::Unspecified
-        }
-        (smr_api::S3Encryption::Unspecified | smr_api::S3Encryption::S3Managed, Some(_)) => {
-            problems.add(KEY, "needs encryption KMS: set spec.sessionLogs.s3.encryption to KMS, or remove the key");
-            S3Encryption::Unspecified
-        }
-        (smr_api::S3Encryption::Unspecified, None) => S3Encryption::Unspecified,
-        (smr_api::S3Encryption::S3Managed, None) => S3Encryption::S3Managed,
-    };
-    Some(S3Logs {
-        bucket: logs.bucket.clone(),
-        key_prefix,
-        bucket_owner_account_id: logs.bucket_owner_account_id.clone(),
-        encryption,
-    })
 }
 
 fn additional_policies(

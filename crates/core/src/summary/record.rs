@@ -1,0 +1,196 @@
+//! Everything in status but conditions. In: what became of a pass; out: status changed. No IO.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use smr_api::{
+    Drift, InstanceProfileStatus, LastDrift, PolicyStatus, RoleStatus, SessionManagerRoleStatus,
+};
+
+use super::{Activity, Facts, Outcome, conditions, cut, messages};
+use crate::desired::PolicyHome;
+use crate::ownership::KEYS;
+
+/// `status.drift` holds at most this many entries.
+const DRIFT_MAX: usize = 20;
+
+pub(super) fn record(
+    status: &mut SessionManagerRoleStatus,
+    before: &SessionManagerRoleStatus,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    match outcome {
+        Outcome::Started { activity, drift } => match activity {
+            Activity::Repairing => {
+                status.drift = shown(drift);
+                found(status, drift, now);
+            }
+            // What had drifted from an earlier spec is moot.
+            Activity::Creating | Activity::Updating => status.drift.clear(),
+            Activity::Deleting => {}
+        },
+        Outcome::Converged {
+            facts,
+            done,
+            unlisted,
+        } => {
+            objects(status, facts, true);
+            status.drift.clear();
+            status.unlisted_policies = unlisted.to_vec();
+            status.counterparts = facts.counterparts.cloned();
+            if let Some(last) = &mut status.last_drift {
+                match done {
+                    Some(done) if done.activity == Activity::Repairing => {
+                        last.repaired = true;
+                        if let Some(advice) = messages::after_re_creation(facts, before, done.drift)
+                        {
+                            last.message =
+                                messages::with_advice(messages::drift(done.drift), &advice);
+                        }
+                    }
+                    // The pass that repaired it did not come to tell.
+                    None if conditions::was(before, false, Activity::Repairing.reason()) => {
+                        last.repaired = true;
+                    }
+                    Some(_) | None => {}
+                }
+            }
+        }
+        Outcome::Drifted {
+            facts,
+            drift,
+            unlisted,
+        } => {
+            objects(status, facts, false);
+            let seen = shown(drift);
+            if seen != status.drift {
+                found(status, drift, now);
+            }
+            status.drift = seen;
+            status.unlisted_policies = unlisted.to_vec();
+            status.counterparts = facts.counterparts.cloned();
+        }
+        Outcome::Waiting { facts, .. }
+        | Outcome::Failed { facts, .. }
+        | Outcome::Refused { facts, .. } => {
+            if let Some(facts) = facts {
+                objects(status, facts, false);
+            }
+        }
+        Outcome::Invalid { .. }
+        | Outcome::WrongAccount { .. }
+        | Outcome::DeletionBlocked { .. }
+        | Outcome::Paused => {}
+    }
+}
+
+fn shown(drift: &[Drift]) -> Vec<Drift> {
+    let bounded = |d: &Drift| Drift {
+        message: cut(d.message.clone()),
+        ..d.clone()
+    };
+    drift.iter().take(DRIFT_MAX).map(bounded).collect()
+}
+
+/// Drift is new unless the last one is in the same words and still to be repaired.
+fn found(status: &mut SessionManagerRoleStatus, drift: &[Drift], now: Timestamp) {
+    let message = messages::drift(drift);
+    let known = (status.last_drift.as_ref()).is_some_and(|l| !l.repaired && l.message == message);
+    if !known {
+        status.last_drift = Some(LastDrift {
+            time: Time(now),
+            message,
+            repaired: false,
+        });
+    }
+}
+
+/// Names, ids and what we manage of the three objects. Before convergence, keys of tags and ARNs
+/// of policies that may still be there stay on record.
+fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool) {
+    let Facts {
+        desired, believed, ..
+    } = facts;
+    let account = &desired.account;
+    if believed.role.is_some() || believed.policy.is_some() || believed.instance_profile.is_some() {
+        status.account_id = Some(account.id.clone());
+        status.partition = Some(account.partition.to_string());
+    }
+    let keys = |wanted: &smr_api::Tags, before: Option<&[String]>| -> Vec<String> {
+        let own = wanted
+            .keys()
+            .filter(|key| !KEYS.contains(&key.as_str()))
+            .cloned();
+        let kept = before
+            .filter(|_| !converged)
+            .unwrap_or_default()
+            .iter()
+            .cloned();
+        own.chain(kept)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    };
+    if let Some(role) = &believed.role {
+        let before = status.role.as_ref();
+        let attached = desired.additional_policy_arns.iter().cloned();
+        let kept = before
+            .filter(|_| !converged)
+            .map(|r| r.attached_policy_arns.clone())
+            .unwrap_or_default();
+        status.role = Some(RoleStatus {
+            name: role.name.clone(),
+            arn: role.arn.clone(),
+            id: role.id.clone(),
+            managed_tag_keys: keys(
+                &desired.role.tags,
+                before.map(|r| r.managed_tag_keys.as_slice()),
+            ),
+            attached_policy_arns: attached
+                .chain(kept)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+        });
+    }
+    let before = status.policy.as_ref().map(|p| p.managed_tag_keys.clone());
+    let managed = believed.policy.as_ref();
+    status.policy = match (&desired.policy.home, managed) {
+        (PolicyHome::Managed { tags, .. }, Some(policy)) => Some(PolicyStatus {
+            name: policy.name.clone(),
+            arn: Some(policy.arn.clone()),
+            id: Some(policy.id.clone()),
+            version_id: Some(policy.default_version.clone()),
+            managed_tag_keys: keys(tags, before.as_deref()),
+        }),
+        // The managed policy is on its way out: what is recorded of it stays until it is gone.
+        (PolicyHome::Inline, Some(_))
+            if status.policy.as_ref().is_some_and(|p| p.arn.is_some()) =>
+        {
+            status.policy.take()
+        }
+        (PolicyHome::Inline, _)
+            if believed
+                .role
+                .as_ref()
+                .is_some_and(|r| r.inline.contains_key(&desired.names.policy)) =>
+        {
+            Some(PolicyStatus {
+                name: desired.names.policy.clone(),
+                ..PolicyStatus::default()
+            })
+        }
+        (PolicyHome::Managed { .. } | PolicyHome::Inline, _) => status.policy.take(),
+    };
+    if let (Some(wanted), Some(profile)) = (&desired.instance_profile, &believed.instance_profile) {
+        let before = status.instance_profile.as_ref();
+        status.instance_profile = Some(InstanceProfileStatus {
+            name: profile.name.clone(),
+            arn: profile.arn.clone(),
+            id: profile.id.clone(),
+            managed_tag_keys: keys(&wanted.tags, before.map(|p| p.managed_tag_keys.as_slice())),
+        });
+    }
+}

@@ -1,0 +1,306 @@
+//! Conditions, for every outcome.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::*;
+
+fn condition<'a>(status: &'a SessionManagerRoleStatus, type_: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|c| c.type_ == type_)
+}
+
+/// Design, section 3: reasons that may stand beside `Reconciling` and `Stalled`.
+const RECONCILING_REASONS: [&str; 6] = [
+    "Creating",
+    "Updating",
+    "Repairing",
+    "Deleting",
+    "Throttled",
+    "AwsUnavailable",
+];
+const STALLED_REASONS: [&str; 10] = [
+    "InvalidSpec",
+    "NotOwned",
+    "Replaced",
+    "WrongAccount",
+    "Drifted",
+    "AccessDenied",
+    "CredentialsUnavailable",
+    "QuotaExceeded",
+    "PolicyTooLarge",
+    "DeletionBlocked",
+];
+
+#[test]
+fn ready_false_always_says_whether_someone_has_to_act() {
+    let world = World::new("{}");
+    let mut seen = std::collections::BTreeSet::new();
+    for before in [None, Some(world.ready())] {
+        every_outcome(&world, |name, reason, outcome| {
+            let found = summary(before.as_ref(), 7, 10, outcome).status;
+            let ready = condition(&found, READY).unwrap();
+            assert_eq!(ready.reason, reason, "{name}");
+            let (reconciling, stalled) =
+                (condition(&found, RECONCILING), condition(&found, STALLED));
+            match ready.status.as_str() {
+                "True" => {
+                    assert_eq!(reason, "Converged", "{name}");
+                    assert_eq!((reconciling, stalled), (None, None), "{name}");
+                }
+                "False" => {
+                    let (beside, allowed) = match (reconciling, stalled) {
+                        (Some(one), None) => (one, &RECONCILING_REASONS[..]),
+                        (None, Some(one)) => (one, &STALLED_REASONS[..]),
+                        both => panic!("{name}: {both:?}"),
+                    };
+                    assert!(allowed.contains(&reason), "{name}: {reason}");
+                    assert_eq!(beside.status, "True");
+                    assert_eq!(
+                        (&beside.reason, &beside.message),
+                        (&ready.reason, &ready.message)
+                    );
+                }
+                other => panic!("{name}: {other}"),
+            }
+            assert_eq!(found.observed_generation, 7, "{name}");
+            for c in &found.conditions {
+                assert!(!c.message.is_empty(), "{name}: {c:?}");
+                assert!(c.message.len() <= 1024, "{name}: {c:?}");
+                if c.type_ != "UnlistedAccess" {
+                    assert_eq!(c.observed_generation, Some(7), "{name}: {c:?}");
+                }
+            }
+            seen.insert(reason.to_owned());
+        });
+    }
+    // Every reason of the design comes up.
+    for reason in RECONCILING_REASONS.iter().chain(&STALLED_REASONS) {
+        assert!(seen.contains(*reason), "{reason}");
+    }
+}
+
+/// No status write where nothing happened: whatever the outcome, told again it changes nothing,
+/// not even a time.
+#[test]
+fn the_same_again_changes_nothing() {
+    let world = World::new("{}");
+    for before in [None, Some(world.ready())] {
+        every_outcome(&world, |name, _, outcome| {
+            let once = summary(before.as_ref(), 7, 10, outcome).status;
+            let again = summary(Some(&once), 7, 500, outcome);
+            assert_eq!(again.status, once, "{name}");
+            if !matches!(outcome, Outcome::Converged { done: Some(_), .. }) {
+                assert_eq!(again.events, [], "{name}");
+            }
+        });
+    }
+    let once = summary(None, 7, 10, &Outcome::Paused).status;
+    assert_eq!(summary(Some(&once), 7, 500, &Outcome::Paused).status, once);
+}
+
+#[test]
+fn a_transition_time_changes_with_the_status_only() {
+    let world = World::new("{}");
+    let time = |status: &SessionManagerRoleStatus| {
+        condition(status, READY)
+            .unwrap()
+            .last_transition_time
+            .0
+            .as_second()
+    };
+    let ready = world.ready();
+    assert_eq!(time(&ready), 0);
+    let denied = failure(FailureClass::AccessDenied);
+    let failed = Outcome::Failed {
+        facts: None,
+        activity: Activity::Updating,
+        failure: &denied,
+    };
+    let stalled = summary(Some(&ready), 1, 10, &failed).status;
+    assert_eq!(time(&stalled), 10);
+    // Another reason, but still False.
+    let throttled = failure(FailureClass::Throttled);
+    let failed = Outcome::Failed {
+        facts: None,
+        activity: Activity::Updating,
+        failure: &throttled,
+    };
+    let reconciling = summary(Some(&stalled), 1, 20, &failed).status;
+    assert_eq!(time(&reconciling), 10);
+    assert_eq!(
+        time(&summary(Some(&reconciling), 1, 30, &world.converged()).status),
+        30
+    );
+    // The API server keeps whole seconds: fractions would come back as a difference.
+    let object = Object {
+        generation: 1,
+        status: None,
+        reconcile_request: None,
+    };
+    let half = Timestamp::from_millisecond(1_500).unwrap();
+    let status = summarize(object, half, &world.converged()).status;
+    assert_eq!(
+        condition(&status, READY).unwrap().last_transition_time.0,
+        at(1)
+    );
+}
+
+#[test]
+fn a_pause_tells_itself_and_nothing_else() {
+    let world = World::new("{}");
+    let ready = world.ready();
+    let object = Object {
+        generation: 2,
+        status: Some(&ready),
+        reconcile_request: Some("now"),
+    };
+    let Summary { mut status, events } = summarize(object, at(10), &Outcome::Paused);
+    assert_eq!(events, []);
+    let paused = condition(&status, "Paused").unwrap().clone();
+    assert_eq!(
+        (paused.status.as_str(), paused.reason.as_str()),
+        ("True", "Paused")
+    );
+    status.conditions.retain(|c| c.type_ != "Paused");
+    // The generation stays unobserved and the request unanswered: kstatus sees InProgress.
+    assert_eq!(status, ready);
+    // A first status too: the API server's default must not become "generation 0 observed".
+    let first = summary(None, 1, 10, &Outcome::Paused).status;
+    assert_eq!(first.observed_generation, -1);
+    // It goes when the pause ends.
+    let resumed = summary(Some(&first), 1, 20, &world.converged()).status;
+    assert_eq!(condition(&resumed, "Paused"), None);
+}
+
+#[test]
+fn unlisted_access_is_a_condition_while_it_lasts() {
+    let world = World::new("{}");
+    let unlisted = [
+        "arn:aws:iam::aws:policy/X".to_owned(),
+        "inline/y".to_owned(),
+    ];
+    let outcome = Outcome::Converged {
+        facts: world.facts(),
+        done: None,
+        unlisted: &unlisted,
+    };
+    let found = summary(Some(&world.ready()), 1, 10, &outcome);
+    assert_eq!(found.status.unlisted_policies, unlisted);
+    let told = condition(&found.status, "UnlistedAccess").unwrap();
+    assert_eq!(told.status, "True");
+    for part in [
+        "arn:aws:iam::aws:policy/X",
+        "inline/y",
+        "unlistedPolicyAction",
+    ] {
+        assert!(told.message.contains(part), "{}", told.message);
+    }
+    // It is no reason not to be ready, and it stays while something else is wrong.
+    assert_eq!(condition(&found.status, READY).unwrap().status, "True");
+    let caller = account();
+    let wrong = Outcome::WrongAccount { caller: &caller };
+    let later = summary(Some(&found.status), 1, 20, &wrong).status;
+    assert!(condition(&later, "UnlistedAccess").is_some());
+    let gone = summary(Some(&later), 1, 30, &world.converged()).status;
+    assert_eq!(condition(&gone, "UnlistedAccess"), None);
+    assert_eq!(gone.unlisted_policies, Vec::<String>::new());
+}
+
+#[test]
+fn texts_are_bounded_and_whole() {
+    let long = vec![drift("Role", "tags", &"ä€".repeat(2000)); 30];
+    let world = World::new("{}");
+    let started = Outcome::Started {
+        activity: Activity::Repairing,
+        drift: &long,
+    };
+    let ready = world.ready();
+    let begun = summary(Some(&ready), 1, 10, &started).status;
+    assert_eq!(begun.drift.len(), 20, "status.drift holds at most 20");
+    assert!(begun.drift.iter().all(|d| d.message.len() <= 1024));
+    assert!(begun.last_drift.as_ref().unwrap().message.len() <= 1024);
+    let done = summary(Some(&begun), 1, 20, &world.done(Activity::Repairing, &long));
+    // Kubernetes refuses an event whose note has more than 1024 bytes.
+    for event in &done.events {
+        assert!(event.note.len() <= 1024, "{} bytes", event.note.len());
+        assert!(event.note.ends_with('…'));
+    }
+}
+
+/// What a pass is about, given what the last one told.
+#[test]
+fn what_a_pass_is_about() {
+    let world = World::new("{}");
+    let ready = world.ready();
+    assert_eq!(Activity::of(None, 1), Activity::Creating);
+    assert_eq!(Activity::of(Some(&ready), 1), Activity::Repairing);
+    assert_eq!(Activity::of(Some(&ready), 2), Activity::Updating);
+    let bare = SessionManagerRoleStatus::default();
+    let mut half = world.ready();
+    half.policy = None;
+    every_outcome(&world, |name, reason, outcome| {
+        let of = |before: &SessionManagerRoleStatus| {
+            Activity::of(Some(&summary(Some(before), 1, 10, outcome).status), 1)
+        };
+        let records = matches!(
+            outcome,
+            Outcome::Converged { .. } | Outcome::Drifted { .. } | Outcome::Failed { .. }
+        );
+        if !records {
+            assert_eq!(of(&bare), Activity::Creating, "{name}: nothing ever was");
+            assert_eq!(
+                of(&half),
+                Activity::Creating,
+                "{name}: not all of it ever was"
+            );
+        }
+        let expected = match reason {
+            "Converged" | "Repairing" | "Drifted" | "NotOwned" | "Replaced" => Activity::Repairing,
+            "Creating" => Activity::Creating,
+            _ => Activity::Updating,
+        };
+        assert_eq!(of(&ready), expected, "{name} {reason}");
+    });
+}
+
+/// A repair that is held up is still one when it goes on: the last words tell what had drifted.
+#[test]
+fn a_repair_that_is_held_up_stays_one() {
+    let world = World::new("{}");
+    let drift = [drift("Role", "description", "the role's description was a")];
+    let started = Outcome::Started {
+        activity: Activity::Repairing,
+        drift: &drift,
+    };
+    let begun = summary(Some(&world.ready()), 1, 10, &started).status;
+    for class in CLASSES {
+        let failure = failure(class);
+        let failed = Outcome::Failed {
+            facts: Some(world.facts()),
+            activity: Activity::Repairing,
+            failure: &failure,
+        };
+        let held_up = summary(Some(&begun), 1, 20, &failed).status;
+        assert_eq!(
+            Activity::of(Some(&held_up), 1),
+            Activity::Repairing,
+            "{class:?}"
+        );
+        // A changed spec makes an update of it, and what had drifted from the former one is moot.
+        assert_eq!(
+            Activity::of(Some(&held_up), 2),
+            Activity::Updating,
+            "{class:?}"
+        );
+        let updating = Outcome::Started {
+            activity: Activity::Updating,
+            drift: &drift,
+        };
+        let updated = summary(Some(&held_up), 2, 30, &updating).status;
+        assert_eq!(updated.drift, []);
+        assert_eq!(Activity::of(Some(&updated), 2), Activity::Updating);
+        // Goes on, and is done.
+        let again = summary(Some(&held_up), 1, 40, &started).status;
+        let last = again.last_drift.unwrap();
+        assert_eq!((last.time.0, last.repaired), (at(10), false));
+    }
+}

@@ -1,0 +1,215 @@
+//! What status records.
+
+use super::*;
+
+const SPEC: &str = "{tags: {env: prod}, policy: {tags: {b: '1'}}, role: {tags: {c: '1'}}}";
+
+#[test]
+fn the_three_objects_are_on_record() {
+    let world = World::new(SPEC);
+    let status = world.ready();
+    assert_eq!(status.account_id.as_deref(), Some("111122223333"));
+    assert_eq!(status.partition.as_deref(), Some("aws"));
+    let role = status.role.unwrap();
+    assert_eq!(
+        (role.name.as_str(), role.id.as_str(), role.arn.as_str()),
+        (
+            "team.web",
+            "ID-Role",
+            "arn:aws:iam::111122223333:role/session-manager/team.web"
+        )
+    );
+    // Ours of ownership are not among those that a spec manages.
+    assert_eq!(role.managed_tag_keys, ["c", "env"]);
+    let policy = status.policy.unwrap();
+    assert_eq!(policy.id.as_deref(), Some("ID-Policy"));
+    assert_eq!(policy.version_id.as_deref(), Some("v1"));
+    assert_eq!(policy.managed_tag_keys, ["b", "env"]);
+    let profile = status.instance_profile.unwrap();
+    assert_eq!(profile.id, "ID-InstanceProfile");
+    assert_eq!(profile.managed_tag_keys, ["env"]);
+    assert_eq!(status.counterparts, Some(world.counterparts.clone()));
+}
+
+/// A key or an attached policy is forgotten only once IAM is as the new spec says.
+#[test]
+fn what_may_still_be_there_stays_on_record() {
+    let mut old = World::new(SPEC);
+    old.desired.additional_policy_arns = ["arn:aws:iam::aws:policy/Old".to_owned()].into();
+    let before = old.ready();
+    let mut new = World::new("{tags: {new: '1'}}");
+    new.desired.additional_policy_arns = ["arn:aws:iam::aws:policy/New".to_owned()].into();
+    let throttled = failure(FailureClass::Throttled);
+    let refusals = [refusal(NotOurs::NotOwned {
+        holder: String::new(),
+    })];
+    let facts = Some(new.facts());
+    for outcome in [
+        Outcome::Failed {
+            facts,
+            activity: Activity::Updating,
+            failure: &throttled,
+        },
+        Outcome::Waiting {
+            facts,
+            activity: Activity::Updating,
+            message: "for IAM".into(),
+        },
+        Outcome::Refused {
+            facts,
+            refusals: &refusals,
+        },
+        Outcome::Drifted {
+            facts: new.facts(),
+            drift: &[],
+            unlisted: &[],
+        },
+    ] {
+        let status = summary(Some(&before), 2, 10, &outcome).status;
+        let recorded = Recorded::of(Some(&status));
+        let keys = |o: Option<crate::plan::RecordedObject>| o.unwrap().managed_tag_keys;
+        assert_eq!(keys(recorded.role), ["c", "env", "new"], "{outcome:?}");
+        assert_eq!(keys(recorded.policy), ["b", "env", "new"]);
+        assert_eq!(keys(recorded.instance_profile), ["env", "new"]);
+        assert_eq!(
+            recorded.additional_policy_arns,
+            ["arn:aws:iam::aws:policy/New", "arn:aws:iam::aws:policy/Old"]
+        );
+        let done = summary(Some(&status), 2, 20, &new.converged()).status;
+        let recorded = Recorded::of(Some(&done));
+        assert_eq!(keys(recorded.role), ["new"]);
+        assert_eq!(keys(recorded.policy), ["new"]);
+        assert_eq!(keys(recorded.instance_profile), ["new"]);
+        assert_eq!(
+            recorded.additional_policy_arns,
+            ["arn:aws:iam::aws:policy/New"]
+        );
+    }
+}
+
+/// Ids stay on record when an object is gone, so that another one of its name is told from ours.
+#[test]
+fn what_is_gone_keeps_its_id_on_record() {
+    let mut world = World::new(SPEC);
+    let before = world.ready();
+    world.believed = Observed::default();
+    let throttled = failure(FailureClass::Throttled);
+    let failed = Outcome::Failed {
+        facts: Some(world.facts()),
+        activity: Activity::Repairing,
+        failure: &throttled,
+    };
+    let status = summary(Some(&before), 1, 10, &failed).status;
+    assert_eq!(
+        (status.role, status.policy, status.instance_profile),
+        (before.role, before.policy, before.instance_profile)
+    );
+    // Nothing was ever there: no account to hold on to.
+    let first = summary(None, 1, 10, &failed).status;
+    assert_eq!((first.account_id, first.role), (None, None));
+}
+
+#[test]
+fn the_policy_on_record_follows_its_type() {
+    let managed = World::new("{}");
+    let mut inline = World::new("{policy: {type: Inline}}");
+    let first = inline.ready().policy.unwrap();
+    assert_eq!(
+        (first.name.as_str(), first.arn, first.id),
+        ("team.web", None, None)
+    );
+    // Managed becomes inline: the managed one stays on record until it is gone.
+    let before = managed.ready();
+    inline.believed.policy.clone_from(&managed.believed.policy);
+    let waiting = Outcome::Waiting {
+        facts: Some(inline.facts()),
+        activity: Activity::Updating,
+        message: "for IAM".into(),
+    };
+    let during = summary(Some(&before), 2, 10, &waiting).status;
+    assert_eq!(during.policy, before.policy);
+    inline.believed.policy = None;
+    let after = summary(Some(&during), 2, 20, &inline.converged()).status;
+    assert_eq!(after.policy.as_ref().unwrap().arn, None);
+    assert_eq!(Recorded::of(Some(&after)).policy, None);
+    // And back.
+    let back = summary(Some(&after), 3, 30, &managed.converged()).status;
+    assert_eq!(back.policy, before.policy);
+}
+
+#[test]
+fn a_hybrid_role_has_no_profile_on_record() {
+    let world = World::new("{principal: HybridActivation}");
+    assert_eq!(world.ready().instance_profile, None);
+}
+
+#[test]
+fn a_request_is_answered_once_looked_at() {
+    let world = World::new("{}");
+    let object = Object {
+        generation: 1,
+        status: None,
+        reconcile_request: Some("2026-01-01"),
+    };
+    let status = summarize(object, at(1), &world.converged()).status;
+    assert_eq!(
+        status.last_handled_reconcile_at.as_deref(),
+        Some("2026-01-01")
+    );
+    // An annotation that is gone takes no answer back.
+    let later = summary(Some(&status), 1, 2, &world.converged()).status;
+    assert_eq!(later, status);
+}
+
+#[test]
+fn drift_is_told_repaired_and_remembered() {
+    let world = World::new("{}");
+    let drift = [drift("Role", "description", "the role's description was a")];
+    let started = Outcome::Started {
+        activity: Activity::Repairing,
+        drift: &drift,
+    };
+    let begun = summary(Some(&world.ready()), 1, 10, &started).status;
+    assert_eq!(begun.drift, drift);
+    let last = begun.last_drift.clone().unwrap();
+    assert_eq!(
+        (last.time.0, last.message.as_str(), last.repaired),
+        (at(10), "the role's description was a", false)
+    );
+    let done = world.done(Activity::Repairing, &drift);
+    let repaired = summary(Some(&begun), 1, 20, &done).status;
+    assert_eq!(repaired.drift, []);
+    let last = repaired.last_drift.clone().unwrap();
+    assert_eq!((last.time.0, last.repaired), (at(10), true));
+    // A crash before the last word: the next look finds all put right.
+    let later = summary(Some(&begun), 1, 20, &world.converged()).status;
+    assert!(later.last_drift.unwrap().repaired);
+    // The next one is another drift, even in the same words.
+    let again = summary(Some(&repaired), 1, 30, &started).status;
+    let last = again.last_drift.unwrap();
+    assert_eq!((last.time.0, last.repaired), (at(30), false));
+}
+
+/// Mode Observe: when others undo their change, nobody has repaired anything.
+#[test]
+fn drift_in_mode_observe_is_remembered_as_not_repaired() {
+    let world = World::new("{}");
+    let told = [drift("Role", "description", "the role's description was a")];
+    let drifted = |drift| Outcome::Drifted {
+        facts: world.facts(),
+        drift,
+        unlisted: &[],
+    };
+    let seen = summary(Some(&world.ready()), 1, 10, &drifted(&told)).status;
+    assert_eq!(seen.drift, told);
+    let other = [drift("Role", "description", "the role's description was b")];
+    let changed = summary(Some(&seen), 1, 20, &drifted(&other)).status;
+    assert_eq!(changed.last_drift.as_ref().unwrap().time.0, at(20));
+    let gone = summary(Some(&changed), 1, 30, &world.converged()).status;
+    assert_eq!(gone.drift, []);
+    let last = gone.last_drift.unwrap();
+    assert_eq!(
+        (last.time.0, last.message.as_str(), last.repaired),
+        (at(20), "the role's description was b", false)
+    );
+}

@@ -1,0 +1,238 @@
+//! Summaries of every outcome: conditions as kstatus reads them, facts, events, and that nothing
+//! changes where nothing happened.
+
+mod conditions;
+mod events;
+mod facts;
+
+use super::*;
+use crate::desired::desired;
+use crate::effect::carry_out;
+use crate::plan::{Recorded, plan};
+use crate::step::{Reply, Step};
+use crate::validate::tests::{account, valid};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn wanted(spec: &str) -> Desired {
+    desired(&valid(spec))
+}
+
+/// IAM after the plan for `desired` was carried out on `state`.
+fn after(desired: &Desired, mut state: Observed) -> Observed {
+    let recorded = Recorded::default();
+    let found = plan(desired, &state, &recorded, None).unwrap();
+    for step in found.plan.steps() {
+        let reply = match step {
+            Step::CreatePolicyVersion { .. } => Reply::Version("v2".into()),
+            _ => Reply::Created {
+                arn: step.arn(&desired.account, &desired.names),
+                id: format!("ID-{}", step.kind()),
+            },
+        };
+        carry_out(&mut state, step, &reply);
+    }
+    state
+}
+
+/// Everything that an outcome borrows.
+struct World {
+    desired: Desired,
+    believed: Observed,
+    counterparts: Counterparts,
+}
+
+impl World {
+    fn new(spec: &str) -> Self {
+        let desired = wanted(spec);
+        Self {
+            believed: after(&desired, Observed::default()),
+            desired,
+            counterparts: Counterparts {
+                session_key_policy: Some("{}".into()),
+                ..Counterparts::default()
+            },
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            desired: &self.desired,
+            believed: &self.believed,
+            counterparts: Some(&self.counterparts),
+        }
+    }
+
+    fn converged(&self) -> Outcome<'_> {
+        Outcome::Converged {
+            facts: self.facts(),
+            done: None,
+            unlisted: &[],
+        }
+    }
+
+    fn done<'a>(&'a self, activity: Activity, drift: &'a [Drift]) -> Outcome<'a> {
+        Outcome::Converged {
+            facts: self.facts(),
+            done: Some(Done {
+                activity,
+                drift,
+                adopted: &[],
+            }),
+            unlisted: &[],
+        }
+    }
+
+    /// The status of an object that converged at generation 1, second 0.
+    fn ready(&self) -> SessionManagerRoleStatus {
+        summary(None, 1, 0, &self.converged()).status
+    }
+}
+
+fn summary(
+    status: Option<&SessionManagerRoleStatus>,
+    generation: i64,
+    second: i64,
+    outcome: &Outcome,
+) -> Summary {
+    let object = Object {
+        generation,
+        status,
+        reconcile_request: None,
+    };
+    summarize(object, at(second), outcome)
+}
+
+fn drift(object: &str, field: &str, message: &str) -> Drift {
+    Drift {
+        object: object.into(),
+        field: field.into(),
+        message: message.into(),
+    }
+}
+
+fn failure(class: FailureClass) -> Failure {
+    Failure {
+        class,
+        action: "iam:CreateRole".into(),
+        resource: "arn:aws:iam::111122223333:role/r".into(),
+        said: "no".into(),
+    }
+}
+
+const ACTIVITIES: [Activity; 4] = [
+    Activity::Creating,
+    Activity::Updating,
+    Activity::Repairing,
+    Activity::Deleting,
+];
+
+const CLASSES: [FailureClass; 12] = [
+    FailureClass::Throttled,
+    FailureClass::ConcurrentChange,
+    FailureClass::Unavailable,
+    FailureClass::AccessDenied,
+    FailureClass::Credentials,
+    FailureClass::Quota,
+    FailureClass::TooLarge,
+    FailureClass::Refused,
+    FailureClass::AlreadyExists,
+    FailureClass::NotFound,
+    FailureClass::InUse,
+    FailureClass::NotLeader,
+];
+
+fn refusal(why: NotOurs) -> Refusal {
+    Refusal {
+        kind: Kind::Role,
+        arn: "arn:aws:iam::111122223333:role/session-manager/team.web".into(),
+        why,
+    }
+}
+
+/// Calls `each` with every outcome but `Paused`: its name, and the reason it must give.
+fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
+    let drift = [drift("Role", "description", "the role's description was a")];
+    let unlisted = ["arn:aws:iam::aws:policy/X".to_owned()];
+    each("Converged", "Converged", &world.converged());
+    let beside = Outcome::Converged {
+        facts: world.facts(),
+        done: None,
+        unlisted: &unlisted,
+    };
+    each("Converged, unlisted", "Converged", &beside);
+    let drifted = Outcome::Drifted {
+        facts: world.facts(),
+        drift: &drift,
+        unlisted: &unlisted,
+    };
+    each("Drifted", "Drifted", &drifted);
+    for activity in ACTIVITIES {
+        let reason = activity.reason();
+        let started = Outcome::Started {
+            activity,
+            drift: &drift,
+        };
+        each("Started", reason, &started);
+        let waiting = Outcome::Waiting {
+            facts: None,
+            activity,
+            message: "for IAM".into(),
+        };
+        each("Waiting", reason, &waiting);
+        for class in CLASSES {
+            let failure = failure(class);
+            let failed = Outcome::Failed {
+                facts: Some(world.facts()),
+                activity,
+                failure: &failure,
+            };
+            let expected = match class {
+                FailureClass::Throttled => "Throttled",
+                FailureClass::Unavailable => "AwsUnavailable",
+                FailureClass::AccessDenied => "AccessDenied",
+                FailureClass::Credentials => "CredentialsUnavailable",
+                FailureClass::Quota => "QuotaExceeded",
+                FailureClass::TooLarge => "PolicyTooLarge",
+                FailureClass::Refused => "InvalidSpec",
+                FailureClass::InUse => "DeletionBlocked",
+                FailureClass::ConcurrentChange
+                | FailureClass::AlreadyExists
+                | FailureClass::NotFound
+                | FailureClass::NotLeader => reason,
+            };
+            each(&format!("Failed {class:?}"), expected, &failed);
+        }
+    }
+    let refused = |why| [refusal(why)];
+    let not_owned = refused(NotOurs::NotOwned {
+        holder: "it belongs to someone".into(),
+    });
+    let replaced = refused(NotOurs::Replaced {
+        recorded: "AROA1".into(),
+        found: "AROA2".into(),
+    });
+    for (reason, refusals) in [("NotOwned", &not_owned), ("Replaced", &replaced)] {
+        let outcome = Outcome::Refused {
+            facts: None,
+            refusals,
+        };
+        each("Refused", reason, &outcome);
+    }
+    let problems = [Invalid {
+        field: "spec.path".into(),
+        problem: "is wrong".into(),
+    }];
+    let invalid = Outcome::Invalid {
+        problems: &problems,
+    };
+    each("Invalid", "InvalidSpec", &invalid);
+    let caller = account();
+    let wrong = Outcome::WrongAccount { caller: &caller };
+    each("WrongAccount", "WrongAccount", &wrong);
+    let because = ["the role is used".to_owned()];
+    let blocked = Outcome::DeletionBlocked { because: &because };
+    each("DeletionBlocked", "DeletionBlocked", &blocked);
+}

@@ -1,0 +1,58 @@
+//! Tags: those of spec and the operator's in, what goes on one IAM object out. No IO.
+
+use std::collections::BTreeSet;
+
+use smr_api::Tags;
+
+use super::Problems;
+use crate::limits::Limits;
+use crate::ownership::{self, TAGS_MAX};
+
+/// The operator's tags win over the object's own, which win over the shared ones.
+pub(super) fn merged_tags(
+    field: &str,
+    shared: Option<&Tags>,
+    own: Option<&Tags>,
+    limits: &Limits,
+    problems: &mut Problems,
+) -> Tags {
+    let mut merged = shared.cloned().unwrap_or_default();
+    merged.extend(own.cloned().unwrap_or_default());
+    for key in merged.keys() {
+        let lower = key.to_ascii_lowercase();
+        if lower.starts_with(ownership::PREFIX) || lower.starts_with("aws:") {
+            problems.add(
+                field,
+                format!(
+                    "the key {key} can't start with {} or aws:: choose another key",
+                    ownership::PREFIX
+                ),
+            );
+        }
+    }
+    for (key, value) in &limits.tags {
+        if merged.get(key).is_some_and(|mine| mine != value) {
+            problems.add(
+                field,
+                format!("the tag {key} is set by the operator to {value}: remove it here"),
+            );
+        }
+    }
+    merged.extend(limits.tags.clone());
+    // Three of ownership, and one place for consent to adoption.
+    let room = TAGS_MAX - ownership::KEYS.len() - 1;
+    if merged.len() > room {
+        problems.add(field, format!("{} tags with spec.tags and the operator's, IAM leaves room for {room}: remove some", merged.len()));
+    }
+    merged
+}
+
+/// IAM tells keys of role tags apart without case.
+pub(super) fn distinct_but_for_case(tags: &Tags, problems: &mut Problems) {
+    let mut seen = BTreeSet::new();
+    for key in tags.keys() {
+        if !seen.insert(key.to_lowercase()) {
+            problems.add("spec.role.tags", format!("the key {key} differs from another only by case, which IAM can't tell apart on a role: keep one of them"));
+        }
+    }
+}
