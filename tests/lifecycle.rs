@@ -2,11 +2,9 @@
 
 mod support;
 
-use serde_json::json;
 use std::time::Duration;
-use support::iam::READ_S3;
 use support::watcher::{Kstatus, kstatus};
-use support::{Start, World, condition, round_trips};
+use support::{Start, World, condition, round_trips, scenarios};
 
 /// Creates an object on an account that answers in 50 ms a call; actions and round trips.
 async fn creation(world: &World, name: &str, spec: &str) -> (Vec<String>, usize) {
@@ -86,6 +84,14 @@ async fn a_first_creation_is_five_calls_in_two_round_trips() {
         assert_eq!(actions, expected, "{name}");
         assert_eq!(trips, 2, "{name}");
     }
+}
+
+#[tokio::test]
+async fn all_is_there_once_it_is_ready() {
+    let world = World::start("complete").await;
+    scenarios::creation(&world).await;
+    // IAM's own answers, which the scene has read, and the emulator's store are one.
+    assert_eq!(world.seen().await, world.account());
 }
 
 #[tokio::test]
@@ -173,141 +179,10 @@ async fn an_object_in_sync_causes_no_writes_anywhere() {
 #[tokio::test]
 async fn every_field_that_can_change_reaches_iam() {
     let mut world = World::quiet("updates").await;
-    world
-        .run(&Start::default().flag("--allow-additional-policy=arn:aws:iam::*:policy/*"))
-        .await;
-    let boundary = world
-        .someone()
-        .create_policy()
-        .policy_name("cap")
-        .policy_document(READ_S3)
-        .send()
-        .await
-        .unwrap();
-    let boundary = boundary.policy.unwrap().arn.unwrap();
-    let name = format!("{}.web", world.namespace);
+    world.run(&Start::permissive()).await;
     let seen =
         world.watch(|_, account| account.roles.len() == 1 && account.instance_profiles.len() == 1);
-    world.apply("web", "{}").await;
-    world.ready("web").await;
-    let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    let steps = [
-        (
-            "role: {description: changed}",
-            "roles",
-            "/description",
-            json!("changed"),
-        ),
-        (
-            "role: {maxSessionDurationSeconds: 7200}",
-            "roles",
-            "/max_session",
-            json!(7200),
-        ),
-        (
-            &format!("role: {{permissionsBoundaryArn: '{boundary}'}}"),
-            "roles",
-            "/boundary",
-            json!(boundary),
-        ),
-        ("role: {tags: {a: b}}", "roles", "/tags/a", json!("b")),
-        ("policy: {tags: {a: c}}", "policies", "/tags/a", json!("c")),
-        (
-            "instanceProfile: {tags: {a: d}}",
-            "instance_profiles",
-            "/tags/a",
-            json!("d"),
-        ),
-        ("tags: {all: x}", "policies", "/tags/all", json!("x")),
-        ("tags: {all: y}", "policies", "/tags/all", json!("y")),
-        (
-            "additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy']",
-            "roles",
-            "/attached",
-            json!([
-                format!("arn:aws:iam::111122223333:policy/session-manager/{name}"),
-                "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
-            ]),
-        ),
-    ];
-    for (spec, kind, pointer, expected) in &steps {
-        world.apply("web", &format!("{{{spec}}}")).await;
-        world.ready("web").await;
-        let account = serde_json::to_value(world.account()).unwrap();
-        assert_eq!(
-            account[kind][&name].pointer(pointer),
-            Some(expected),
-            "{spec}"
-        );
-    }
-    let contains = [
-        (
-            format!("sessionEncryption: {{kmsKeyArn: '{key}'}}"),
-            "kms:Decrypt",
-        ),
-        (
-            format!("sessionEncryption: {{kmsKeyArn: '{key}', sessionsOnly: true}}"),
-            "kms:EncryptionContext:aws:ssm:SessionId",
-        ),
-        (
-            "sessionLogs: {s3: {bucket: my-logs, keyPrefix: one}}".to_owned(),
-            "arn:aws:s3:::my-logs/one/*",
-        ),
-        (
-            "sessionLogs: {s3: {bucket: my-logs, keyPrefix: two}}".to_owned(),
-            "arn:aws:s3:::my-logs/two/*",
-        ),
-        (
-            "sessionLogs: {s3: {bucket: my-logs, bucketOwnerAccountId: '999900001111'}}".to_owned(),
-            "s3:PutObjectAcl",
-        ),
-        (
-            "sessionLogs: {cloudWatch: {}}".to_owned(),
-            "logs:PutLogEvents",
-        ),
-        (
-            "sessionLogs: {cloudWatch: {logGroupName: /ssm/sessions}}".to_owned(),
-            "log-group:/ssm/sessions:*",
-        ),
-    ];
-    for (spec, part) in &contains {
-        world.apply("web", &format!("{{{spec}}}")).await;
-        world.ready("web").await;
-        let policy = &world.account().policies[&name];
-        assert!(
-            policy.document.contains(part),
-            "{spec}: {}",
-            policy.document
-        );
-        assert!(policy.versions.len() <= 5, "{spec}");
-    }
-    // What left spec has left IAM.
-    let object = world.apply("web", "{}").await;
-    world.ready("web").await;
-    let account = world.account();
-    let role = &account.roles[&name];
-    assert_eq!(role.max_session, 3600);
-    assert_eq!(role.attached.len(), 1);
-    assert!(
-        role.tags
-            .keys()
-            .all(|key| key.starts_with("sessionmanager.dev/")),
-        "{:?}",
-        role.tags
-    );
-    assert_eq!(
-        role.boundary,
-        Some(boundary),
-        "a boundary is never removed by us"
-    );
-    assert!(!account.policies[&name].document.contains("logs:"));
-    // The narrowing update took the wider version with it.
-    assert!(
-        account.policies[&name]
-            .versions
-            .iter()
-            .all(|v| !v.document.contains("/ssm/sessions"))
-    );
+    let object = scenarios::every_field_that_can_change(&world).await;
     assert_eq!(object.metadata.generation, Some(18));
     let versions = seen.finish().await;
     assert!(versions.iter().any(|v| kstatus(v) == Kstatus::InProgress));
@@ -344,18 +219,7 @@ async fn the_policy_type_changes_both_ways_without_a_moment_without_access() {
         }
         looks
     });
-    world.apply("web", "{policy: {type: Inline}}").await;
-    world.ready("web").await;
-    let account = world.account();
-    assert!(
-        account.policies.is_empty()
-            && account.roles[&name].inline.contains_key(&name)
-            && account.roles[&name].attached.is_empty()
-    );
-    world.apply("web", "{policy: {type: Managed}}").await;
-    world.ready("web").await;
-    let account = world.account();
-    assert!(account.policies.contains_key(&name) && account.roles[&name].inline.is_empty());
+    scenarios::the_policy_type_changes_both_ways(&world).await;
     assert!(!guard.is_finished(), "a moment without access");
     stop.send(()).unwrap();
     assert!(guard.await.unwrap() > 1000);
@@ -364,41 +228,7 @@ async fn the_policy_type_changes_both_ways_without_a_moment_without_access() {
 #[tokio::test]
 async fn drift_is_repaired_and_told() {
     let world = World::start("drift").await;
-    world.apply("web", "{}").await;
-    world.ready("web").await;
-    let name = format!("{}.web", world.namespace);
-    world
-        .someone()
-        .update_assume_role_policy()
-        .role_name(&name)
-        .policy_document(support::iam::LAMBDA_TRUST)
-        .send()
-        .await
-        .unwrap();
-    let note = world.event("web", "Repaired").await;
-    assert_eq!(
-        note,
-        "put right: statement 1 of the trust policy: the principal was lambda.amazonaws.com, should be ec2.amazonaws.com"
-    );
-    let object = world
-        .status_of("web", "repaired", |s| {
-            s.last_drift.as_ref().is_some_and(|d| d.repaired) && s.drift.is_empty()
-        })
-        .await;
-    assert!(
-        world.account().roles[&name]
-            .trust
-            .contains("ec2.amazonaws.com")
-    );
-    assert!(
-        object
-            .status
-            .unwrap()
-            .last_drift
-            .unwrap()
-            .message
-            .contains("lambda.amazonaws.com")
-    );
+    scenarios::drift_is_repaired(&world).await;
     let repairs: Vec<_> = world
         .writes()
         .into_iter()
@@ -411,61 +241,18 @@ async fn drift_is_repaired_and_told() {
 #[tokio::test]
 async fn deletion_leaves_nothing() {
     let world = World::start("delete").await;
-    for (name, spec) in [
-        ("a", "{}"),
-        ("b", "{policy: {type: Inline}}"),
-        ("c", "{principal: HybridActivation}"),
-    ] {
-        world.apply(name, spec).await;
-        world.ready(name).await;
-    }
-    // Versions and policies that others added must not stand in the way.
-    let role = format!("{}.a", world.namespace);
-    let arn = &world.account().policies[&role].arn;
-    world
-        .someone()
-        .put_role_policy()
-        .role_name(&role)
-        .policy_name("extra")
-        .policy_document(READ_S3)
-        .send()
-        .await
-        .unwrap();
-    world
-        .someone()
-        .create_policy_version()
-        .policy_arn(arn)
-        .policy_document(READ_S3)
-        .send()
-        .await
-        .unwrap();
-    for name in ["a", "b", "c"] {
-        world.delete(name).await;
-    }
-    for name in ["a", "b", "c"] {
-        world.gone(name).await;
-    }
+    scenarios::deletion_leaves_nothing(&world).await;
     assert!(world.account().is_empty(), "{:?}", world.account());
-    assert!(world.event("a", "Deleted").await.contains(&role));
 }
 
 #[tokio::test]
 async fn retain_leaves_everything_without_our_tags() {
     let world = World::start("retain").await;
-    world
-        .apply("web", "{deletionPolicy: Retain, tags: {team: a}}")
-        .await;
-    world.ready("web").await;
-    world.iam.clear_calls();
-    world.delete("web").await;
-    world.gone("web").await;
-    let account = world.account();
-    let role = &account.roles[&format!("{}.web", world.namespace)];
-    assert_eq!(role.tags.keys().collect::<Vec<_>>(), ["team"]);
-    assert_eq!(role.attached.len(), 1);
+    scenarios::retain_leaves_everything(&world).await;
     let writes: Vec<_> = world.writes().into_iter().map(|c| c.action).collect();
-    assert_eq!(writes.len(), 3);
-    assert_eq!(writes.last().map(String::as_str), Some("UntagRole"));
+    let (creation, retention) = writes.split_at(5);
+    assert_eq!(retention.len(), 3, "{creation:?} {retention:?}");
+    assert_eq!(retention.last().map(String::as_str), Some("UntagRole"));
 }
 
 #[tokio::test]

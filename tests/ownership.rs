@@ -5,8 +5,8 @@ mod support;
 use std::future::Future;
 
 use iam_emulator::Snapshot;
-use support::World;
 use support::iam::{LAMBDA_TRUST, READ_S3, tag};
+use support::{World, scenarios};
 
 /// Lets someone else make an object of our name first, and sees that it stays as it is.
 async fn refused<F: Future<Output = String>>(
@@ -112,6 +112,13 @@ fn spelled(name: &str, upper: bool) -> String {
     } else {
         name.to_owned()
     }
+}
+
+#[tokio::test]
+async fn foreign_objects_stay_as_iam_answers_them() {
+    let world = World::start("foreign").await;
+    scenarios::foreign_objects_stay(&world).await;
+    scenarios::a_foreign_role_in_another_case_stays(&world).await;
 }
 
 #[tokio::test]
@@ -297,46 +304,8 @@ async fn adoption_takes_consent_on_both_sides() {
 #[tokio::test]
 async fn what_others_use_blocks_deletion_and_is_named() {
     let world = World::start("blocked").await;
-    world.apply("web", "{}").await;
-    world.ready("web").await;
-    let name = format!("{}.web", world.namespace);
-    let someone = world.someone();
-    let arn = world.account().policies[&name].arn.clone();
-    someone
-        .create_role()
-        .role_name("theirs")
-        .assume_role_policy_document(LAMBDA_TRUST)
-        .send()
-        .await
-        .unwrap();
-    someone
-        .attach_role_policy()
-        .role_name("theirs")
-        .policy_arn(&arn)
-        .send()
-        .await
-        .unwrap();
-    world.delete("web").await;
-    let message = world.reason("web", "DeletionBlocked").await;
-    assert!(message.contains("role theirs"), "{message}");
-    assert!(
-        world.account().roles.contains_key(&name),
-        "nothing is half deleted"
-    );
-    someone
-        .detach_role_policy()
-        .role_name("theirs")
-        .policy_arn(&arn)
-        .send()
-        .await
-        .unwrap();
-    world
-        .annotate(
-            "web",
-            "sessionmanager.dev/reconcile-requested-at",
-            Some("again"),
-        )
-        .await;
-    world.gone("web").await;
-    assert_eq!(world.account().roles.keys().collect::<Vec<_>>(), ["theirs"]);
+    scenarios::what_others_use_blocks_deletion(&world).await;
+    let theirs = format!("role-of-{}", world.namespace);
+    let account = world.account();
+    assert_eq!(account.roles.keys().collect::<Vec<_>>(), [&theirs]);
 }

@@ -3,21 +3,58 @@
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_iam::types::Tag;
-use iam_emulator::Snapshot;
+use iam_emulator::{Server, Snapshot};
 
-use super::World;
+use super::{SOMEONE, World, reading};
 
 /// A trust policy that is not ours.
 pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 /// A policy that is not ours.
 pub const READ_S3: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 
-impl World {
+/// What answers in place of IAM.
+pub trait StandIn {
+    fn endpoint(&self) -> String;
+}
+
+impl StandIn for Server {
+    fn endpoint(&self) -> String {
+        self.endpoint()
+    }
+}
+
+impl<I: StandIn> World<I> {
     /// IAM as someone else in the same account uses it.
     pub fn someone(&self) -> aws_sdk_iam::Client {
-        client(&self.iam.endpoint(), "AKIASOMEONE")
+        client(&self.iam.endpoint(), SOMEONE)
     }
 
+    /// What IAM answers of all that is named after this world's namespace.
+    pub async fn seen(&self) -> Snapshot {
+        reading::read(&self.someone(), &format!("{}.", self.namespace)).await
+    }
+
+    /// The account, as STS tells it.
+    pub async fn account_id(&self) -> String {
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(self.iam.endpoint())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new(
+                SOMEONE,
+                "not-a-secret",
+                None,
+                None,
+                "test",
+            ))
+            .build();
+        let sts = aws_sdk_sts::Client::from_conf(config);
+        let caller = sts.get_caller_identity().send().await.unwrap();
+        caller.account.unwrap()
+    }
+}
+
+impl World {
     /// Everything in the account, read from the emulator's store and not through IAM's answers.
     pub fn account(&self) -> Snapshot {
         self.iam.snapshot()

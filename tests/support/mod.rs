@@ -1,9 +1,12 @@
 //! What the tests on the real control plane share: one control plane per test program, and for
-//! each test a world of its own: namespace, IAM emulator, and the real program as a child process
-//! under its own ServiceAccount and RBAC.
+//! each test a world of its own: namespace, IAM emulator (or another stand-in for IAM), and the
+//! real program as a child process under its own ServiceAccount and RBAC.
 #![allow(dead_code)] // Each test program uses a part of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
 
 pub mod iam;
+pub mod reading;
+pub mod scenarios;
 pub mod watcher;
 
 use std::path::{Path, PathBuf};
@@ -19,22 +22,26 @@ use serde_json::{Value, json};
 use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
 
+use iam::StandIn;
+
 /// The account of every world.
 pub const ACCOUNT: &str = "111122223333";
 /// Another account, that of [`OTHER_KEY`].
 pub const OTHER_ACCOUNT: &str = "444455556666";
 /// The controller's credentials.
 pub const KEY: &str = "AKIACONTROLLER";
+/// Credentials of someone else in the same account.
+pub const SOMEONE: &str = "AKIASOMEONE";
 /// Credentials of [`OTHER_ACCOUNT`].
 pub const OTHER_KEY: &str = "AKIAOTHERACCOUNT";
 /// Long enough for a busy machine of two cores.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
-/// One test's world.
-pub struct World {
+/// One test's world; its IAM is the emulator, where nothing else is said.
+pub struct World<I = Server> {
     pub plane: &'static ControlPlane,
     pub namespace: String,
-    pub iam: Server,
+    pub iam: I,
     kubeconfig: PathBuf,
     controller: Option<Child>,
     log: PathBuf,
@@ -64,6 +71,11 @@ impl Default for Start {
 }
 
 impl Start {
+    /// The default, and AWS's own policies may be added.
+    pub fn permissive() -> Self {
+        Self::default().flag("--allow-additional-policy=arn:aws:iam::aws:policy/*")
+    }
+
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
         self
@@ -73,6 +85,31 @@ impl Start {
 impl World {
     /// A world without a running controller.
     pub async fn quiet(name: &str) -> Self {
+        let config = Config {
+            account_id: ACCOUNT.to_owned(),
+            credentials: [
+                (KEY, ACCOUNT),
+                (SOMEONE, ACCOUNT),
+                (OTHER_KEY, OTHER_ACCOUNT),
+            ]
+            .map(|(key, account)| (key.to_owned(), account.to_owned()))
+            .into(),
+            ..Config::default()
+        };
+        Self::with(name, Emulator::start(config).await.unwrap()).await
+    }
+
+    /// A world with a running controller that looks every second and believes what it reads.
+    pub async fn start(name: &str) -> Self {
+        let mut world = Self::quiet(name).await;
+        world.run(&Start::default()).await;
+        world
+    }
+}
+
+impl<I: StandIn> World<I> {
+    /// A world without a running controller, with this stand-in for IAM.
+    pub async fn with(name: &str, iam: I) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let plane = plane().await;
         let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -80,12 +117,6 @@ impl World {
             .kubectl(&["create", "namespace", &namespace])
             .await
             .unwrap();
-        let config = Config {
-            account_id: ACCOUNT.to_owned(),
-            credentials: [(OTHER_KEY.to_owned(), OTHER_ACCOUNT.to_owned())].into(),
-            ..Config::default()
-        };
-        let iam = Emulator::start(config).await.unwrap();
         let kubeconfig = plane
             .service_account_kubeconfig("session-manager-role", "session-manager-role")
             .await
@@ -99,13 +130,6 @@ impl World {
             controller: None,
             log,
         }
-    }
-
-    /// A world with a running controller that looks every second and believes what it reads.
-    pub async fn start(name: &str) -> Self {
-        let mut world = Self::quiet(name).await;
-        world.run(&Start::default()).await;
-        world
     }
 
     /// Starts the program; it must not be running.
@@ -310,7 +334,9 @@ impl World {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }
+}
 
+impl World {
     /// Waits until the controller has looked at everything once more without writing, so that a
     /// test can say "and nothing more happened". Relies on the resync interval of a second.
     pub async fn another_look(&self) {
@@ -337,7 +363,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl<I> Drop for World<I> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let _ = std::fs::remove_file(&self.log);

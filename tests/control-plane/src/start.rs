@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::Error;
 
@@ -304,8 +304,15 @@ fn logs(dir: &Path) -> String {
     format!("{}\n{}", tail("etcd.log"), tail("kube-apiserver.log"))
 }
 
+/// At once: a program that another test has started may read the file now.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(io(&path.display().to_string()))
+    let write = || {
+        let new = NamedTempFile::new_in(path.parent().unwrap_or(path))?;
+        std::fs::write(&new, text)?;
+        new.persist(path).map_err(|failed| failed.error)
+    };
+    write().map_err(io(&path.display().to_string()))?;
+    Ok(())
 }
 
 fn io(what: &str) -> impl FnOnce(std::io::Error) -> Error {

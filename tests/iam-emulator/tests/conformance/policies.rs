@@ -234,7 +234,9 @@ rows! {
         hold!(parsed(answer.policy_version().and_then(|version| version.document()))?["Statement"].is_array());
     }
     "aws-policy-delete": "A policy that AWS manages can't be deleted." @ "User Guide: Managed policies and inline policies" => |aws| {
-        refused_as(aws.iam.delete_policy().policy_arn(CORE).send().await, &[(403, "AccessDenied"), (400, "InvalidInput"), (400, "UnmodifiableEntity")])?;
+        // Not one that other rows use: a stand-in that deletes it has wronged this row alone.
+        let arn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+        refused_as(aws.iam.delete_policy().policy_arn(arn).send().await, &[(403, "AccessDenied"), (400, "InvalidInput"), (400, "UnmodifiableEntity")])?;
     }
     "aws-policy-version": "A policy that AWS manages gets no versions from others." @ "User Guide: Managed policies and inline policies" => |aws| {
         refused_as(aws.create_version(CORE).send().await, &[(403, "AccessDenied"), (400, "InvalidInput"), (400, "UnmodifiableEntity")])?;

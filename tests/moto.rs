@@ -1,0 +1,96 @@
+//! The second opinion: an object's life on the real control plane, with moto for IAM, which is not
+//! ours. `tests/moto/run.sh` starts moto and says where it is in `SMR_MOTO_ENDPOINT`.
+//!
+//! `tests/moto/scenarios.yaml` lists the scenes that can't be played on moto, and why: one that
+//! can though listed fails the test as much as one that can't though not listed.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures::future::LocalBoxFuture;
+use futures::{FutureExt, StreamExt};
+use support::iam::StandIn;
+use support::{Start, World, scenarios};
+
+/// A moto server.
+struct Moto(String);
+
+impl StandIn for Moto {
+    fn endpoint(&self) -> String {
+        self.0.clone()
+    }
+}
+
+type Scene = fn(World<Moto>) -> LocalBoxFuture<'static, ()>;
+
+/// Scenes by their names.
+macro_rules! scenes {
+    ($($name:ident),* $(,)?) => {
+        [$((stringify!($name), |world| Box::pin(async move { _ = scenarios::$name(&world).await; }))),*]
+    };
+}
+
+const SCENES: [(&str, Scene); 9] = scenes![
+    creation,
+    every_field_that_can_change,
+    the_policy_type_changes_both_ways,
+    drift_is_repaired,
+    deletion_leaves_nothing,
+    retain_leaves_everything,
+    foreign_objects_stay,
+    a_foreign_role_in_another_case_stays,
+    what_others_use_blocks_deletion,
+];
+
+/// As many worlds at a time: each runs a controller of its own.
+const AT_A_TIME: usize = 3;
+
+/// Plays a scene in a world of its own; whether it went as it should.
+async fn play(endpoint: String, name: &'static str, scene: Scene) -> (&'static str, bool) {
+    let world = format!("moto-{}", name.replace('_', "-"));
+    let playing = async {
+        let mut world = World::with(&world, Moto(endpoint)).await;
+        world.run(&Start::permissive()).await;
+        scene(world).await;
+    };
+    // A scene that panics leaves nothing that another one uses.
+    let begun = Instant::now();
+    let well = AssertUnwindSafe(playing).catch_unwind().await.is_ok();
+    let outcome = if well { "was played" } else { "failed" };
+    println!("{name} {outcome} in {:.1?}", begun.elapsed());
+    (name, well)
+}
+
+#[tokio::test]
+async fn life_on_moto_goes_as_on_the_emulator_but_as_listed() {
+    let Ok(endpoint) = std::env::var("SMR_MOTO_ENDPOINT") else {
+        println!("SMR_MOTO_ENDPOINT is not set: nothing to run ('make moto' sets it)");
+        return;
+    };
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/scenarios.yaml");
+    let listed: BTreeMap<String, String> =
+        serde_yaml::from_str(&std::fs::read_to_string(list).unwrap()).unwrap();
+    let outcomes: Vec<_> = futures::stream::iter(SCENES)
+        .map(|(name, scene)| play(endpoint.clone(), name, scene))
+        .buffer_unordered(AT_A_TIME)
+        .collect()
+        .await;
+    let failed: BTreeSet<&str> = outcomes
+        .iter()
+        .filter(|(_, well)| !well)
+        .map(|(name, _)| *name)
+        .collect();
+    println!(
+        "{} of {} scenes can be played on moto",
+        outcomes.len() - failed.len(),
+        outcomes.len()
+    );
+    let listed: BTreeSet<&str> = listed.keys().map(String::as_str).collect();
+    assert_eq!(
+        failed, listed,
+        "failed scenes (left) are not those that {list} lists (right)"
+    );
+}
