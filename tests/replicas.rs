@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use support::{KEY, OTHER_KEY, Start, World, signal};
+use support::{KEY, SECOND_KEY, Start, World, signal};
 use tokio::process::Child;
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -20,9 +20,6 @@ struct Pair {
     standby: Child,
     standby_key: &'static str,
 }
-
-/// The emulator's account is one for both keys in this test.
-const SECOND_KEY: &str = "AKIASECONDREPLICA";
 
 impl Pair {
     /// Starts one, waits until it leads, starts the other.

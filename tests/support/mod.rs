@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use control_plane::ControlPlane;
 use iam_emulator::{Config, Emulator, Server};
 use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
@@ -34,6 +34,15 @@ pub const KEY: &str = "AKIACONTROLLER";
 pub const SOMEONE: &str = "AKIASOMEONE";
 /// Credentials of [`OTHER_ACCOUNT`].
 pub const OTHER_KEY: &str = "AKIAOTHERACCOUNT";
+/// Those of a second replica of the controller.
+pub const SECOND_KEY: &str = "AKIASECONDREPLICA";
+/// Which account an access key belongs to.
+const CREDENTIALS: [(&str, &str); 4] = [
+    (KEY, ACCOUNT),
+    (SECOND_KEY, ACCOUNT),
+    (SOMEONE, ACCOUNT),
+    (OTHER_KEY, OTHER_ACCOUNT),
+];
 /// Long enough for a busy machine of two cores.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -87,13 +96,9 @@ impl World {
     pub async fn quiet(name: &str) -> Self {
         let config = Config {
             account_id: ACCOUNT.to_owned(),
-            credentials: [
-                (KEY, ACCOUNT),
-                (SOMEONE, ACCOUNT),
-                (OTHER_KEY, OTHER_ACCOUNT),
-            ]
-            .map(|(key, account)| (key.to_owned(), account.to_owned()))
-            .into(),
+            credentials: CREDENTIALS
+                .map(|(key, account)| (key.to_owned(), account.to_owned()))
+                .into(),
             ..Config::default()
         };
         Self::with(name, Emulator::start(config).await.unwrap()).await
@@ -214,6 +219,17 @@ impl<I: StandIn> World<I> {
                 &Patch::Apply(object),
             )
             .await
+    }
+
+    /// Replaces a spec as a whole, as `kubectl edit` and `kubectl replace` do.
+    pub async fn try_replace(&self, name: &str, spec: &str) -> kube::Result<()> {
+        let kind = ApiResource::erase::<SessionManagerRole>(&());
+        let client = self.plane.client().unwrap();
+        let api: Api<DynamicObject> = Api::namespaced_with(client, &self.namespace, &kind);
+        let mut object = api.get(name).await?;
+        object.data["spec"] = serde_yaml::from_str(spec).unwrap();
+        api.replace(name, &PostParams::default(), &object).await?;
+        Ok(())
     }
 
     pub async fn annotate(&self, name: &str, key: &str, value: Option<&str>) {

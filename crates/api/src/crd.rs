@@ -46,6 +46,12 @@ fn crd_value() -> Result<Value, CrdError> {
     status["default"] = json!({ "observedGeneration": -1 });
     status["description"] =
         json!("What the controller last saw and did in AWS. Default: observedGeneration -1.");
+    // Server-side apply of 'spec: {}' over a spec that had fields leaves null (measured on 1.37),
+    // which is refused; null takes a default, so that a spec can become empty again.
+    let spec = schema
+        .pointer_mut("/properties/spec")
+        .ok_or(CrdError::Missing("spec"))?;
+    spec["default"] = json!({});
     Ok(crd)
 }
 

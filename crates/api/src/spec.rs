@@ -270,7 +270,9 @@ pub struct SessionLogs {
     pub s3: Option<S3Logs>,
 
     /// Logs to CloudWatch Logs; {} is enough. Default: none.
+    // Atomic: server-side apply of {} over what had fields leaves null otherwise, which is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub cloud_watch: Option<CloudWatchLogs>,
 }
 

@@ -56,9 +56,13 @@ macro_rules! hold {
 /// Fails the row unless two values are the same.
 macro_rules! same {
     ($left:expr, $right:expr) => {
-        let (left, right) = (&$left, &$right);
-        if left != right {
-            return Err(format!("{} is {left:?}, not {right:?}", stringify!($left)).into());
+        // A match, as temporaries live to its end.
+        match (&$left, &$right) {
+            (left, right) => {
+                if left != right {
+                    return Err(format!("{} is {left:?}, not {right:?}", stringify!($left)).into());
+                }
+            }
         }
     };
 }
