@@ -13,7 +13,7 @@ use smr_core::observed::Observed;
 use smr_core::ownership::Identity;
 use smr_core::plan::{Plan, Recorded};
 use smr_core::settle::restart_window;
-use smr_core::step::Step;
+use smr_core::step::{Kind, Step};
 use smr_core::summary::{Activity, Event, Outcome, READY};
 use tracing::{debug, info};
 
@@ -53,11 +53,12 @@ impl Pass<'_> {
             .context
             .aws
             .on_behalf_of(&self.object.key().namespace, self.urgency);
+        let taken = self.taken_by_others();
         let mut last_failure = None;
         let mut done = Told::default();
         for round in 0..ROUNDS {
             between_rounds(round).await;
-            let read = match iam.observe(&account, &names, &BTreeSet::new()).await {
+            let read = match iam.observe(&account, &names, &taken).await {
                 Ok(read) => read,
                 Err(failure) => return self.failed(None, DELETING, &failure).await,
             };
@@ -121,6 +122,15 @@ impl Pass<'_> {
             Some(failure) => self.failed(None, DELETING, &failure).await,
             None => Ok(Ended::after(self.memory.back_off(), Priority::Edit)),
         }
+    }
+
+    /// After a refusal, what is not ours may stand under another path or in another case: it is
+    /// looked for, so that the last event names it.
+    fn taken_by_others(&self) -> BTreeSet<Kind> {
+        let was_refused = (self.status().iter().flat_map(|s| &s.conditions))
+            .any(|c| c.type_ == READY && matches!(c.reason.as_str(), "NotOwned" | "Replaced"));
+        let all = [Kind::Role, Kind::Policy, Kind::InstanceProfile];
+        all.into_iter().filter(|_| was_refused).collect()
     }
 
     async fn carry_out(
