@@ -23,8 +23,7 @@ struct Pair {
 
 impl Pair {
     /// Starts one, waits until it leads, starts the other.
-    async fn start(name: &str, leader_kubeconfig: Option<PathBuf>, world: World) -> Self {
-        let _ = (name, OTHER_KEY);
+    async fn start(leader_kubeconfig: Option<PathBuf>, world: World) -> Self {
         forget_lease(&world).await;
         let start = Start::default()
             .flag("--leader-elect")
@@ -120,7 +119,7 @@ static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(())
 async fn after_sigkill_the_other_takes_over_within_a_lease_and_a_retry() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let world = World::quiet("takeover").await;
-    let mut pair = Pair::start("takeover", None, world).await;
+    let mut pair = Pair::start(None, world).await;
     pair.world.another_look().await;
     assert_eq!(pair.writes_of(SECOND_KEY), [], "the standby wrote");
     let killed = Instant::now();
@@ -143,7 +142,7 @@ async fn a_leader_cut_off_from_the_api_server_stops_before_the_other_starts() {
         .service_account_kubeconfig_at("session-manager-role", "session-manager-role", proxy.port())
         .await
         .unwrap();
-    let mut pair = Pair::start("cutoff", Some(kubeconfig), world).await;
+    let mut pair = Pair::start(Some(kubeconfig), world).await;
     proxy.cut();
     pair.standby_writes().await;
     pair.never_overlap();
@@ -160,7 +159,7 @@ async fn a_leader_cut_off_from_the_api_server_stops_before_the_other_starts() {
 async fn a_leader_stopped_for_longer_than_its_lease_writes_nothing_when_it_goes_on() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let world = World::quiet("sigstop").await;
-    let mut pair = Pair::start("sigstop", None, world).await;
+    let mut pair = Pair::start(None, world).await;
     signal(&pair.leader, "STOP").await;
     pair.standby_writes().await;
     signal(&pair.leader, "CONT").await;
@@ -177,7 +176,7 @@ async fn a_leader_stopped_for_longer_than_its_lease_writes_nothing_when_it_goes_
 async fn sigterm_gives_the_lease_back() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let world = World::quiet("handover").await;
-    let mut pair = Pair::start("handover", None, world).await;
+    let mut pair = Pair::start(None, world).await;
     let asked = Instant::now();
     signal(&pair.leader, "TERM").await;
     pair.standby_writes().await;
