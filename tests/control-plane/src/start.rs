@@ -26,12 +26,13 @@ const TRIES: usize = 4;
 const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
 
 /// Ends its children when its input closes. The arguments are a directory to remove in the end,
-/// and one command line for each server, run in the background.
+/// and one command line for each server, run in the background. They are killed: nothing of theirs
+/// is kept, and a kube-apiserver whose etcd is gone never ends by itself.
 const WATCHDOG: &str = r#"
 dir=$1; shift
 for server in "$@"; do sh -c "exec $server" </dev/null & pids="$! $pids"; done
 read -r _ || :
-kill $pids 2>/dev/null
+kill -KILL $pids 2>/dev/null
 for pid in $pids; do wait "$pid" 2>/dev/null || :; done
 [ -z "$dir" ] || rm -rf "$dir"
 "#;
