@@ -31,7 +31,7 @@ async fn an_object_that_has_become_invalid_is_deleted_cleanly() {
 #[tokio::test]
 async fn deleting_the_namespace_ends() {
     let world = World::start("ending").await;
-    world.plane.start_namespace_controller().await.unwrap();
+    world.plane.start_namespace_controller().unwrap();
     for name in ["a", "b"] {
         world.apply(name, "{}").await;
         world.ready(name).await;

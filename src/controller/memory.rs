@@ -12,9 +12,9 @@ use smr_core::settle::History;
 use super::object::{Key, Trigger};
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(5 * 60);
+const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
 /// How often a stalled object is tried again without anyone having changed it.
-const STALLED_RETRY: Duration = Duration::from_secs(10 * 60);
+const STALLED_RETRY: Duration = Duration::from_mins(10);
 
 /// What is remembered of one object.
 #[derive(Debug, Default)]

@@ -34,7 +34,7 @@ const DRAIN: Duration = Duration::from_secs(7);
 /// How often gauges are brought up to date.
 const GAUGES: Duration = Duration::from_secs(2);
 /// A loop that has not come round for this long is stuck.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 
 /// Everything that flags decide.
 #[derive(Clone, Debug)]
@@ -212,10 +212,10 @@ impl Controller {
             }
         };
         health.set_ready(false);
-        if !led_to_the_end {
-            error!("the Lease was lost: nothing more is written");
-        } else {
+        if led_to_the_end {
             info!("stopping: work in flight gets a few seconds");
+        } else {
+            error!("the Lease was lost: nothing more is written");
         }
         stopping.cancel();
         queue.shutdown();

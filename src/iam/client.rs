@@ -235,7 +235,8 @@ impl Iam {
             }
         };
         let begun = Instant::now();
-        let answer = call().await;
+        // On the heap: the SDK's futures are large, and a pass awaits several side by side.
+        let answer = Box::pin(call()).await;
         let took = begun.elapsed();
         match answer {
             Ok(answer) => {

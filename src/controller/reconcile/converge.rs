@@ -43,7 +43,7 @@ impl Wanted {
 /// A look at IAM.
 enum Look {
     /// What to plan on; `stale_parts`: some of it may not be what IAM will show soon.
-    Seen(Settled),
+    Seen(Box<Settled>),
     /// The pass ends here.
     Ended(Ended),
 }
@@ -83,7 +83,7 @@ impl Pass<'_> {
                 }
             } else {
                 match self.look(&iam, &account, &wanted, &taken, activity).await? {
-                    Look::Seen(settled) => settled,
+                    Look::Seen(settled) => *settled,
                     Look::Ended(ended) => return Ok(ended),
                 }
             };
@@ -144,6 +144,10 @@ impl Pass<'_> {
                 }
             }
             wrote = true;
+            if planned.wait.is_some() {
+                // What is written may be the policy of the new type: its time begins again.
+                self.memory.new_policy_since = None;
+            }
             let mut history = self.memory.history.take().unwrap_or_default();
             if *history.believed() != settled.state {
                 history.saw(settled.state);
@@ -248,13 +252,13 @@ impl Pass<'_> {
             )));
         }
         self.is_settling();
-        Ok(Look::Seen(match &self.memory.history {
+        Ok(Look::Seen(Box::new(match &self.memory.history {
             Some(history) => history.settle(&read),
             None => Settled {
                 state: read,
                 stale_parts: false,
             },
-        }))
+        })))
     }
 
     /// A difference in what had converged is read twice where it may be a stale reading.

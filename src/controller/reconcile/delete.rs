@@ -113,7 +113,7 @@ impl Pass<'_> {
                     return self.release(&done).await;
                 }
                 Err(failure) if failure.class.remedy() == Remedy::LookAgain => {
-                    last_failure = Some(failure)
+                    last_failure = Some(failure);
                 }
                 Err(failure) => return self.failed(None, DELETING, &failure).await,
             }

@@ -131,7 +131,7 @@ impl ControlPlane {
     }
 
     /// Starts the controllers that delete a namespace's contents; they end with the control plane.
-    pub async fn start_namespace_controller(&self) -> Result<(), Error> {
-        self.running.start_namespace_controller().await
+    pub fn start_namespace_controller(&self) -> Result<(), Error> {
+        self.running.start_namespace_controller()
     }
 }

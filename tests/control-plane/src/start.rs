@@ -241,7 +241,7 @@ impl Running {
             .is_ok_and(|output| output.status.success())
     }
 
-    pub(crate) async fn start_namespace_controller(&self) -> Result<(), Error> {
+    pub(crate) fn start_namespace_controller(&self) -> Result<(), Error> {
         let binary = self.binaries.join("kube-controller-manager");
         if !binary.is_file() {
             return Err(Error::NotBuilt(binary));

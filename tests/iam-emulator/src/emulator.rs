@@ -74,10 +74,6 @@ pub struct Reply {
 /// Changes of the emulator's manners; what is left out stays.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(
-    clippy::option_option,
-    reason = "left out and null differ: null lifts the limit"
-)]
 pub struct Settings {
     /// How far behind reads are.
     pub lag_ms: Option<u64>,

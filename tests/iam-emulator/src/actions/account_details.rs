@@ -57,7 +57,7 @@ pub(super) fn details(account: &Account, cx: &Context<'_>) -> Result<Xml> {
         Entity::Policy(_) => None,
     });
     xml.list("RoleDetailList", roles, |xml, role| {
-        write_role_detail(xml, account, role)
+        write_role_detail(xml, account, role);
     });
     let policies = page.items.iter().filter_map(|entity| match entity {
         Entity::Policy(policy) => Some(policy),
@@ -93,7 +93,7 @@ fn write_role_detail(xml: &mut Xml, account: &Account, role: &Role) {
         xml.document("PolicyDocument", document);
     });
     xml.list("AttachedManagedPolicies", &role.attached, |xml, arn| {
-        write_attached(xml, arn)
+        write_attached(xml, arn);
     });
     write_boundary(xml, role);
     write_tags(xml, &role.tags);

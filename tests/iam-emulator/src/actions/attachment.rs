@@ -52,7 +52,7 @@ pub(super) fn list(account: &Account, cx: &Context<'_>) -> Result<Xml> {
     let page = cx.page(attached)?;
     let mut xml = Xml::default();
     xml.list("AttachedPolicies", &page.items, |xml, arn| {
-        write_attached(xml, arn)
+        write_attached(xml, arn);
     });
     page.write_end(&mut xml);
     Ok(xml)

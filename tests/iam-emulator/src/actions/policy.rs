@@ -157,7 +157,7 @@ pub(super) fn list(account: &Account, cx: &Context<'_>) -> Result<Xml> {
     let mut xml = Xml::default();
     // IAM leaves out description and tags here.
     xml.list("Policies", &page.items, |xml, policy| {
-        write_policy(xml, account, policy)
+        write_policy(xml, account, policy);
     });
     page.write_end(&mut xml);
     Ok(xml)

@@ -65,7 +65,7 @@ pub(super) fn create(account: &mut Account, cx: &Context<'_>) -> Result<Xml> {
     policy.updated = cx.now;
     let mut xml = Xml::default();
     xml.group("PolicyVersion", |xml| {
-        write_version(xml, &policy, &version, false)
+        write_version(xml, &policy, &version, false);
     });
     policy.versions.push(version);
     account.put_policy(policy);
@@ -77,7 +77,7 @@ pub(super) fn get(account: &Account, cx: &Context<'_>) -> Result<Xml> {
     let version = asked(&policy, cx)?;
     let mut xml = Xml::default();
     xml.group("PolicyVersion", |xml| {
-        write_version(xml, &policy, version, true)
+        write_version(xml, &policy, version, true);
     });
     Ok(xml)
 }
@@ -89,7 +89,7 @@ pub(super) fn list(account: &Account, cx: &Context<'_>) -> Result<Xml> {
     let page = cx.page(versions.map(|v| (format!("{:010}", u32::MAX - v.number), v)))?;
     let mut xml = Xml::default();
     xml.list("Versions", &page.items, |xml, version| {
-        write_version(xml, &policy, version, false)
+        write_version(xml, &policy, version, false);
     });
     page.write_end(&mut xml);
     Ok(xml)

@@ -4,15 +4,15 @@ use crate::support::{json, parsed, refused, rows, same};
 
 rows! {
     "document-json": "A policy is JSON." @ "User Guide: Grammar of the IAM JSON policy language" => |aws| {
-        let document = r#"{not json"#;
+        let document = r"{not json";
         refused(aws.create_policy(&aws.name("p")).policy_document(document).send().await, 400, "MalformedPolicyDocument")?;
     }
     "document-empty-object": "A policy has a Version and statements." @ "User Guide: Grammar of the IAM JSON policy language" => |aws| {
-        let document = r#"{}"#;
+        let document = r"{}";
         refused(aws.create_policy(&aws.name("p")).policy_document(document).send().await, 400, "MalformedPolicyDocument")?;
     }
     "document-array": "A policy is an object, not a list." @ "User Guide: Grammar of the IAM JSON policy language" => |aws| {
-        let document = r#"[]"#;
+        let document = r"[]";
         refused(aws.create_policy(&aws.name("p")).policy_document(document).send().await, 400, "MalformedPolicyDocument")?;
     }
     "document-no-version": "A managed policy names its version." @ "User Guide: Grammar of the IAM JSON policy language" => |aws| {

@@ -12,7 +12,7 @@ rows! {
         aws.create_role(&aws.name("below")).path(format!("{}below/", aws.path())).send().await?;
         aws.role("elsewhere").await?;
         let answer = aws.iam.list_roles().path_prefix(aws.path()).send().await?;
-        let mut names: Vec<_> = answer.roles().iter().map(|role| role.role_name()).collect();
+        let mut names: Vec<_> = answer.roles().iter().map(aws_sdk_iam::types::Role::role_name).collect();
         names.sort_unstable();
         same!(names, [aws.name("below"), aws.name("here")]);
     }
@@ -191,7 +191,7 @@ rows! {
     "details-role": "GetAccountAuthorizationDetails answers roles with their trust policy, percent-encoded." @ "API GetAccountAuthorizationDetails, RoleDetailList" => |aws| {
         let name = aws.role("r").await?;
         let pages = aws.details(EntityType::Role).await?;
-        let role = pages.iter().flat_map(|page| page.role_detail_list()).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
+        let role = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::role_detail_list).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
         hold!(is_encoded(role.assume_role_policy_document()));
         same!(parsed(role.assume_role_policy_document())?, json(TRUST));
         hold!(role.role_id().is_some() && role.arn().is_some());
@@ -200,7 +200,7 @@ rows! {
         let name = aws.role("r").await?;
         aws.put(&name, "inline").send().await?;
         let pages = aws.details(EntityType::Role).await?;
-        let role = pages.iter().flat_map(|page| page.role_detail_list()).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
+        let role = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::role_detail_list).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
         same!(role.role_policy_list().len(), 1);
         same!(role.role_policy_list()[0].policy_name(), Some("inline"));
         same!(parsed(role.role_policy_list()[0].policy_document())?, json(DOCUMENT));
@@ -209,14 +209,14 @@ rows! {
         let (name, arn) = (aws.role("r").await?, aws.policy("p").await?);
         aws.attach(&name, &arn).send().await?;
         let pages = aws.details(EntityType::Role).await?;
-        let role = pages.iter().flat_map(|page| page.role_detail_list()).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
+        let role = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::role_detail_list).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
         same!(role.attached_managed_policies().len(), 1);
         same!(role.attached_managed_policies()[0].policy_arn(), Some(arn.as_str()));
     }
     "details-profile": "… with the profiles that hold them." @ "API RoleDetail, InstanceProfileList" => |aws| {
         let name = aws.role_in_profile("r").await?;
         let pages = aws.details(EntityType::Role).await?;
-        let role = pages.iter().flat_map(|page| page.role_detail_list()).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
+        let role = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::role_detail_list).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
         same!(role.instance_profile_list().len(), 1);
         same!(role.instance_profile_list()[0].instance_profile_name(), name);
         same!(role.instance_profile_list()[0].roles()[0].role_name(), name);
@@ -225,14 +225,14 @@ rows! {
         let (name, arn) = (aws.name("r"), aws.policy("b").await?);
         aws.create_role(&name).permissions_boundary(&arn).send().await?;
         let pages = aws.details(EntityType::Role).await?;
-        let role = pages.iter().flat_map(|page| page.role_detail_list()).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
+        let role = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::role_detail_list).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
         same!(role.permissions_boundary().and_then(|b| b.permissions_boundary_arn()), Some(arn.as_str()));
     }
     "details-tags": "… with their tags." @ "API RoleDetail, Tags" => |aws| {
         let name = aws.name("r");
         aws.create_role(&name).tags(tag("k", "v")).send().await?;
         let pages = aws.details(EntityType::Role).await?;
-        let role = pages.iter().flat_map(|page| page.role_detail_list()).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
+        let role = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::role_detail_list).find(|role| role.role_name() == Some(&name)).ok_or("no role")?;
         same!(pairs(role.tags()), [("k", "v")]);
     }
     "details-filter-roles": "The filter Role answers no policies." @ "API GetAccountAuthorizationDetails, Filter" => |aws| {
@@ -244,13 +244,13 @@ rows! {
         aws.attach(&aws.role("r").await?, "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore").send().await?;
         let pages = aws.details(EntityType::LocalManagedPolicy).await?;
         hold!(pages.iter().all(|page| page.role_detail_list().is_empty()));
-        hold!(pages.iter().flat_map(|page| page.policies()).all(|policy| policy.arn().is_some_and(|arn| !arn.contains(":aws:policy/"))));
+        hold!(pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::policies).all(|policy| policy.arn().is_some_and(|arn| !arn.contains(":aws:policy/"))));
     }
     "details-policy": "Policies come with name, id, ARN, path and default version." @ "API ManagedPolicyDetail" => |aws| {
         let arn = aws.policy("p").await?;
         let known = aws.get_policy(&arn).await?;
         let pages = aws.details(EntityType::LocalManagedPolicy).await?;
-        let policy = pages.iter().flat_map(|page| page.policies()).find(|policy| policy.arn() == Some(&arn)).ok_or("no policy")?;
+        let policy = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::policies).find(|policy| policy.arn() == Some(&arn)).ok_or("no policy")?;
         same!(policy.policy_name(), known.policy_name());
         same!(policy.policy_id(), known.policy_id());
         same!(policy.path(), known.path());
@@ -260,7 +260,7 @@ rows! {
         let arn = aws.policy("p").await?;
         aws.create_version(&arn).set_as_default(true).send().await?;
         let pages = aws.details(EntityType::LocalManagedPolicy).await?;
-        let policy = pages.iter().flat_map(|page| page.policies()).find(|policy| policy.arn() == Some(&arn)).ok_or("no policy")?;
+        let policy = pages.iter().flat_map(aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput::policies).find(|policy| policy.arn() == Some(&arn)).ok_or("no policy")?;
         same!(policy.policy_version_list().len(), 2);
         for version in policy.policy_version_list() {
             let expected = if version.is_default_version() { OTHER } else { DOCUMENT };

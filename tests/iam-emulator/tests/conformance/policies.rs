@@ -151,10 +151,10 @@ rows! {
     "version-create-default": "A new version can become the default at once." @ "API CreatePolicyVersion, SetAsDefault" => |aws| {
         let arn = aws.policy("p").await?;
         let answer = aws.create_version(&arn).set_as_default(true).send().await?;
-        hold!(answer.policy_version().is_some_and(|version| version.is_default_version()));
+        hold!(answer.policy_version().is_some_and(aws_sdk_iam::types::PolicyVersion::is_default_version));
         same!(aws.get_policy(&arn).await?.default_version_id(), Some("v2"));
         let first = aws.iam.get_policy_version().policy_arn(&arn).version_id("v1").send().await?;
-        hold!(!first.policy_version().is_some_and(|version| version.is_default_version()));
+        hold!(!first.policy_version().is_some_and(aws_sdk_iam::types::PolicyVersion::is_default_version));
         same!(parsed(first.policy_version().and_then(|version| version.document()))?, json(DOCUMENT));
     }
     "version-sixth": "The sixth version is LimitExceeded, 409." @ "API CreatePolicyVersion, Errors" => |aws| {

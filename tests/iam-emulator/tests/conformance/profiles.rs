@@ -135,7 +135,7 @@ rows! {
         let name = aws.role_in_profile("i").await?;
         aws.profile("other").await?;
         let answer = aws.iam.list_instance_profiles_for_role().role_name(&name).send().await?;
-        let names: Vec<_> = answer.instance_profiles().iter().map(|p| p.instance_profile_name()).collect();
+        let names: Vec<_> = answer.instance_profiles().iter().map(aws_sdk_iam::types::InstanceProfile::instance_profile_name).collect();
         same!(names, [name.as_str()]);
     }
     "profile-for-no-role": "ListInstanceProfilesForRole of a role that is not there is NoSuchEntity." @ "API ListInstanceProfilesForRole, Errors" => |aws| {

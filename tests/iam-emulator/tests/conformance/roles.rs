@@ -206,7 +206,7 @@ rows! {
         let role = aws.get_role(&name).await?;
         let boundary = role.permissions_boundary().ok_or("no boundary")?;
         same!(boundary.permissions_boundary_arn(), Some(arn.as_str()));
-        let kind = boundary.permissions_boundary_type().map(|kind| kind.as_str());
+        let kind = boundary.permissions_boundary_type().map(aws_sdk_iam::types::PermissionsBoundaryAttachmentType::as_str);
         hold!(matches!(kind, Some("Policy" | "PermissionsBoundaryPolicy")));
     }
     "boundary-missing": "A boundary has to be a policy that exists." @ "API PutRolePermissionsBoundary, Errors" => |aws| {
