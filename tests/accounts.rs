@@ -1,5 +1,7 @@
 //! Credentials: another account's, none, without rights.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use iam_emulator::{Fault, FaultKind};
@@ -15,12 +17,10 @@ async fn another_accounts_credentials_write_nothing_and_drop_no_finalizer() {
     world.kill().await;
     world.iam.clear_calls();
     world.delete("going").await;
-    world
-        .run(&Start {
-            access_key: OTHER_KEY.into(),
-            ..Start::default()
-        })
-        .await;
+    world.run(&Start {
+        access_key: OTHER_KEY.into(),
+        ..Start::default()
+    });
     for name in ["web", "going"] {
         let message = world.reason(name, "WrongAccount").await;
         assert!(message.contains(OTHER_ACCOUNT), "{message}");
@@ -35,7 +35,7 @@ async fn another_accounts_credentials_write_nothing_and_drop_no_finalizer() {
     assert!(world.iam.snapshot_of(OTHER_ACCOUNT).is_empty());
     // With the right ones again, all goes on.
     world.kill().await;
-    world.run(&Start::default()).await;
+    world.run(&Start::default());
     world.gone("going").await;
     world.ready("web").await;
 }

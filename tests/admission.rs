@@ -1,5 +1,7 @@
 //! What people see at the API server: refusals with plain words, immutability, columns, explain.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use support::World;
@@ -188,7 +190,7 @@ async fn status_begins_unobserved_and_spec_gets_no_defaults() {
     let world = World::quiet("defaults").await;
     let object = world.apply("web", "{}").await;
     assert_eq!(object.status.map(|s| s.observed_generation), Some(-1));
-    assert_eq!(object.spec, Default::default());
+    assert_eq!(object.spec, smr_api::SessionManagerRoleSpec::default());
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Convergence from every crash, lost reply and stale reading.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use std::time::Duration;
@@ -82,7 +84,7 @@ async fn killed_after(
         .await;
     world.kill().await;
     world.iam.clear_faults();
-    world.run(&Start::default()).await;
+    world.run(&Start::default());
     done(world).await;
 }
 
@@ -239,7 +241,7 @@ async fn a_lag_of_ten_seconds_is_no_drift_and_nobody_elses() {
         flags,
         ..Start::default()
     };
-    world.run(&start).await;
+    world.run(&start);
     let seen = world.watch(|_, _| true);
     world.apply("web", "{}").await;
     world.ready("web").await;
@@ -247,7 +249,7 @@ async fn a_lag_of_ten_seconds_is_no_drift_and_nobody_elses() {
     world.ready("web").await;
     // Killed and started anew within the lag: nothing is remembered, and nothing is misjudged.
     world.kill().await;
-    world.run(&start).await;
+    world.run(&start);
     let begun = world.iam.calls().last().map_or(0, |c| c.started_ms);
     world
         .eventually("the lag has passed twice", async || {

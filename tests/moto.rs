@@ -4,6 +4,8 @@
 //! `tests/moto/scenarios.yaml` lists the scenes that can't be played on moto, and why: one that
 //! can though listed fails the test as much as one that can't though not listed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +55,7 @@ async fn play(endpoint: String, name: &'static str, scene: Scene) -> (&'static s
     let world = format!("moto-{}", name.replace('_', "-"));
     let playing = async {
         let mut world = World::with(&world, Moto(endpoint)).await;
-        world.run(&Start::permissive()).await;
+        world.run(&Start::permissive());
         scene(world).await;
     };
     // A scene that panics leaves nothing that another one uses.

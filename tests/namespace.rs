@@ -1,5 +1,7 @@
 //! Deletion in the real cluster: of objects that have become invalid, and of whole namespaces.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use serde_json::json;
@@ -59,7 +61,11 @@ async fn a_finalizer_of_someone_else_is_left_alone() {
     let patch = json!({ "metadata": { "finalizers": ["example.com/theirs", "sessionmanager.dev/iam-cleanup"] } });
     world
         .api()
-        .patch("web", &Default::default(), &kube::api::Patch::Merge(patch))
+        .patch(
+            "web",
+            &kube::api::PatchParams::default(),
+            &kube::api::Patch::Merge(patch),
+        )
         .await
         .unwrap();
     world.delete("web").await;
@@ -74,7 +80,11 @@ async fn a_finalizer_of_someone_else_is_left_alone() {
     let patch = json!({ "metadata": { "finalizers": null } });
     world
         .api()
-        .patch("web", &Default::default(), &kube::api::Patch::Merge(patch))
+        .patch(
+            "web",
+            &kube::api::PatchParams::default(),
+            &kube::api::Patch::Merge(patch),
+        )
         .await
         .unwrap();
     world.gone("web").await;

@@ -1,5 +1,7 @@
 //! Nothing is changed or deleted that is not proven ours.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use std::future::Future;

@@ -1,5 +1,7 @@
 //! Two replicas: one works, the other takes over, and they never write at the same time.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
 mod support;
 
 use std::path::PathBuf;

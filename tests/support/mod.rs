@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 use control_plane::ControlPlane;
 use iam_emulator::{Config, Emulator, Server};
 use kube::Api;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+};
 use serde_json::{Value, json};
 use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
@@ -107,7 +109,7 @@ impl World {
     /// A world with a running controller that looks every second and believes what it reads.
     pub async fn start(name: &str) -> Self {
         let mut world = Self::quiet(name).await;
-        world.run(&Start::default()).await;
+        world.run(&Start::default());
         world
     }
 }
@@ -138,7 +140,7 @@ impl<I: StandIn> World<I> {
     }
 
     /// Starts the program; it must not be running.
-    pub async fn run(&mut self, start: &Start) {
+    pub fn run(&mut self, start: &Start) {
         assert!(self.controller.is_none(), "the controller runs already");
         let child = self.spawn(start, &self.log);
         self.controller = Some(child);
@@ -325,7 +327,7 @@ impl<I: StandIn> World<I> {
         ));
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.plane.client().unwrap(), &self.namespace, &kind);
-        let all = api.list(&Default::default()).await.unwrap();
+        let all = api.list(&ListParams::default()).await.unwrap();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         all.into_iter()
             .filter(|event| event.data["regarding"]["name"] == name)

@@ -2,13 +2,14 @@
 //! hold at every moment.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use kube::runtime::{WatchStreamExt, watcher};
-use smr_api::SessionManagerRole;
+use smr_api::{SessionManagerRole, Tags};
 use tokio::task::JoinHandle;
 
-use super::{World, condition};
+use super::{PATIENCE, World, condition};
 
 /// kstatus' verdict on a custom resource (sigs.k8s.io/cli-utils, pkg/kstatus/status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,69 @@ impl World {
     }
 }
 
+/// Whether IAM holds what this version's spec says: read off the spec here, and not asked of the
+/// controller's own code. Of the cluster `test`, with derived names and a managed policy.
+pub fn as_spec_says(object: &SessionManagerRole, account: &iam_emulator::Snapshot) -> bool {
+    let spec = &object.spec;
+    let name = |part: &Option<String>| part.clone().unwrap_or_default();
+    let (namespace, own) = (
+        name(&object.metadata.namespace),
+        name(&object.metadata.name),
+    );
+    let full = format!("{namespace}.{own}");
+    let (Some(role), Some(policy), Some(profile)) = (
+        account.roles.get(&full),
+        account.policies.get(&full),
+        account.instance_profiles.get(&full),
+    ) else {
+        return false;
+    };
+    let tagged = |found: &Tags, extra: Option<&Option<Tags>>| {
+        let mut wanted = spec.tags.clone().unwrap_or_default();
+        wanted.extend(extra.cloned().flatten().unwrap_or_default());
+        let mut found = found.clone();
+        found.retain(|key, _| !key.starts_with("sessionmanager.dev/"));
+        found == wanted
+    };
+    let asked = spec.role.as_ref();
+    let description = asked
+        .and_then(|r| r.description.clone())
+        .unwrap_or_else(|| {
+            format!("Session Manager role of SessionManagerRole {namespace}/{own} in cluster test")
+        });
+    let session = asked
+        .and_then(|r| r.max_session_duration_seconds)
+        .unwrap_or(3600);
+    let attached = std::iter::once(&policy.arn).chain(spec.additional_policy_arns.iter().flatten());
+    let logs = spec.session_logs.as_ref();
+    let bucket = logs.and_then(|l| l.s3.as_ref()).map(|s3| {
+        let prefix = s3
+            .key_prefix
+            .as_deref()
+            .map(|p| format!("{p}/"))
+            .unwrap_or_default();
+        format!("arn:aws:s3:::{}/{prefix}*", s3.bucket)
+    });
+    let says = |part: &str, wanted: bool| policy.document.contains(part) == wanted;
+    role.description.as_deref() == Some(&description)
+        && role.max_session == i64::from(session)
+        && role.attached == attached.cloned().collect()
+        && role.instance_profiles.contains(&full)
+        && tagged(&role.tags, asked.map(|r| &r.tags))
+        && tagged(&policy.tags, spec.policy.as_ref().map(|p| &p.tags))
+        && tagged(
+            &profile.tags,
+            spec.instance_profile.as_ref().map(|p| &p.tags),
+        )
+        && says("kms:Decrypt", spec.session_encryption.is_some())
+        && says("s3:PutObject", bucket.is_some())
+        && bucket.is_none_or(|arn| says(&arn, true))
+        && says(
+            "logs:PutLogEvents",
+            logs.is_some_and(|l| l.cloud_watch.is_some()),
+        )
+}
+
 /// What holds of every version, whoever reads it.
 fn check(object: &SessionManagerRole) {
     let Some(status) = object.status.as_ref().filter(|s| !s.conditions.is_empty()) else {
@@ -99,6 +163,25 @@ fn check(object: &SessionManagerRole) {
 }
 
 impl Seen {
+    /// Waits until the watch has shown this version.
+    pub async fn version(&self, object: &SessionManagerRole) {
+        let begun = Instant::now();
+        let wanted = &object.metadata.resource_version;
+        let has = || {
+            let versions = self.versions.lock().unwrap();
+            versions
+                .iter()
+                .any(|v| v.metadata.resource_version == *wanted)
+        };
+        while !has() && !self.task.is_finished() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "the watch never showed {wanted:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Ends the watch; panics if a version broke a promise.
     pub async fn finish(self) -> Vec<SessionManagerRole> {
         if self.task.is_finished() {
