@@ -201,19 +201,14 @@ fn prefix(prefix: String) -> Result<String, CliError> {
 
 /// The strictest of IAM's path forms, that of policies.
 fn path(name: &'static str, path: String) -> Result<String, CliError> {
-    let inner = path.strip_prefix('/').and_then(|p| {
-        if p.is_empty() {
-            Some("")
-        } else {
-            p.strip_suffix('/')
-        }
-    });
-    let fits = inner.is_some_and(|inner| {
-        inner.is_empty()
-            || inner
-                .split('/')
-                .all(|part| !part.is_empty() && part.chars().all(is_iam_name))
-    });
+    let parts = path
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_suffix('/'))
+        .map(|inner| inner.split('/'));
+    let fits = path == "/"
+        || parts.is_some_and(|mut parts| {
+            parts.all(|part| !part.is_empty() && part.chars().all(is_iam_name))
+        });
     if !fits || path.len() > 512 {
         return Err(flag(
             name,

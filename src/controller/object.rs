@@ -207,7 +207,7 @@ mod tests {
         let object = object(
             "{metadata: {name: a, namespace: b, managedFields: [{manager: x}]}, spec: {mode: Dream, deletionPolicy: Shred}, status: {observedGeneration: -1}}",
         );
-        assert!(object.spec.unwrap_err().contains("Dream"));
+        assert!(object.spec.unwrap_err().contains("`Shred`"));
         assert_eq!(object.deletion_policy, DeletionPolicy::Retain);
         assert_eq!(object.mode, Mode::Enforce);
         assert!(object.metadata.managed_fields.is_none());
