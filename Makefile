@@ -12,7 +12,7 @@ WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$
 WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint pure generated unit conformance moto-conformance e2e moto-e2e deny
+STEPS := lint pure generated unit moto-conformance e2e moto-e2e deny
 
 .PHONY: help
 help: ## This list

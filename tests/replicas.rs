@@ -110,7 +110,7 @@ fn log(world: &World, which: &str) -> PathBuf {
 async fn forget_lease(world: &World) {
     let leases: Api<Lease> = Api::namespaced(world.plane.client().unwrap(), "session-manager-role");
     let _ = leases
-        .delete("session-manager-role", &Default::default())
+        .delete("session-manager-role", &kube::api::DeleteParams::default())
         .await;
 }
 
