@@ -317,7 +317,7 @@ impl Aws {
                 .set_marker(marker)
                 .send()
                 .await?;
-            marker = page.marker.clone();
+            marker.clone_from(&page.marker);
             pages.push(page);
             if marker.is_none() {
                 return Ok(pages);
