@@ -317,7 +317,7 @@ impl Aws {
                 .set_marker(marker)
                 .send()
                 .await?;
-            marker.clone_from(&page.marker);
+            marker = page.marker().map(str::to_owned);
             pages.push(page);
             if marker.is_none() {
                 return Ok(pages);
