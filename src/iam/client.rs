@@ -38,9 +38,18 @@ pub struct Gate {
     stopping: CancellationToken,
     metrics: Arc<Metrics>,
     writes_in_flight: Arc<AtomicUsize>,
+    read_only: bool,
 }
 
 impl Gate {
+    /// A gate that no write passes, for those who only look.
+    pub fn read_only(budget: Budget, metrics: Arc<Metrics>) -> Self {
+        Self {
+            read_only: true,
+            ..Self::new(budget, Fence::always(), CancellationToken::new(), metrics)
+        }
+    }
+
     /// A gate that `stopping` closes for writes.
     pub fn new(
         budget: Budget,
@@ -54,6 +63,7 @@ impl Gate {
             stopping,
             metrics,
             writes_in_flight: Arc::default(),
+            read_only: false,
         }
     }
 
@@ -64,7 +74,9 @@ impl Gate {
 
     /// Whether a write may be sent now.
     fn admits_write(&self) -> bool {
-        !self.stopping.is_cancelled() && self.fence.permit(ATTEMPT_TIMEOUT).is_ok()
+        !self.read_only
+            && !self.stopping.is_cancelled()
+            && self.fence.permit(ATTEMPT_TIMEOUT).is_ok()
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod budget;
+pub mod bulk;
 pub mod client;
 pub mod errors;
 pub mod observe;

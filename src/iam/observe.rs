@@ -476,7 +476,7 @@ impl Iam {
 }
 
 /// `NoSuchEntity` is an answer too.
-fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(super) fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
@@ -484,13 +484,13 @@ fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     }
 }
 
-fn tags(tags: Vec<Tag>) -> Tags {
+pub(super) fn tags(tags: Vec<Tag>) -> Tags {
     tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
 }
 
 /// IAM gives documents percent-encoded (RFC 3986), which the SDK leaves so. A plus is a plus.
 /// Some stand-ins give raw JSON, which begins with a brace.
-fn decoded(document: &str) -> String {
+pub(super) fn decoded(document: &str) -> String {
     if document.trim_start().starts_with('{') {
         return document.to_owned();
     }

@@ -11,6 +11,7 @@ pub mod desired;
 pub mod document;
 pub mod effect;
 pub mod failure;
+pub mod foresight;
 pub mod limits;
 pub mod names;
 pub mod observed;
@@ -20,5 +21,6 @@ pub mod settle;
 pub mod step;
 pub mod summary;
 pub mod validate;
+pub mod wanted;
 
 pub use smr_api::Tags;

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use smr_api::Tags;
 
 use crate::account::Account;
 use crate::names::Names;
 
-/// One write to IAM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One write to IAM. Serialized, it is the call's parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
 #[allow(missing_docs)] // The fields are the parameters of the IAM call of the variant's name.
 pub enum Step {
     CreateRole {
@@ -98,7 +100,8 @@ pub enum Step {
 }
 
 /// What tags are set on or taken from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Target {
     /// A role, by name.
     Role(String),

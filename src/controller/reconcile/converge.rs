@@ -5,38 +5,27 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use smr_api::{Counterparts, Drift, Mode};
-use smr_core::account::{Account, Arn};
-use smr_core::desired::{Desired, desired};
-use smr_core::document::counterparts;
+use smr_api::{Drift, Mode};
+use smr_core::account::Account;
 use smr_core::failure::{FailureClass, Remedy};
-use smr_core::names::Names;
 use smr_core::observed::Observed;
-use smr_core::plan::{Planned, Recorded, Refusal, plan};
+use smr_core::plan::{Planned, Recorded, plan};
 use smr_core::settle::{Settled, restart_window};
 use smr_core::step::Kind;
 use smr_core::summary::{Activity, Done, Facts, Outcome};
-use smr_core::validate::{Invalid, ValidSpec, validate};
+use smr_core::validate::Invalid;
+use smr_core::wanted::{Wanted, other_account, wanted, without};
 use tracing::{debug, info};
 
 use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
 use crate::controller::queue::Priority;
 use crate::iam::Iam;
 
-/// What the spec comes to.
-struct Wanted {
-    valid: ValidSpec,
-    desired: Desired,
-    counterparts: Option<Counterparts>,
-}
-
-impl Wanted {
-    fn facts<'a>(&'a self, believed: &'a Observed) -> Facts<'a> {
-        Facts {
-            desired: &self.desired,
-            believed,
-            counterparts: self.counterparts.as_ref(),
-        }
+fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
+    Facts {
+        desired: &wanted.desired,
+        believed,
+        counterparts: wanted.counterparts.as_ref(),
     }
 }
 
@@ -89,8 +78,7 @@ impl Pass<'_> {
             };
             let recorded = Recorded::of(self.status());
             if recorded.is_empty()
-                && let Some(path) = path_of_ours(&wanted.desired, &settled.state)
-                    .filter(|p| *p != wanted.desired.names.path)
+                && let Some(path) = wanted.path_of_ours(&settled.state)
                 && live_path.replace(path.clone()).is_none()
             {
                 info!(
@@ -109,7 +97,7 @@ impl Pass<'_> {
                 Err(_) if settled.stale_parts => return Ok(Ended::after(SOON, Priority::Repair)),
                 Err(refusals) => {
                     let ours = without(&refusals, settled.state);
-                    let facts = Some(wanted.facts(&ours));
+                    let facts = Some(facts(&wanted, &ours));
                     self.tell(&Outcome::Refused {
                         facts,
                         refusals: &refusals,
@@ -191,14 +179,14 @@ impl Pass<'_> {
             };
             if first.failure.class.remedy() != Remedy::LookAgain {
                 return self
-                    .failed(Some(wanted.facts(&believed)), activity, &first.failure)
+                    .failed(Some(facts(&wanted, &believed)), activity, &first.failure)
                     .await;
             }
             last_failure = Some((believed, first.failure));
         }
         match last_failure {
             Some((believed, failure)) => {
-                self.failed(Some(wanted.facts(&believed)), activity, &failure)
+                self.failed(Some(facts(&wanted, &believed)), activity, &failure)
                     .await
             }
             None => Ok(Ended::after(self.memory.back_off(), Priority::Repair)),
@@ -215,15 +203,7 @@ impl Pass<'_> {
             }]
         })?;
         let subject = self.object.subject();
-        let names = Names::resolve(&subject, Some(spec), self.status(), limits, live_path);
-        let valid = validate(spec, &subject, &names, account, limits)?;
-        let desired = desired(&valid);
-        let counterparts = counterparts(&valid, &names.role_arn(account));
-        Ok(Wanted {
-            valid,
-            desired,
-            counterparts,
-        })
+        wanted(spec, &subject, self.status(), account, limits, live_path)
     }
 
     async fn invalid(&mut self, problems: &[Invalid]) -> Result<Ended, Broken> {
@@ -314,7 +294,7 @@ impl Pass<'_> {
         activity: Activity,
         done: Option<Done<'_>>,
     ) -> Result<Ended, Broken> {
-        let facts = wanted.facts(&settled.state);
+        let facts = facts(wanted, &settled.state);
         if let Some(wait) = planned.wait {
             self.memory
                 .new_policy_since
@@ -358,7 +338,7 @@ impl Pass<'_> {
         settled: &Settled,
         planned: &Planned,
     ) -> Result<Ended, Broken> {
-        let facts = wanted.facts(&settled.state);
+        let facts = facts(wanted, &settled.state);
         if planned.drift.is_empty() {
             self.tell(&Outcome::Converged {
                 facts,
@@ -381,54 +361,6 @@ impl Pass<'_> {
         let since: SignedDuration = Timestamp::now().duration_since(self.memory.new_policy_since?);
         Duration::try_from(since).ok()
     }
-}
-
-/// What is left when everything that is not ours is taken away.
-fn without(refusals: &[Refusal], mut state: Observed) -> Observed {
-    for refusal in refusals {
-        match refusal.kind {
-            Kind::Role => state.role = None,
-            Kind::Policy => state.policy = None,
-            Kind::InstanceProfile => state.instance_profile = None,
-        }
-    }
-    state
-}
-
-/// Status is lost, but IAM holds an object of that name that is ours: its path is the one.
-fn path_of_ours(desired: &Desired, observed: &Observed) -> Option<String> {
-    let tags = desired.identity.tags();
-    let is_ours = |found: &smr_core::Tags| {
-        [smr_core::ownership::CLUSTER, smr_core::ownership::OWNER]
-            .iter()
-            .all(|key| found.get(*key) == tags.get(*key))
-    };
-    let role = observed.role.as_ref().map(|r| (&r.arn, &r.tags));
-    let policy = observed.policy.as_ref().map(|p| (&p.arn, &p.tags));
-    let profile = observed
-        .instance_profile
-        .as_ref()
-        .map(|p| (&p.arn, &p.tags));
-    [role, policy, profile]
-        .into_iter()
-        .flatten()
-        .filter(|(_, tags)| is_ours(tags))
-        .find_map(|(arn, _)| Arn::parse(arn).map(|arn| arn.path.to_owned()))
-}
-
-/// An object found in another account than the caller's: credentials changed a moment ago.
-fn other_account(account: &Account, observed: &Observed) -> Option<Account> {
-    let role = observed.role.as_ref().map(|r| r.arn.as_str());
-    let profile = observed.instance_profile.as_ref().map(|p| p.arn.as_str());
-    [role, profile]
-        .into_iter()
-        .flatten()
-        .filter_map(Arn::parse)
-        .find(|arn| arn.account != account.id)
-        .map(|arn| Account {
-            id: arn.account.to_owned(),
-            partition: account.partition,
-        })
 }
 
 /// Metric labels are bounded: the objects and fields that the core's plan names.

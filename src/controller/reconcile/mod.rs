@@ -14,6 +14,7 @@ use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass, Remedy};
 use smr_core::limits::Limits;
 use smr_core::summary::{Activity, Facts, Object as Summarized, Outcome, Summary, summarize};
+use smr_core::wanted::recorded_elsewhere;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::cluster::{Cluster, WriteError};
@@ -186,14 +187,7 @@ impl Pass<'_> {
                 return self.failed(None, activity, &failure).await.map(Err);
             }
         };
-        let recorded = self
-            .object
-            .written_status()
-            .and_then(|s| Some((s.account_id.as_ref()?, s.partition.as_deref())));
-        let elsewhere = recorded.is_some_and(|(id, partition)| {
-            *id != account.id || partition.is_some_and(|p| p != account.partition.as_str())
-        });
-        if elsewhere {
+        if recorded_elsewhere(self.status(), &account).is_some() {
             self.tell(&Outcome::WrongAccount { caller: &account })
                 .await?;
             return Ok(Err(Ended::after(self.memory.stalled(), Priority::Repair)));

@@ -4,6 +4,7 @@
 //! Order of statements and values, a scalar or a list of one, a statement split in two, an
 //! action's case, Sids, and the two ways to write an account's root are no difference.
 
+mod access;
 mod words;
 
 use std::cmp::Ordering;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub use access::{AccessChange, Direction, access_changes};
 pub use words::differences;
 
 /// A document that can't be understood.

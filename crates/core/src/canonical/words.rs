@@ -185,7 +185,7 @@ fn compare(
             )),
             None => out.push(format!(
                 "{place}: had the condition {}, should not",
-                describe_condition(condition)
+                condition_in_words(condition)
             )),
         }
     }
@@ -197,7 +197,7 @@ fn compare(
         {
             out.push(format!(
                 "{place}: the condition {} was missing",
-                describe_condition(condition)
+                condition_in_words(condition)
             ));
         }
     }
@@ -249,14 +249,14 @@ fn describe(statement: &CanonicalStatement) -> String {
         let all: Vec<String> = statement
             .conditions
             .iter()
-            .map(describe_condition)
+            .map(condition_in_words)
             .collect();
         let _ = write!(text, " where {}", all.join(" and "));
     }
     text
 }
 
-fn describe_condition(condition: &Condition) -> String {
+pub(super) fn condition_in_words(condition: &Condition) -> String {
     format!(
         "{} {} {}",
         condition.operator,
@@ -268,7 +268,7 @@ fn describe_condition(condition: &Condition) -> String {
 /// At most this many values are named, so that a sentence stays one.
 const NAMED: usize = 6;
 
-fn list(values: &BTreeSet<Word>) -> String {
+pub(super) fn list(values: &BTreeSet<Word>) -> String {
     let mut named: Vec<&str> = values
         .iter()
         .take(NAMED)

@@ -10,6 +10,7 @@ mod role;
 mod tags;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use smr_api::{Drift, SessionManagerRoleStatus};
@@ -126,6 +127,22 @@ pub struct Refusal {
     pub arn: String,
     /// Why it is not ours.
     pub why: NotOurs,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, arn, why } = self;
+        let kind = kind.in_words();
+        match why {
+            NotOurs::NotOwned { holder } => {
+                write!(f, "the {kind} {arn} exists and is not ours: {holder}")
+            }
+            NotOurs::Replaced { recorded, found } => write!(
+                f,
+                "the {kind} {arn} was deleted and made anew by someone else (its id was {recorded}, is {found}): delete it in AWS, or let it be adopted"
+            ),
+        }
+    }
 }
 
 /// When steps may run: a phase begins when the one before has ended.

@@ -6,7 +6,6 @@ use smr_api::{Drift, SessionManagerRoleStatus};
 use super::{Activity, Done, Event, Facts, MESSAGE_MAX, cut, cut_to};
 use crate::account::Account;
 use crate::desired::Desired;
-use crate::ownership::NotOurs;
 use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::Invalid;
@@ -50,19 +49,7 @@ pub(super) fn drift(drift: &[Drift]) -> String {
 }
 
 pub(super) fn refused(refusals: &[Refusal]) -> String {
-    let one = |refusal: &Refusal| {
-        let Refusal { kind, arn, why } = refusal;
-        let kind = kind.in_words();
-        match why {
-            NotOurs::NotOwned { holder } => {
-                format!("the {kind} {arn} exists and is not ours: {holder}")
-            }
-            NotOurs::Replaced { recorded, found } => format!(
-                "the {kind} {arn} was deleted and made anew by someone else (its id was {recorded}, is {found}): delete it in AWS, or let it be adopted"
-            ),
-        }
-    };
-    let all: Vec<String> = refusals.iter().map(one).collect();
+    let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     let them = if all.len() == 1 { "it" } else { "them" };
     format!("{}. Nothing is written to {them}", all.join("; "))
 }
