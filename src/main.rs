@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use session_manager_role::cli::Cli;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+    match Cli::read().run() {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("smr: {error}");
             ExitCode::FAILURE

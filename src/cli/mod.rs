@@ -1,14 +1,36 @@
 //! The command line. In: arguments and environment; out: one command carried out. Each command has
 //! its own module.
 
+mod account;
+mod completions;
+mod controller_policy;
 mod crd;
+mod limits;
+mod load;
+mod manifests;
+mod plan;
+mod render;
 mod run;
+mod schema;
 
-use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  smr plan -f roles/ --cluster-name production       what the controller would do, live
+  smr plan --from old/ -f new/ --cluster-name production   what a change of manifests does
+  smr render -f web.yaml --account-id 111122223333   the IAM documents
+  smr crd | kubectl apply --server-side -f -         install the CRD
+  smr run --cluster-name production                  run the controller
+
+Installed as kubectl-smr on the PATH, it is a kubectl plugin: kubectl smr plan -f roles/ ...";
 
 /// Complete, least-privilege IAM roles for AWS Systems Manager Session Manager, kept by Kubernetes.
 #[derive(Debug, Parser)]
-#[command(name = "smr", version, about, max_term_width = 100)]
+#[command(name = "smr", version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -18,8 +40,18 @@ pub struct Cli {
 enum Command {
     /// Run the controller: watch SessionManagerRoles and keep IAM as they say
     Run(Box<run::Args>),
+    /// Show what the controller would do, before it does
+    Plan(Box<plan::Args>),
+    /// Print the IAM documents that manifests come to
+    Render(Box<render::Args>),
+    /// Print the IAM policies that the controller itself needs
+    ControllerPolicy(Box<controller_policy::Args>),
     /// Print the CustomResourceDefinition as YAML
     Crd,
+    /// Print a completion script for a shell
+    Completions(completions::CompletionArgs),
+    /// Print the man page
+    Man(completions::ManArgs),
 }
 
 /// Why a command failed.
@@ -42,17 +74,52 @@ pub enum CliError {
     /// The CRD can't be made.
     #[error(transparent)]
     Crd(#[from] smr_api::CrdError),
+    /// Manifests can't be read or are not valid.
+    #[error(transparent)]
+    Load(#[from] load::LoadError),
+    /// No plan can be made.
+    #[error(transparent)]
+    Plan(#[from] plan::PlanError),
+    /// The account can't be told.
+    #[error(transparent)]
+    Account(#[from] account::AccountError),
     /// The runtime or a signal handler can't be set up, or output can't be written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
+fn flag(flag: &'static str, problem: impl Into<String>) -> CliError {
+    CliError::Flag {
+        flag,
+        problem: problem.into(),
+    }
+}
+
 impl Cli {
+    /// Reads the arguments. Called as `kubectl-smr` (a kubectl plugin), it calls itself
+    /// `kubectl smr`.
+    pub fn read() -> Self {
+        let mut command = Self::command();
+        let called = std::env::args_os().next().map(PathBuf::from);
+        let stem = called.as_deref().and_then(Path::file_stem);
+        if stem.is_some_and(|stem| stem == "kubectl-smr") {
+            command = command.name("kubectl-smr").bin_name("kubectl smr");
+        }
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Carries the command out.
-    pub fn run(self) -> Result<(), CliError> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
+        let done = |()| ExitCode::SUCCESS;
         match self.command {
-            Command::Run(args) => run::run(*args),
-            Command::Crd => crd::run(),
+            Command::Run(args) => run::run(*args).map(done),
+            Command::Plan(args) => plan::run(*args),
+            Command::Render(args) => render::run(*args).map(done),
+            Command::ControllerPolicy(args) => controller_policy::run(&args).map(done),
+            Command::Crd => crd::run().map(done),
+            Command::Completions(args) => completions::completions(&args).map(done),
+            Command::Man(args) => completions::man(&args).map(done),
         }
     }
 }

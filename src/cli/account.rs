@@ -1,0 +1,131 @@
+//! The AWS account as flags, or asked of AWS. In: flags and environment; out: an [`Account`]. Does
+//! network IO only where asked to look.
+
+use std::sync::Arc;
+
+use clap::Args;
+use smr_core::account::{Account, Partition};
+use smr_core::failure::{Failure, FailureClass};
+use thiserror::Error;
+
+use super::{CliError, flag};
+use crate::iam::budget::Budget;
+use crate::iam::client::IdentityError;
+use crate::iam::{Aws, Gate};
+use crate::telemetry::metrics::{Metrics, MetricsError};
+
+/// Stands in ARNs where nobody said which account it is.
+pub(super) const UNKNOWN_ACCOUNT: &str = "000000000000";
+/// Reads a second, at most.
+const READS_PER_SECOND: u32 = 20;
+
+/// Which account, where AWS is not asked.
+#[derive(Clone, Debug, Args)]
+pub(super) struct AccountArgs {
+    /// The AWS account, 12 digits
+    #[arg(long, value_name = "DIGITS")]
+    pub account_id: Option<String>,
+    /// The AWS partition: aws, aws-cn, aws-us-gov or aws-eusc [default: that of --region, or aws]
+    #[arg(long)]
+    pub partition: Option<String>,
+    /// A region of the account, which tells the partition
+    #[arg(long)]
+    pub region: Option<String>,
+}
+
+/// The account can't be told.
+#[derive(Debug, Error)]
+pub enum AccountError {
+    /// AWS did not answer as it should.
+    #[error("{}", in_words(.0))]
+    Aws(Failure),
+    /// The account can't be worked with.
+    #[error(transparent)]
+    Account(#[from] smr_core::account::AccountError),
+    /// The client can't be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}
+
+/// A failed reading, with the way out that whoever runs a command has.
+fn in_words(failure: &Failure) -> String {
+    let Failure {
+        class,
+        action,
+        resource,
+        said,
+    } = failure;
+    match class {
+        FailureClass::Credentials => format!(
+            "{said} ({action}): set AWS_PROFILE, or whatever else the AWS SDK takes; without AWS work --from OLD, --offline and --account-id"
+        ),
+        FailureClass::Unavailable => format!(
+            "AWS can't be reached: {action}: {said}. Check network, proxy and AWS_ENDPOINT_URL; without AWS work --from OLD, --offline and --account-id"
+        ),
+        FailureClass::AccessDenied => format!(
+            "{action} on {resource} is denied: {said}. 'smr controller-policy --read-only' prints the policy that looking needs"
+        ),
+        _ => failure.to_string(),
+    }
+}
+
+impl AccountArgs {
+    /// As the flags say.
+    pub(super) fn given(&self) -> Result<Option<Account>, CliError> {
+        let Some(id) = &self.account_id else {
+            return Ok(None);
+        };
+        if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
+            return Err(flag("--account-id", format!("'{id}' must be 12 digits")));
+        }
+        Ok(Some(Account {
+            id: id.clone(),
+            partition: self.partition()?,
+        }))
+    }
+
+    /// As the flags say, or with an account that stands for any.
+    pub(super) fn given_or_any(&self) -> Result<Account, CliError> {
+        let any = || -> Result<Account, CliError> {
+            Ok(Account {
+                id: UNKNOWN_ACCOUNT.to_owned(),
+                partition: self.partition()?,
+            })
+        };
+        self.given()?.map_or_else(any, Ok)
+    }
+
+    fn partition(&self) -> Result<Partition, CliError> {
+        let of_region = |region: &str| match region.split('-').next() {
+            Some("cn") => Partition::AwsCn,
+            Some("eusc") => Partition::AwsEusc,
+            Some("us") if region.starts_with("us-gov-") => Partition::AwsUsGov,
+            _ => Partition::Aws,
+        };
+        match (&self.partition, &self.region) {
+            (Some(partition), _) => {
+                partition
+                    .parse()
+                    .map_err(|error: smr_core::account::AccountError| {
+                        flag("--partition", error.to_string())
+                    })
+            }
+            (None, Some(region)) => Ok(of_region(region)),
+            (None, None) => Ok(Partition::Aws),
+        }
+    }
+}
+
+/// AWS through a gate that no write passes.
+pub(super) async fn reading() -> Result<Aws, AccountError> {
+    let gate = Gate::read_only(Budget::new(READS_PER_SECOND), Arc::new(Metrics::new()?));
+    Ok(Aws::from_environment(gate).await)
+}
+
+/// Whose credentials these are.
+pub(super) async fn caller(aws: &Aws) -> Result<Account, AccountError> {
+    aws.caller().await.map_err(|error| match error {
+        IdentityError::Call(failed) => AccountError::Aws(failed.0),
+        IdentityError::Account(error) => AccountError::Account(error),
+    })
+}

@@ -1,0 +1,378 @@
+//! `smr controller-policy`: flags in, one JSON document for AWS out. No IO but for printing.
+
+mod others;
+mod policy;
+mod statement;
+
+use std::io::Write as _;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use smr_core::account::{Account, Arn, Partition};
+
+use self::others::ServiceAccount;
+use self::policy::Scope;
+use self::statement::{Document, MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
+use super::limits::{cluster, path, policy_arn};
+use super::{CliError, flag};
+
+const EXAMPLES: &str = "\
+Examples:
+  The boundary first, then the controller's policy that demands it:
+    smr controller-policy --document boundary --account-id 111122223333 --cluster-name production
+    smr controller-policy --account-id 111122223333 --cluster-name production \\
+      --permissions-boundary-arn arn:aws:iam::111122223333:policy/session-manager-boundary
+
+  What smr plan needs, for a pipeline that only looks:
+    smr controller-policy --account-id 111122223333 --cluster-name production --read-only
+
+  Who may be the controller: by EKS Pod Identity, or by IRSA:
+    smr controller-policy --document trust --account-id 111122223333 --cluster-name production
+    smr controller-policy --document trust --account-id 111122223333 --cluster-name production \\
+      --oidc-provider oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE
+
+docs/controller-iam.md explains each document.";
+
+/// Flags of `smr controller-policy`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Which document
+    #[arg(long, value_enum, default_value_t)]
+    document: Kind,
+    /// The AWS account, 12 digits
+    #[arg(long, value_name = "DIGITS")]
+    account_id: String,
+    /// The AWS partition: aws, aws-cn, aws-us-gov or aws-eusc
+    #[arg(long, default_value = "aws")]
+    partition: String,
+    /// The IAM path of the managed objects; nothing else may live below it (repeatable: the
+    /// controller's --default-path and each --allow-path)
+    #[arg(long, default_value = "/session-manager/", value_delimiter = ',')]
+    path: Vec<String>,
+    /// Name of the cluster, as the controller has it
+    #[arg(long, env = "SMR_CLUSTER_NAME")]
+    cluster_name: String,
+    /// The permissions boundary that every managed role must have
+    #[arg(long, env = "SMR_PERMISSIONS_BOUNDARY_ARN", value_name = "ARN")]
+    permissions_boundary_arn: Option<String>,
+    /// Do without a boundary: then who holds the policy is in effect an administrator
+    #[arg(long, conflicts_with = "permissions_boundary_arn")]
+    without_boundary: bool,
+    /// A policy that may be attached to managed roles, * stands for any characters (repeatable: each
+    /// --allow-additional-policy of the controller)
+    #[arg(long, value_name = "ARN", value_delimiter = ',')]
+    additional_policy_arn: Vec<String>,
+    /// An existing role, policy or instance profile that may be adopted with consent (repeatable)
+    #[arg(long, value_name = "ARN", value_delimiter = ',')]
+    adopt_arn: Vec<String>,
+    /// Only what looking needs: for smr plan, and for objects in mode Observe
+    #[arg(long)]
+    read_only: bool,
+    /// With --document trust: the cluster's OIDC provider without https://, for IRSA; without it
+    /// the document is for EKS Pod Identity
+    #[arg(long, value_name = "HOST/PATH")]
+    oidc_provider: Option<String>,
+    /// With --document trust, for Pod Identity: the name of the EKS cluster, where only one may
+    #[arg(long, value_name = "NAME")]
+    eks_cluster: Option<String>,
+    /// With --document trust: the controller's ServiceAccount
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        default_value = "session-manager-role/session-manager-role"
+    )]
+    service_account: String,
+    /// With --document scp: the role of a controller, * stands for any characters (repeatable)
+    /// [default: role/session-manager-role of any account]
+    #[arg(long, value_name = "ARN", value_delimiter = ',')]
+    controller_role_arn: Vec<String>,
+}
+
+/// One document of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// What the controller may do
+    #[default]
+    Policy,
+    /// What the managed roles can do at most (their permissions boundary)
+    Boundary,
+    /// Who may be the controller: the trust policy of its role
+    Trust,
+    /// Keeps others off the tags that prove ownership (a service control policy)
+    Scp,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let (document, max) = match args.document {
+        Kind::Policy => (args.policy()?, MANAGED_POLICY_MAX),
+        Kind::Boundary => (others::boundary(&args.account()?), MANAGED_POLICY_MAX),
+        Kind::Trust => (args.trust()?, TRUST_POLICY_MAX),
+        Kind::Scp => (args.scp()?, SCP_MAX),
+    };
+    if args.read_only && args.document != Kind::Policy {
+        return Err(flag(
+            "--read-only",
+            "goes with --document policy only: leave one of the two out",
+        ));
+    }
+    let size = document.size();
+    if size > max {
+        let problem = format!(
+            "the document has {size} characters without white space, AWS takes {max}: give fewer of --path, --additional-policy-arn, --adopt-arn and --controller-role-arn, or shorter ones with *"
+        );
+        return Err(flag("--document", problem));
+    }
+    Ok(std::io::stdout().write_all(document.to_json().as_bytes())?)
+}
+
+impl Args {
+    fn account(&self) -> Result<Account, CliError> {
+        let id = &self.account_id;
+        if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
+            return Err(flag("--account-id", format!("'{id}' must be 12 digits")));
+        }
+        let partition: Partition =
+            self.partition
+                .parse()
+                .map_err(|error: smr_core::account::AccountError| {
+                    flag("--partition", error.to_string())
+                })?;
+        Ok(Account {
+            id: id.clone(),
+            partition,
+        })
+    }
+
+    fn policy(&self) -> Result<Document, CliError> {
+        let scope = Scope {
+            account: self.account()?,
+            paths: self
+                .path
+                .iter()
+                .map(|p| path("--path", p.clone()))
+                .collect::<Result<_, _>>()?,
+            cluster: cluster(self.cluster_name.clone())?,
+            boundary: self
+                .permissions_boundary_arn
+                .clone()
+                .map(|arn| policy_arn("--permissions-boundary-arn", arn))
+                .transpose()?,
+            additional: self.additional_policy_arn.clone(),
+            adopt: self.adopt_arn.clone(),
+        };
+        if self.read_only {
+            return Ok(policy::read_only(&scope));
+        }
+        self.check(&scope)?;
+        if self.without_boundary {
+            eprintln!(
+                "smr: without a permissions boundary, whoever holds this policy is in effect an administrator of account {}: \
+                 they can write a policy that allows anything and attach it to a role below {}. \
+                 'smr controller-policy --document boundary' prints a boundary.",
+                self.account_id,
+                self.path.join(", ")
+            );
+        }
+        Ok(policy::policy(&scope))
+    }
+
+    fn check(&self, scope: &Scope) -> Result<(), CliError> {
+        if scope.boundary.is_none() && !self.without_boundary {
+            return Err(flag(
+                "--permissions-boundary-arn",
+                "is needed: without a boundary, who holds this policy is in effect an administrator. 'smr controller-policy --document boundary' prints one; --without-boundary does without",
+            ));
+        }
+        if scope.paths.iter().any(|path| path == "/") {
+            return Err(flag(
+                "--path",
+                "can't be /: everything in the account would count as managed, choose a path such as /session-manager/",
+            ));
+        }
+        if let Some(boundary) = &scope.boundary
+            && let Some(arn) = Arn::parse(boundary)
+            && scope
+                .paths
+                .iter()
+                .any(|path| arn.path.starts_with(path.as_str()))
+        {
+            return Err(flag(
+                "--permissions-boundary-arn",
+                format!(
+                    "{boundary} lies below a managed path, where the controller may change policies: create the boundary under another path"
+                ),
+            ));
+        }
+        for arn in &scope.additional {
+            let is_policy = arn
+                .split(':')
+                .nth(5)
+                .is_some_and(|resource| resource.starts_with("policy/"));
+            if !is_policy {
+                return Err(flag(
+                    "--additional-policy-arn",
+                    format!(
+                        "'{arn}' is not the ARN of managed policies, such as arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
+                    ),
+                ));
+            }
+        }
+        for arn in &scope.adopt {
+            let fits = Arn::parse(arn).is_some_and(|parsed| {
+                ["role", "policy", "instance-profile"].contains(&parsed.kind)
+                    && parsed.account == scope.account.id
+            });
+            if !fits || arn.contains('*') {
+                return Err(flag(
+                    "--adopt-arn",
+                    format!(
+                        "'{arn}' is not the full ARN of a role, policy or instance profile of account {}",
+                        scope.account.id
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn trust(&self) -> Result<Document, CliError> {
+        let account = self.account()?;
+        let Some((namespace, name)) = self
+            .service_account
+            .split_once('/')
+            .filter(|(a, b)| !a.is_empty() && !b.is_empty())
+        else {
+            return Err(flag(
+                "--service-account",
+                format!(
+                    "'{}' must have the form NAMESPACE/NAME",
+                    self.service_account
+                ),
+            ));
+        };
+        let who = ServiceAccount { namespace, name };
+        Ok(match &self.oidc_provider {
+            Some(provider) => {
+                let provider = provider
+                    .trim_start_matches("https://")
+                    .trim_end_matches('/');
+                others::trust_irsa(&account, provider, &who)
+            }
+            None => others::trust_pod_identity(self.eks_cluster.as_deref(), &who),
+        })
+    }
+
+    fn scp(&self) -> Result<Document, CliError> {
+        let account = self.account()?;
+        if self.controller_role_arn.is_empty() {
+            let any = format!("arn:{}:iam::*:role/session-manager-role", account.partition);
+            return Ok(others::scp(&[any]));
+        }
+        Ok(others::scp(&self.controller_role_arn))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(more: &[&str]) -> Args {
+        let common = ["smr", "--account-id=111122223333", "--cluster-name=prod"];
+        Line::try_parse_from(common.iter().chain(more))
+            .unwrap()
+            .args
+    }
+
+    const BOUNDARY: &str =
+        "--permissions-boundary-arn=arn:aws:iam::111122223333:policy/session-manager-boundary";
+
+    #[test]
+    fn it_fits_iams_limit() {
+        let additional =
+            "--additional-policy-arn=arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
+        let adopted: Vec<String> = ["role", "policy", "instance-profile"]
+            .map(|kind| format!("--adopt-arn=arn:aws:iam::111122223333:{kind}/legacy/web-fleet"))
+            .to_vec();
+        let adopting = [BOUNDARY, additional, &adopted[0], &adopted[1], &adopted[2]];
+        for flags in [
+            &[BOUNDARY][..],
+            &["--without-boundary"],
+            &[BOUNDARY, additional, "--path=/session-manager/,/team/"],
+            &adopting,
+        ] {
+            let size = args(flags).policy().unwrap().size();
+            assert!(size <= MANAGED_POLICY_MAX, "{flags:?}: {size}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_way_out() {
+        let adopted: Vec<String> = (0..60)
+            .map(|n| format!("--adopt-arn=arn:aws:iam::111122223333:role/legacy/web-{n}"))
+            .collect();
+        let mut flags = vec![BOUNDARY];
+        flags.extend(adopted.iter().map(String::as_str));
+        let error = run(&args(&flags)).unwrap_err().to_string();
+        assert!(error.contains("AWS takes 6144: give fewer of"), "{error}");
+    }
+
+    #[test]
+    fn arns_that_are_none_are_refused() {
+        for (flags, words) in [
+            (
+                &["--adopt-arn=arn:aws:iam::111122223333:role/legacy/*"][..],
+                "the full ARN",
+            ),
+            (
+                &["--adopt-arn=arn:aws:iam::999900001111:role/legacy/a"],
+                "of account 111122223333",
+            ),
+            (
+                &["--additional-policy-arn=ReadOnlyAccess"],
+                "is not the ARN of managed policies",
+            ),
+            (&["--path=/a"], "must begin and end with /"),
+        ] {
+            let flags = [&[BOUNDARY][..], flags].concat();
+            let error = args(&flags).policy().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn in_china_ec2_has_two_names() {
+        let policy = args(&[BOUNDARY, "--partition=aws-cn"])
+            .policy()
+            .unwrap()
+            .to_json();
+        assert!(policy.contains("ec2.amazonaws.com.cn") && policy.contains("arn:aws-cn:iam::"));
+    }
+
+    #[test]
+    fn only_the_controllers_service_account_is_trusted() {
+        let irsa = args(&[
+            "--document=trust",
+            "--oidc-provider=https://oidc.example/id/1/",
+        ]);
+        let irsa = irsa.trust().unwrap().to_json();
+        for part in [
+            "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1\"",
+            "\"oidc.example/id/1:aud\"",
+            "system:serviceaccount:session-manager-role:session-manager-role",
+        ] {
+            assert!(irsa.contains(part), "{part} not in {irsa}");
+        }
+        let wrong = args(&["--document=trust", "--service-account=one"])
+            .trust()
+            .unwrap_err();
+        assert!(wrong.to_string().contains("NAMESPACE/NAME"));
+    }
+}

@@ -1,0 +1,119 @@
+//! The documents around the controller's policy: the boundary of the managed roles, the trust of
+//! the controller's role, the SCP that keeps others off our tags. Values in, documents out. No IO.
+
+use smr_core::account::Account;
+use smr_core::ownership::KEYS;
+
+use super::statement::{Document, Statement};
+
+/// All that a Session Manager role can ever need, whatever its policies say: it caps them.
+pub(super) fn boundary(account: &Account) -> Document {
+    let partition = account.partition;
+    let everywhere = || vec!["*".to_owned()];
+    let agent = [
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ];
+    let logs = [
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "logs:DescribeLogGroups",
+        "logs:DescribeLogStreams",
+    ];
+    Document::new(vec![
+        Statement::allow("Sessions", &agent, everywhere()),
+        Statement::allow("CloudWatchLogs", &logs, everywhere()),
+        Statement::allow(
+            "S3Logs",
+            &["s3:PutObject", "s3:PutObjectAcl"],
+            vec![format!("arn:{partition}:s3:::*/*")],
+        ),
+        Statement::allow(
+            "S3Encryption",
+            &["s3:GetEncryptionConfiguration"],
+            everywhere(),
+        ),
+        Statement::allow(
+            "Keys",
+            &["kms:Decrypt", "kms:GenerateDataKey"],
+            vec![format!("arn:{partition}:kms:*:*:key/*")],
+        ),
+    ])
+}
+
+/// The controller's ServiceAccount.
+pub(super) struct ServiceAccount<'a> {
+    pub namespace: &'a str,
+    pub name: &'a str,
+}
+
+/// IRSA: the cluster's OIDC provider vouches for the ServiceAccount.
+pub(super) fn trust_irsa(account: &Account, provider: &str, who: &ServiceAccount) -> Document {
+    let ServiceAccount { namespace, name } = who;
+    let arn = format!(
+        "arn:{}:iam::{}:oidc-provider/{provider}",
+        account.partition, account.id
+    );
+    let statement = Statement::allow("Irsa", &["sts:AssumeRoleWithWebIdentity"], Vec::new())
+        .principal("Federated", arn)
+        .when(
+            "StringEquals",
+            &format!("{provider}:aud"),
+            ["sts.amazonaws.com"],
+        )
+        .when(
+            "StringEquals",
+            &format!("{provider}:sub"),
+            [format!("system:serviceaccount:{namespace}:{name}")],
+        );
+    Document::new(vec![statement])
+}
+
+/// EKS Pod Identity, narrowed by the tags that it sends.
+pub(super) fn trust_pod_identity(eks_cluster: Option<&str>, who: &ServiceAccount) -> Document {
+    let tag = |name: &str| format!("aws:RequestTag/{name}");
+    let mut statement = Statement::allow(
+        "PodIdentity",
+        &["sts:AssumeRole", "sts:TagSession"],
+        Vec::new(),
+    )
+    .principal("Service", "pods.eks.amazonaws.com")
+    .when(
+        "StringEquals",
+        &tag("kubernetes-namespace"),
+        [who.namespace],
+    )
+    .when(
+        "StringEquals",
+        &tag("kubernetes-service-account"),
+        [who.name],
+    );
+    if let Some(cluster) = eks_cluster {
+        statement = statement.when("StringEquals", &tag("eks-cluster-name"), [cluster]);
+    }
+    Document::new(vec![statement])
+}
+
+/// Nobody but the controllers sets or removes the tags that prove ownership. The consent tag is
+/// not among them: people set it.
+pub(super) fn scp(controllers: &[String]) -> Document {
+    let actions = [
+        "iam:CreateRole",
+        "iam:CreatePolicy",
+        "iam:CreateInstanceProfile",
+        "iam:TagRole",
+        "iam:TagPolicy",
+        "iam:TagInstanceProfile",
+        "iam:UntagRole",
+        "iam:UntagPolicy",
+        "iam:UntagInstanceProfile",
+    ];
+    let statement = Statement::deny("KeepOffOwnershipTags", &actions, vec!["*".to_owned()])
+        // Keys of role tags are the same whatever their case.
+        .when("ForAnyValue:StringEqualsIgnoreCase", "aws:TagKeys", KEYS)
+        .when("ArnNotLike", "aws:PrincipalArn", controllers);
+    Document::new(vec![statement])
+}

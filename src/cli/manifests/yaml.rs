@@ -1,0 +1,432 @@
+//! YAML and JSON with places: text in, documents as trees whose nodes know their line out. No IO.
+//! Plain scalars mean what they mean to kubectl: `yes` and `on` are booleans, `0777` is octal.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+use serde_json::Value as Json;
+use thiserror::Error;
+
+/// Aliases may not make more of a document than this.
+const NODES_MAX: usize = 200_000;
+
+/// Line and column, both from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Text that is no YAML.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{place}: {problem}")]
+pub struct Broken {
+    /// Where.
+    pub place: Place,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it is.
+    pub value: Value,
+    /// Where it begins.
+    pub place: Place,
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A null, a boolean, a number or a text.
+    Scalar(Json),
+    /// In order.
+    List(Vec<Node>),
+    /// In order; no key twice.
+    Map(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// The value.
+    pub node: Node,
+}
+
+impl Node {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.entries()
+            .iter()
+            .find(|e| e.key == key)
+            .map(|e| &e.node)
+    }
+
+    /// The entries of a map; none where it is none.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            Value::Scalar(_) | Value::List(_) => &[],
+        }
+    }
+
+    /// The text, where it is one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(Json::String(text)) => Some(text),
+            Value::Scalar(_) | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// Whether it is a null.
+    pub fn is_null(&self) -> bool {
+        self.value == Value::Scalar(Json::Null)
+    }
+
+    /// Without places.
+    #[cfg(test)]
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::Scalar(scalar) => scalar.clone(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => Json::Object(
+                entries
+                    .iter()
+                    .map(|e| (e.key.clone(), e.node.to_json()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The place of what `path` names (`spec.role.name`, `spec.list[0]`): of the key where there
+    /// is one, or of the nearest parent that exists.
+    pub fn place_of(&self, path: &str) -> Place {
+        let (mut here, mut place) = (self, self.place);
+        let mut rest = path;
+        while !rest.is_empty() {
+            rest = rest.trim_start_matches('.');
+            if let Some((index, after)) = index_step(rest) {
+                let Value::List(items) = &here.value else {
+                    return place;
+                };
+                let Some(item) = items.get(index) else {
+                    return place;
+                };
+                (here, place, rest) = (item, item.place, after);
+                continue;
+            }
+            // Keys of maps may have dots: the longest key that fits is meant.
+            let fits = |entry: &&Entry| {
+                rest.strip_prefix(entry.key.as_str())
+                    .is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
+            };
+            let found = here
+                .entries()
+                .iter()
+                .filter(fits)
+                .max_by_key(|e| e.key.len());
+            let Some(entry) = found else { return place };
+            (here, place, rest) = (&entry.node, entry.place, &rest[entry.key.len()..]);
+        }
+        place
+    }
+}
+
+fn index_step(path: &str) -> Option<(usize, &str)> {
+    let (index, after) = path.strip_prefix('[')?.split_once(']')?;
+    Some((index.parse().ok()?, after))
+}
+
+/// Takes a text apart into its documents; empty ones are left out.
+pub fn parse(text: &str) -> Result<Vec<Node>, Broken> {
+    let mut options = Options::default();
+    options.emit_comments = false;
+    let mut builder = Builder::default();
+    for next in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = next.map_err(|error| Broken {
+            place: Place {
+                line: error.marker().line(),
+                column: error.marker().col() + 1,
+            },
+            problem: error.info(),
+        })?;
+        builder.take(event, span)?;
+    }
+    Ok(builder.documents)
+}
+
+/// A collection that is not closed yet.
+enum Open {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        key: Option<(String, Place)>,
+    },
+}
+
+#[derive(Default)]
+struct Builder {
+    documents: Vec<Node>,
+    open: Vec<(Open, Place, usize)>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event, span: Span) -> Result<(), Broken> {
+        let place = Place {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+        };
+        match event {
+            Event::DocumentStart(..) => self.anchors.clear(),
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_text = style != ScalarStyle::Plain
+                    || tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
+                let value = if is_text {
+                    Json::String(text.into_owned())
+                } else {
+                    plain(&text)
+                };
+                let node = Node {
+                    value: Value::Scalar(value),
+                    place,
+                };
+                return self.finished(node, anchor);
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.open.push((Open::List(Vec::new()), place, anchor));
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let open = Open::Map {
+                    entries: Vec::new(),
+                    key: None,
+                };
+                self.open.push((open, place, anchor));
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some((open, place, anchor)) = self.open.pop() {
+                    let value = match open {
+                        Open::List(items) => Value::List(items),
+                        Open::Map { entries, .. } => Value::Map(merged(entries)),
+                    };
+                    return self.finished(Node { value, place }, anchor);
+                }
+            }
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                    return Err(broken(place, "an alias inside of what it names"));
+                };
+                self.nodes += size(&node);
+                return self.finished(node, 0);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
+        self.nodes += 1;
+        if self.nodes > NODES_MAX {
+            return Err(broken(node.place, "the document is too large"));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut() {
+            None if node.is_null() => {}
+            None => self.documents.push(node),
+            Some((Open::List(items), ..)) => items.push(node),
+            Some((Open::Map { entries, key }, ..)) => match key.take() {
+                None => *key = Some((as_key(&node)?, node.place)),
+                Some((name, place)) => {
+                    if let Some(first) = entries.iter().find(|e| e.key == name && name != "<<") {
+                        let line = first.place.line;
+                        return Err(broken(
+                            place,
+                            format!(
+                                "the key {name} is there already, in line {line}: keep one of them"
+                            ),
+                        ));
+                    }
+                    entries.push(Entry {
+                        key: name,
+                        place,
+                        node,
+                    });
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+fn broken(place: Place, problem: impl Into<String>) -> Broken {
+    Broken {
+        place,
+        problem: problem.into(),
+    }
+}
+
+fn size(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Scalar(_) => 0,
+        Value::List(items) => items.iter().map(size).sum(),
+        Value::Map(entries) => entries.iter().map(|e| size(&e.node)).sum(),
+    }
+}
+
+/// Keys are texts, as in JSON.
+fn as_key(node: &Node) -> Result<String, Broken> {
+    match &node.value {
+        Value::Scalar(Json::String(text)) => Ok(text.clone()),
+        Value::Scalar(other) => Ok(other.to_string()),
+        Value::List(_) | Value::Map(_) => Err(broken(node.place, "a key must be a text")),
+    }
+}
+
+/// `<<: *anchor`: what the map has itself wins.
+fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+    if entries.iter().all(|e| e.key != "<<") {
+        return entries;
+    }
+    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.key == "<<");
+    for merge in merges {
+        let maps = match merge.node.value {
+            Value::List(maps) => maps,
+            Value::Scalar(_) | Value::Map(_) => vec![merge.node],
+        };
+        for entry in maps.iter().flat_map(Node::entries) {
+            if own.iter().all(|e| e.key != entry.key) {
+                own.push(entry.clone());
+            }
+        }
+    }
+    own
+}
+
+/// What a text without quotes means.
+fn plain(text: &str) -> Json {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Json::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
+            return Json::Bool(true);
+        }
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            return Json::Bool(false);
+        }
+        _ => {}
+    }
+    if let Some(number) = integer(text) {
+        return number.into();
+    }
+    let float = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+        && text.contains(|c: char| c.is_ascii_digit())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
+    match text
+        .parse::<f64>()
+        .ok()
+        .filter(|_| float)
+        .and_then(serde_json::Number::from_f64)
+    {
+        Some(number) => Json::Number(number),
+        None => Json::String(text.to_owned()),
+    }
+}
+
+fn integer(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    let number = match digits.as_bytes() {
+        [b'0', b'x', ..] => i64::from_str_radix(&digits[2..], 16),
+        [b'0', b'b', ..] => i64::from_str_radix(&digits[2..], 2),
+        [b'0', b'o', ..] => i64::from_str_radix(&digits[2..], 8),
+        [b'0', _, ..] => i64::from_str_radix(&digits[1..], 8),
+        _ => digits.parse(),
+    };
+    number.ok().map(|number| sign * number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn one(text: &str) -> Json {
+        parse(text).unwrap()[0].to_json()
+    }
+
+    #[test]
+    fn scalars_mean_what_they_mean_to_kubectl() {
+        let text = "a: yes\nb: 'yes'\nc: 012\nd: 0x1F\ne: 1_000\nf: 1.5\ng: 2026-01-01\nh: ~\ni:\nj: 1.2.3\nk: !!str 5\nl: -3\nm: 111122223333\nn: '{}'\no: {}\np: e3\n";
+        assert_eq!(
+            one(text),
+            json!({
+                "a": true, "b": "yes", "c": 10, "d": 31, "e": 1000, "f": 1.5, "g": "2026-01-01",
+                "h": null, "i": null, "j": "1.2.3", "k": "5", "l": -3, "m": 111_122_223_333_i64,
+                "n": "{}", "o": {}, "p": "e3",
+            })
+        );
+    }
+
+    #[test]
+    fn documents_anchors_and_merges() {
+        let text = "---\n---\na: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n---\n[1, two]\n";
+        let documents: Vec<_> = parse(text).unwrap().iter().map(Node::to_json).collect();
+        let first = json!({"a": {"x": 1, "y": 2}, "b": {"y": 3, "x": 1}});
+        assert_eq!(documents, [first, json!([1, "two"])]);
+        assert_eq!(one("{\"a\": [1, \"b\\u0041\"]}"), json!({"a": [1, "bA"]}));
+        assert_eq!(
+            one("{\n\t\"a\": {\n\t\t\"b\": true\n\t}\n}\n"),
+            json!({"a": {"b": true}})
+        );
+    }
+
+    #[test]
+    fn places_are_found_by_path() {
+        let node = &parse("a:\n  b.c: 1\n  list:\n  - x\n  - y: 2\n").unwrap()[0];
+        let line = |path: &str| node.place_of(path).line;
+        assert_eq!((line("a"), line("a.b.c"), line("a.list[1].y")), (1, 2, 5));
+        assert_eq!(line("a.list[7]"), 3);
+        assert_eq!(line("a.missing.below"), 1);
+    }
+
+    #[test]
+    fn what_is_broken_is_told_with_its_place() {
+        let told = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(
+            told("a: 1\nb: 2\na: 3\n"),
+            "3:1: the key a is there already, in line 1: keep one of them"
+        );
+        assert!(
+            told("a: [1\nb: 2\n").starts_with("2:"),
+            "{}",
+            told("a: [1\nb: 2\n")
+        );
+        assert!(parse(&format!("a: &a [1]\n{}", "b: {x: *a}\n")).is_ok());
+        let laughs = "a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
+        assert!(told(laughs).contains("too large"));
+    }
+}

@@ -1,0 +1,126 @@
+//! `--from`: two sets of manifests in, what changes between them out. Reads files only.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use smr_core::account::Account;
+use smr_core::deletion::Users;
+use smr_core::foresight::converged;
+use smr_core::limits::Limits;
+use smr_core::observed::Observed;
+use smr_core::plan::Recorded;
+use smr_core::wanted::Wanted;
+
+use super::super::load::{self, LoadError, Loaded};
+use super::super::{CliError, manifests};
+use super::entry::{self, Entry, Sound, UID_TO_BE};
+use super::{Mode, Report, Task};
+use crate::controller::object::Key;
+
+/// What applying the new manifests over the old ones does, where the old ones have converged.
+pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
+    let account = task.account.given_or_any()?;
+    let namespace = task.namespace.as_deref().unwrap_or("default");
+    let old = manifests::read_any(&[old]).map_err(LoadError::from)?;
+    let new = manifests::read_any(&task.filename).map_err(LoadError::from)?;
+    if old.documents.is_empty() && new.documents.is_empty() {
+        load::read(&task.filename)?;
+    }
+    let mut before: BTreeMap<Key, Loaded> = BTreeMap::new();
+    for loaded in load::check(old.documents, namespace, |_| None)? {
+        before.entry(loaded.key.clone()).or_insert(loaded);
+    }
+    let earlier = |key: &Key| -> Option<Json> {
+        before
+            .get(key)?
+            .object
+            .as_ref()
+            .ok()
+            .map(|checked| checked.json.clone())
+    };
+    let after = load::check(new.documents, namespace, earlier)?;
+    let mut entries = Vec::new();
+    for loaded in after {
+        let former = before.remove(&loaded.key);
+        entries.push(changed(former, loaded, &account, &task.limits));
+    }
+    // What is left was there and is not any more.
+    entries.extend(
+        before
+            .into_values()
+            .map(|former| removed(former, &account, &task.limits)),
+    );
+    Ok(Report {
+        mode: Mode::From,
+        notes: super::account_note(&account),
+        account: Some(account),
+        cluster: task.limits.cluster_name,
+        entries: entry::with_shared_names_noted(entries),
+        skipped: new.skipped,
+    })
+}
+
+fn changed(former: Option<Loaded>, loaded: Loaded, account: &Account, limits: &Limits) -> Entry {
+    let Some(former) = former else {
+        return entry::on_empty_account(loaded, account, limits);
+    };
+    let former = sound_and_wanted(former, account, limits);
+    let sound = match entry::sound(loaded) {
+        Ok(sound) => sound,
+        Err(entry) => return *entry,
+    };
+    let wanted = match sound.wanted(UID_TO_BE, None, account, limits, None) {
+        Ok(wanted) => wanted,
+        Err(entry) => return *entry,
+    };
+    let Ok((_, was)) = former else {
+        let mut entry = sound.entry(entry::outlook(
+            &wanted,
+            &Observed::default(),
+            &Recorded::default(),
+        ));
+        entry.notes.push(
+            "the manifest before was not valid or paused: shown as if it were new".to_owned(),
+        );
+        return entry;
+    };
+    let (state, recorded) = converged(&was);
+    sound.entry(entry::outlook(&wanted, &state, &recorded))
+}
+
+fn removed(former: Loaded, account: &Account, limits: &Limits) -> Entry {
+    let (sound, was) = match sound_and_wanted(former, account, limits) {
+        Ok(found) => found,
+        Err(mut entry) => {
+            // Nothing that is in force is wrong with it.
+            entry.verdict = entry::Verdict::Planned(Box::default());
+            entry.notes.push(
+                "the manifest before was not valid or paused: what its removal does can't be told"
+                    .to_owned(),
+            );
+            return *entry;
+        }
+    };
+    let (state, recorded) = converged(&was);
+    let users = Users {
+        role_in_profiles: state
+            .instance_profile
+            .iter()
+            .map(|p| p.name.clone())
+            .collect(),
+        ..Users::default()
+    };
+    let outlook = entry::deletion(&was, &state, &recorded, &users, was.valid.deletion_policy);
+    sound.entry(outlook)
+}
+
+fn sound_and_wanted(
+    loaded: Loaded,
+    account: &Account,
+    limits: &Limits,
+) -> Result<(Sound, Wanted), Box<Entry>> {
+    let sound = entry::sound(loaded)?;
+    let wanted = sound.wanted(UID_TO_BE, None, account, limits, None)?;
+    Ok((sound, wanted))
+}

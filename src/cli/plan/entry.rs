@@ -1,0 +1,447 @@
+//! One manifest's plan as a value. In: a checked manifest, the account, what IAM holds; out: what
+//! the controller would do. No IO.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smr_api::{DeletionPolicy, Drift, PAUSED_ANNOTATION, SessionManagerRoleStatus};
+use smr_core::account::Account;
+use smr_core::canonical::{AccessChange, access_changes};
+use smr_core::deletion::{Deletion, Users, plan_deletion};
+use smr_core::foresight::{Foresight, foresee};
+use smr_core::limits::Limits;
+use smr_core::names::{Names, Subject};
+use smr_core::observed::Observed;
+use smr_core::plan::{Plan, Recorded};
+use smr_core::step::Kind;
+use smr_core::validate::Invalid;
+use smr_core::wanted::{Wanted, wanted};
+
+use super::super::load::{Loaded, Placed};
+use crate::controller::object::Key;
+
+/// Stands for the UID that the API server will give.
+pub(super) const UID_TO_BE: &str = "(the object's UID)";
+
+/// What becomes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Action {
+    Create,
+    Change,
+    Delete,
+    /// It is deleted, and what it made in IAM stays.
+    Release,
+    None,
+    /// Mode Observe.
+    Observe,
+    Paused,
+    Refuse,
+    Blocked,
+    WrongAccount,
+    Invalid,
+}
+
+impl Action {
+    /// Whether a person has to act.
+    pub(super) const fn is_wrong(self) -> bool {
+        matches!(
+            self,
+            Self::Refuse | Self::Blocked | Self::WrongAccount | Self::Invalid
+        )
+    }
+}
+
+/// One manifest's plan.
+pub(super) struct Entry {
+    /// `file:line:column`
+    pub place: String,
+    pub key: Key,
+    pub verdict: Verdict,
+    /// What people should know besides.
+    pub notes: Vec<String>,
+}
+
+/// What became of it.
+pub(super) enum Verdict {
+    Invalid(Vec<Placed>),
+    Paused,
+    /// Status tells of another account than that of the credentials.
+    WrongAccount {
+        recorded: String,
+        caller: String,
+    },
+    Planned(Box<Outlook>),
+}
+
+/// What the controller would do.
+#[derive(Default)]
+pub(super) struct Outlook {
+    pub action: Option<Action>,
+    /// ARNs of the three, as far as they are wanted.
+    pub arns: BTreeMap<&'static str, String>,
+    pub names: Option<(Account, Names)>,
+    pub steps: Plan,
+    /// After IAM has spread the first ones.
+    pub later: Plan,
+    pub drift: Vec<Drift>,
+    pub unlisted: Vec<String>,
+    pub adopts: Vec<Kind>,
+    /// Why nothing can be done, each a sentence.
+    pub obstacles: Vec<String>,
+    pub access: Vec<AccessChange>,
+    pub documents: Vec<DocumentChange>,
+}
+
+/// A document before and after.
+pub(super) struct DocumentChange {
+    pub what: &'static str,
+    pub before: String,
+    pub after: String,
+}
+
+impl Entry {
+    pub(super) fn action(&self) -> Action {
+        match &self.verdict {
+            Verdict::Invalid(_) => Action::Invalid,
+            Verdict::Paused => Action::Paused,
+            Verdict::WrongAccount { .. } => Action::WrongAccount,
+            Verdict::Planned(outlook) => outlook.action.unwrap_or(Action::None),
+        }
+    }
+
+    pub(super) fn has_changes(&self) -> bool {
+        match &self.verdict {
+            Verdict::Planned(outlook) => !outlook.steps.is_empty() || !outlook.later.is_empty(),
+            Verdict::Invalid(_) | Verdict::Paused | Verdict::WrongAccount { .. } => false,
+        }
+    }
+
+    pub(super) fn invalid(place: String, key: Key, problems: Vec<Placed>) -> Self {
+        Self {
+            place,
+            key,
+            verdict: Verdict::Invalid(problems),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// A manifest that may be worked on, or the entry that says why not.
+pub(super) struct Sound {
+    pub loaded: Loaded,
+    pub place: String,
+    pub spec: smr_api::SessionManagerRoleSpec,
+}
+
+pub(super) fn sound(mut loaded: Loaded) -> Result<Sound, Box<Entry>> {
+    let place = loaded.document.place_of("");
+    let checked = match std::mem::replace(&mut loaded.object, Err(Vec::new())) {
+        Ok(checked) => checked,
+        Err(problems) => return Err(Box::new(Entry::invalid(place, loaded.key, problems))),
+    };
+    if checked
+        .annotations
+        .get(PAUSED_ANNOTATION)
+        .map(String::as_str)
+        == Some("true")
+    {
+        return Err(Box::new(Entry {
+            place,
+            key: loaded.key,
+            verdict: Verdict::Paused,
+            notes: Vec::new(),
+        }));
+    }
+    Ok(Sound {
+        spec: checked.spec,
+        place,
+        loaded,
+    })
+}
+
+impl Sound {
+    pub(super) fn subject(&self, uid: &str) -> Subject {
+        let Key { namespace, name } = self.loaded.key.clone();
+        Subject {
+            namespace,
+            name,
+            uid: uid.to_owned(),
+        }
+    }
+
+    /// What the manifest comes to, or the entry that says why to nothing.
+    pub(super) fn wanted(
+        &self,
+        uid: &str,
+        status: Option<&SessionManagerRoleStatus>,
+        account: &Account,
+        limits: &Limits,
+        live_path: Option<&str>,
+    ) -> Result<Wanted, Box<Entry>> {
+        let subject = self.subject(uid);
+        wanted(&self.spec, &subject, status, account, limits, live_path).map_err(|problems| {
+            let placed = |Invalid { field, problem }: &Invalid| self.loaded.placed(field, problem);
+            Box::new(Entry::invalid(
+                self.place.clone(),
+                self.loaded.key.clone(),
+                problems.iter().map(placed).collect(),
+            ))
+        })
+    }
+
+    pub(super) fn entry(self, outlook: Outlook) -> Entry {
+        Entry {
+            place: self.place,
+            key: self.loaded.key,
+            verdict: Verdict::Planned(Box::new(outlook)),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The plan on an empty account.
+pub(super) fn on_empty_account(loaded: Loaded, account: &Account, limits: &Limits) -> Entry {
+    let sound = match sound(loaded) {
+        Ok(sound) => sound,
+        Err(entry) => return *entry,
+    };
+    match sound.wanted(UID_TO_BE, None, account, limits, None) {
+        Ok(wanted) => sound.entry(outlook(&wanted, &Observed::default(), &Recorded::default())),
+        Err(entry) => *entry,
+    }
+}
+
+/// What the controller would do about `wanted` where IAM holds `observed`.
+pub(super) fn outlook(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> Outlook {
+    let desired = &wanted.desired;
+    let mut outlook = Outlook {
+        arns: arns(wanted),
+        names: Some((desired.account.clone(), desired.names.clone())),
+        ..Outlook::default()
+    };
+    match foresee(wanted, observed, recorded) {
+        Foresight::Steps {
+            planned,
+            later,
+            after,
+        } => {
+            outlook.action = Some(
+                match (&observed.role, planned.plan.is_empty() && later.is_empty()) {
+                    (_, true) => Action::None,
+                    (None, false) => Action::Create,
+                    (Some(_), false) => Action::Change,
+                },
+            );
+            outlook.access = access(observed, &after, &desired.names, &desired.account);
+            outlook.documents = documents(observed, &after, &desired.names);
+            outlook.steps = planned.plan;
+            outlook.later = later;
+            outlook.drift = planned.drift;
+            outlook.unlisted = planned.unlisted;
+            outlook.adopts = planned.adopts;
+        }
+        Foresight::Tells(planned) => {
+            outlook.action = Some(Action::Observe);
+            outlook.drift = planned.drift;
+            outlook.unlisted = planned.unlisted;
+        }
+        Foresight::Refuses { refusals, before } => {
+            outlook.action = Some(Action::Refuse);
+            outlook.obstacles = refusals.iter().map(ToString::to_string).collect();
+            outlook.steps = Plan {
+                stages: Some(before).filter(|b| !b.is_empty()).into_iter().collect(),
+            };
+        }
+        Foresight::ElsewhereFound(other) => {
+            outlook.action = Some(Action::WrongAccount);
+            outlook.obstacles = vec![format!(
+                "IAM shows objects of account {}, the credentials are of {}: they changed a moment ago, try again",
+                other.id, desired.account.id
+            )];
+        }
+    }
+    outlook
+}
+
+/// What the controller would do about an object that goes.
+pub(super) fn deletion(
+    wanted: &Wanted,
+    observed: &Observed,
+    recorded: &Recorded,
+    users: &Users,
+    policy: DeletionPolicy,
+) -> Outlook {
+    let desired = &wanted.desired;
+    let now = jiff::Timestamp::now();
+    let decision = plan_deletion(
+        &desired.identity,
+        &desired.names,
+        recorded,
+        observed,
+        users,
+        policy,
+        now,
+    );
+    let mut outlook = Outlook {
+        arns: arns(wanted),
+        names: Some((desired.account.clone(), desired.names.clone())),
+        ..Outlook::default()
+    };
+    match decision {
+        Deletion::Release => outlook.action = Some(Action::Release),
+        Deletion::Blocked(obstacles) => {
+            outlook.action = Some(Action::Blocked);
+            outlook.obstacles = obstacles;
+        }
+        Deletion::Retain(plan) => {
+            outlook.action = Some(Action::Release);
+            outlook.steps = plan;
+        }
+        Deletion::Delete(plan) => {
+            outlook.action = Some(Action::Delete);
+            outlook.access = access(
+                observed,
+                &Observed::default(),
+                &desired.names,
+                &desired.account,
+            );
+            outlook.steps = plan;
+        }
+    }
+    outlook
+}
+
+fn arns(wanted: &Wanted) -> BTreeMap<&'static str, String> {
+    let desired = &wanted.desired;
+    let (names, account) = (&desired.names, &desired.account);
+    let mut arns = BTreeMap::from([("role", names.role_arn(account))]);
+    if matches!(
+        desired.policy.home,
+        smr_core::desired::PolicyHome::Managed { .. }
+    ) {
+        arns.insert("policy", names.policy_arn(account));
+    }
+    if desired.instance_profile.is_some() {
+        arns.insert("instanceProfile", names.instance_profile_arn(account));
+    }
+    arns
+}
+
+/// The own policy, wherever it lives, as far as the role has it.
+fn own_policy<'a>(state: &'a Observed, names: &Names) -> Option<&'a str> {
+    let role = state.role.as_ref()?;
+    let managed = state
+        .policy
+        .as_ref()
+        .filter(|p| role.attached.contains(&p.arn));
+    let inline = role.inline.get(&names.policy).and_then(Option::as_deref);
+    managed.map(|p| p.document.as_str()).or(inline)
+}
+
+/// What the role can do, and who can be it, before and after. Of other managed policies only the
+/// ARN is known.
+fn access(
+    before: &Observed,
+    after: &Observed,
+    names: &Names,
+    account: &Account,
+) -> Vec<AccessChange> {
+    let of = |state: &Observed| {
+        let trust = state.role.as_ref().map(|r| r.trust.clone());
+        let attached = state
+            .role
+            .as_ref()
+            .map(|r| r.attached.clone())
+            .unwrap_or_default();
+        (own_policy(state, names).map(str::to_owned), trust, attached)
+    };
+    let ((policy, trust, attached), (next_policy, next_trust, next_attached)) =
+        (of(before), of(after));
+    let mut changes = access_changes(policy.as_deref(), next_policy.as_deref());
+    changes.append(&mut access_changes(trust.as_deref(), next_trust.as_deref()));
+    let own = names.policy_arn(account);
+    let others = |from: &BTreeSet<String>, not_in: &BTreeSet<String>, change| {
+        from.difference(not_in)
+            .filter(|arn| **arn != own)
+            .map(|arn| AccessChange {
+                change,
+                actions: vec![format!("all that the policy {arn} allows")],
+                resource: String::new(),
+                principal: String::new(),
+                conditions: Vec::new(),
+            })
+            .collect::<Vec<_>>()
+    };
+    changes.append(&mut others(
+        &next_attached,
+        &attached,
+        smr_core::canonical::Direction::Gains,
+    ));
+    changes.append(&mut others(
+        &attached,
+        &next_attached,
+        smr_core::canonical::Direction::Loses,
+    ));
+    changes
+}
+
+/// Documents that change; not those that come into being.
+fn documents(before: &Observed, after: &Observed, names: &Names) -> Vec<DocumentChange> {
+    let trust = |state: &Observed| state.role.as_ref().map(|r| r.trust.clone());
+    let policy = |state: &Observed| own_policy(state, names).map(str::to_owned);
+    [
+        ("policy", policy(before), policy(after)),
+        ("trust policy", trust(before), trust(after)),
+    ]
+    .into_iter()
+    .filter_map(|(what, before, after)| {
+        let (before, after) = (before?, after?);
+        (before != after).then_some(DocumentChange {
+            what,
+            before,
+            after,
+        })
+    })
+    .collect()
+}
+
+/// Names in IAM are unique whatever path and case: two manifests that want the same one can't both
+/// have it.
+pub(super) fn with_shared_names_noted(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut holders: BTreeMap<(&'static str, String), Vec<usize>> = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        if let Verdict::Planned(outlook) = &entry.verdict
+            && !matches!(outlook.action, Some(Action::Delete | Action::Release))
+        {
+            for (kind, arn) in &outlook.arns {
+                let name = arn.rsplit('/').next().unwrap_or_default().to_lowercase();
+                holders.entry((kind, name)).or_default().push(index);
+            }
+        }
+    }
+    for ((kind, name), indices) in holders.into_iter().filter(|(_, indices)| indices.len() > 1) {
+        for index in &indices {
+            let others: Vec<String> = indices
+                .iter()
+                .filter(|other| *other != index)
+                .map(|other| {
+                    format!(
+                        "{}/{}",
+                        entries[*other].key.namespace, entries[*other].key.name
+                    )
+                })
+                .collect();
+            let kind = if kind == "instanceProfile" {
+                "instance profile"
+            } else {
+                kind
+            };
+            let note = format!(
+                "the {kind} name {name} is also that of {}: IAM lets only one of them have it",
+                others.join(", ")
+            );
+            entries[*index].notes.push(note);
+        }
+    }
+    entries
+}

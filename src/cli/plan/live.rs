@@ -1,0 +1,311 @@
+//! The live plan: manifests in, what the controller would do with IAM and the cluster as they are
+//! out. Does network IO; never writes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::{Client, Config};
+use serde_json::Value as Json;
+use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
+use smr_core::account::Account;
+use smr_core::failure::Failure;
+use smr_core::limits::Limits;
+use smr_core::observed::Observed;
+use smr_core::ownership::{CLUSTER, OWNER, UID};
+use smr_core::plan::Recorded;
+use smr_core::wanted::{Wanted, recorded_elsewhere};
+use thiserror::Error;
+
+use super::super::account::{self, AccountError};
+use super::super::load::{self, Loaded};
+use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
+use super::iam::Reading;
+use super::{CliError, Mode, Report, Task};
+use crate::controller::object::{Key, Object};
+
+/// The cluster answers in this time, or does without it.
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Objects are worked on side by side; the calls are paced by the budget.
+const AT_ONCE: usize = 16;
+/// Up to so many objects are asked for one by one, more by listing their namespaces.
+const ONE_BY_ONE: usize = 10;
+
+/// No plan can be made.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// AWS did not answer as it should.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+impl From<Failure> for PlanError {
+    fn from(failure: Failure) -> Self {
+        Self::Account(AccountError::Aws(failure))
+    }
+}
+
+/// What the cluster knows.
+struct Cluster {
+    /// Whether it was asked and has answered.
+    answered: bool,
+    namespace: String,
+    objects: BTreeMap<Key, Json>,
+    note: Option<String>,
+}
+
+pub(super) fn plan(task: &Task, ask_cluster: bool) -> Result<Report, CliError> {
+    let manifests = load::read(&task.filename)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let documents = manifests.documents;
+        let cluster = Cluster::ask(ask_cluster, task.namespace.as_deref(), &documents).await;
+        let loaded = load::check(documents, &cluster.namespace, |key| {
+            cluster.objects.get(key).cloned()
+        })?;
+        let aws = account::reading().await.map_err(PlanError::from)?;
+        let account = account::caller(&aws).await.map_err(PlanError::from)?;
+        if let Some(expected) = task
+            .account
+            .given()?
+            .filter(|expected| *expected != account)
+        {
+            let problem = format!(
+                "{} in {}, but the credentials are of {} in {}",
+                expected.id, expected.partition, account.id, account.partition
+            );
+            return Err(super::super::flag("--account-id", problem));
+        }
+        let reading = Reading::begin(&aws, account.clone())
+            .await
+            .map_err(PlanError::from)?;
+        let planner = Planner {
+            cluster: &cluster,
+            account: &account,
+            limits: &task.limits,
+            reading,
+        };
+        let entries: Vec<Entry> = stream::iter(loaded)
+            .map(|loaded| planner.entry(loaded))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await
+            .map_err(PlanError::from)?;
+        Ok(Report {
+            mode: Mode::Live,
+            account: Some(account),
+            cluster: task.limits.cluster_name.clone(),
+            entries: entry::with_shared_names_noted(entries),
+            skipped: manifests.skipped,
+            notes: cluster.note.into_iter().collect(),
+        })
+    })
+}
+
+struct Planner<'a> {
+    cluster: &'a Cluster,
+    account: &'a Account,
+    limits: &'a Limits,
+    reading: Reading,
+}
+
+impl Planner<'_> {
+    async fn entry(&self, loaded: Loaded) -> Result<Entry, Failure> {
+        let live = (self.cluster.objects.get(&loaded.key))
+            .and_then(|json| serde_json::from_value::<Object>(json.clone()).ok());
+        let sound = match entry::sound(loaded) {
+            Ok(sound) => sound,
+            Err(entry) => return Ok(*entry),
+        };
+        let status = live.as_ref().and_then(Object::written_status);
+        if let Some(recorded) = recorded_elsewhere(status, self.account) {
+            return Ok(Entry {
+                place: sound.place,
+                key: sound.loaded.key,
+                verdict: Verdict::WrongAccount {
+                    recorded,
+                    caller: self.account.id.clone(),
+                },
+                notes: Vec::new(),
+            });
+        }
+        let uid = live.as_ref().map_or(UID_TO_BE, |object| object.uid());
+        let (wanted, observed) = match self.look(&sound, uid, status).await? {
+            Ok(found) => found,
+            Err(entry) => return Ok(*entry),
+        };
+        let recorded = Recorded::of(status);
+        if let Some(live) = live.as_ref().filter(|live| live.is_deleting()) {
+            let users = self.reading.users(&observed).await?;
+            let outlook =
+                entry::deletion(&wanted, &observed, &recorded, &users, live.deletion_policy);
+            let mut entry = sound.entry(outlook);
+            entry.notes.push(
+                "the object in the cluster is being deleted: apply the manifest once it is gone"
+                    .to_owned(),
+            );
+            return Ok(entry);
+        }
+        Ok(sound.entry(entry::outlook(&wanted, &observed, &recorded)))
+    }
+
+    /// What the manifest comes to, and what IAM holds of it.
+    async fn look(
+        &self,
+        sound: &Sound,
+        uid: &str,
+        status: Option<&SessionManagerRoleStatus>,
+    ) -> Result<Result<(Wanted, Observed), Box<Entry>>, Failure> {
+        let come_to = |uid: &str, path: Option<&str>| {
+            sound.wanted(uid, status, self.account, self.limits, path)
+        };
+        let mut wanted = match come_to(uid, None) {
+            Ok(wanted) => wanted,
+            Err(entry) => return Ok(Err(entry)),
+        };
+        let mut observed = self.reading.observe(&wanted.desired.names).await?;
+        let path = wanted
+            .path_of_ours(&observed)
+            .filter(|_| Recorded::of(status).is_empty());
+        let known_uid = Some(uid)
+            .filter(|_| !self.cluster.answered)
+            .and_then(|_| uid_in_tags(&wanted, &observed));
+        if path.is_some() || known_uid.is_some() {
+            wanted = match come_to(known_uid.as_deref().unwrap_or(uid), path.as_deref()) {
+                Ok(wanted) => wanted,
+                Err(entry) => return Ok(Err(entry)),
+            };
+        }
+        if path.is_some() {
+            observed = self.reading.observe(&wanted.desired.names).await?;
+        }
+        Ok(Ok((wanted, observed)))
+    }
+}
+
+/// Without the cluster, the UID that ours in IAM carry is taken for right.
+fn uid_in_tags(wanted: &Wanted, observed: &Observed) -> Option<String> {
+    let ours = wanted.desired.identity.tags();
+    let role = observed.role.as_ref().map(|r| &r.tags);
+    let policy = observed.policy.as_ref().map(|p| &p.tags);
+    let profile = observed.instance_profile.as_ref().map(|p| &p.tags);
+    [role, policy, profile]
+        .into_iter()
+        .flatten()
+        .filter(|tags| {
+            [CLUSTER, OWNER]
+                .iter()
+                .all(|key| tags.get(*key) == ours.get(*key))
+        })
+        .find_map(|tags| tags.get(UID).cloned())
+}
+
+impl Cluster {
+    /// Asks the cluster of the kubeconfig; one that does not answer is done without.
+    async fn ask(
+        ask: bool,
+        namespace: Option<&str>,
+        documents: &[super::super::manifests::Document],
+    ) -> Self {
+        const UNKNOWN: &str = "what only the cluster knows (UIDs, names and paths fixed earlier, which tags and policies are managed) is not taken into account";
+        let mut cluster = Self {
+            answered: false,
+            namespace: namespace.unwrap_or("default").to_owned(),
+            objects: BTreeMap::new(),
+            note: None,
+        };
+        if !ask {
+            cluster.note = Some(format!("--no-cluster: {UNKNOWN}"));
+            return cluster;
+        }
+        let Ok(mut config) = Config::infer().await else {
+            cluster.note = Some(format!("no kubeconfig was found: {UNKNOWN}"));
+            return cluster;
+        };
+        if namespace.is_none() {
+            cluster.namespace.clone_from(&config.default_namespace);
+        }
+        config.connect_timeout = Some(CLUSTER_TIMEOUT);
+        config.read_timeout = Some(CLUSTER_TIMEOUT);
+        let keys: Vec<Key> = documents
+            .iter()
+            .map(|d| load::key(d, &cluster.namespace))
+            .collect();
+        let objects = match Client::try_from(config) {
+            Ok(client) => tokio::time::timeout(CLUSTER_TIMEOUT * 2, read(&client, &keys)).await,
+            Err(error) => Ok(Err(error)),
+        };
+        let problem = match objects {
+            Ok(Ok(objects)) => {
+                cluster.objects = objects;
+                cluster.answered = true;
+                return cluster;
+            }
+            Ok(Err(kube::Error::Api(status))) => status.message.clone(),
+            Ok(Err(error)) => innermost(&error),
+            Err(_elapsed) => "no answer in time".to_owned(),
+        };
+        cluster.note = Some(format!(
+            "the cluster could not be asked ({problem}): {UNKNOWN}"
+        ));
+        cluster
+    }
+}
+
+/// The objects of these keys, as far as they exist; none where the CRD is not installed.
+async fn read(client: &Client, keys: &[Key]) -> kube::Result<BTreeMap<Key, Json>> {
+    let kind = ApiResource::erase::<SessionManagerRole>(&());
+    let api =
+        |namespace: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &kind);
+    let mut found = BTreeMap::new();
+    if keys.len() <= ONE_BY_ONE {
+        for key in keys.iter().filter(|key| !key.name.is_empty()) {
+            if let Some(object) = api(&key.namespace).get_opt(&key.name).await? {
+                found.insert(key.clone(), json(&object)?);
+            }
+        }
+        return Ok(found);
+    }
+    let namespaces: std::collections::BTreeSet<&str> =
+        keys.iter().map(|k| k.namespace.as_str()).collect();
+    for namespace in namespaces {
+        let mut params = ListParams::default().limit(500);
+        loop {
+            let page = match api(namespace).list(&params).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => break,
+                page => page?,
+            };
+            for object in &page.items {
+                let name = object.metadata.name.clone().unwrap_or_default();
+                found.insert(
+                    Key {
+                        namespace: namespace.to_owned(),
+                        name,
+                    },
+                    json(object)?,
+                );
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => break,
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn json(object: &DynamicObject) -> kube::Result<Json> {
+    serde_json::to_value(object).map_err(kube::Error::SerdeError)
+}
+
+/// What is at the bottom of an error is what helps.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut here = error;
+    while let Some(source) = here.source() {
+        here = source;
+    }
+    here.to_string()
+}

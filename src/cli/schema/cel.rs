@@ -1,0 +1,160 @@
+//! The CRD's CEL rules, compiled once. In: an object, and the one that it changes; out: problems with
+//! the rules' own messages. No IO. The language is kube-cel's; the walk is here because its own
+//! compiles every regular expression anew at each evaluation, which a thousand manifests feel.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kube_cel::cel::extractors::This;
+use kube_cel::cel::objects::Key;
+use kube_cel::cel::{Context, ExecutionError, FunctionContext, Value};
+use kube_cel::{CompilationResult, CompiledSchema, KubeCelExt as _, compile_schema};
+use regex::Regex;
+use serde_json::Value as Json;
+
+use super::Problems;
+
+thread_local! {
+    static PATTERNS: RefCell<HashMap<String, Regex>> = RefCell::default();
+}
+
+/// All rules of a schema.
+pub(super) struct Rules {
+    schema: CompiledSchema,
+    context: Context<'static>,
+}
+
+impl Rules {
+    /// Compiles them; an error names the first that can't be.
+    pub(super) fn of(schema: &Json) -> Result<Self, String> {
+        let schema = compile_schema(schema);
+        compiled(&schema)?;
+        let mut context = Context::default().with_all();
+        context.add_function("matches", matches);
+        Ok(Self { schema, context })
+    }
+
+    /// Evaluates them; those that compare only where there is a `before`.
+    pub(super) fn check(&self, object: &Json, before: Option<&Json>, problems: &mut Problems) {
+        self.walk(&self.schema, object, before, "", problems);
+    }
+
+    fn walk(
+        &self,
+        schema: &CompiledSchema,
+        value: &Json,
+        before: Option<&Json>,
+        path: &str,
+        problems: &mut Problems,
+    ) {
+        if !schema.validations.is_empty() {
+            let mut scope = self.context.new_inner_scope();
+            scope.add_variable_from_value("self", cel_value(value));
+            if let Some(before) = before {
+                scope.add_variable_from_value("oldSelf", cel_value(before));
+            }
+            for rule in schema.validations.iter().flatten() {
+                if before.is_some() || !rule.is_transition_rule {
+                    evaluate(rule, &scope, path, problems);
+                }
+            }
+        }
+        for (key, below) in value.as_object().into_iter().flatten() {
+            if let Some(schema) = schema
+                .properties
+                .get(key)
+                .or(schema.additional_properties.as_deref())
+            {
+                let place = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                self.walk(
+                    schema,
+                    below,
+                    before.and_then(|b| b.get(key)),
+                    &place,
+                    problems,
+                );
+            }
+        }
+        if let (Some(schema), Json::Array(items)) = (&schema.items, value) {
+            for (index, item) in items.iter().enumerate() {
+                // Items of a set or an atomic list have no counterpart before.
+                self.walk(schema, item, None, &format!("{path}[{index}]"), problems);
+            }
+        }
+    }
+}
+
+/// Whether all rules could be compiled.
+fn compiled(schema: &CompiledSchema) -> Result<(), String> {
+    if let Some(error) = schema.compilation_errors().first() {
+        return Err(error.to_string());
+    }
+    let below = schema.properties.values();
+    let mut below = below
+        .chain(schema.items.as_deref())
+        .chain(schema.additional_properties.as_deref());
+    below.try_for_each(compiled)
+}
+
+fn evaluate(compiled: &CompilationResult, scope: &Context, path: &str, problems: &mut Problems) {
+    let rule = &compiled.rule;
+    let field = format!("{path}{}", rule.field_path.as_deref().unwrap_or_default());
+    match compiled.program.execute(scope) {
+        Ok(Value::Bool(true)) => {}
+        Ok(Value::Bool(false)) => {
+            let message = rule.message.clone();
+            problems.add(
+                field,
+                message.unwrap_or_else(|| format!("failed rule: {}", rule.rule)),
+            );
+        }
+        Ok(_) => problems.add(field, format!("the rule {} is no yes or no", rule.rule)),
+        Err(error) => problems.add(
+            field,
+            format!("the rule {} can't be evaluated: {error}", rule.rule),
+        ),
+    }
+}
+
+/// CEL's own `matches`, with each expression compiled once.
+#[allow(clippy::needless_pass_by_value)] // The form that kube-cel asks for.
+fn matches(
+    context: &FunctionContext,
+    This(text): This<Arc<String>>,
+    pattern: Arc<String>,
+) -> Result<bool, ExecutionError> {
+    PATTERNS.with_borrow_mut(|known| {
+        if let Some(regex) = known.get(pattern.as_str()) {
+            return Ok(regex.is_match(&text));
+        }
+        let regex = Regex::new(&pattern).map_err(|error| context.error(error.to_string()))?;
+        let answer = regex.is_match(&text);
+        known.insert(pattern.to_string(), regex);
+        Ok(answer)
+    })
+}
+
+fn cel_value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::Int(whole),
+            (None, Some(fraction)) => Value::Float(fraction),
+            (None, None) => Value::Null,
+        },
+        Json::String(text) => Value::String(Arc::new(text.clone())),
+        Json::Array(items) => Value::List(Arc::new(items.iter().map(cel_value).collect())),
+        Json::Object(entries) => {
+            let entry = |(key, value): (&String, &Json)| {
+                (Key::String(Arc::new(key.clone())), cel_value(value))
+            };
+            Value::Map(entries.iter().map(entry).collect::<HashMap<_, _>>().into())
+        }
+    }
+}

@@ -1,0 +1,608 @@
+//! The command line as people use it: the real program, manifests on disk, the IAM emulator.
+
+#[path = "cli/support.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use support::{ACCOUNT, Bench, answer, manifest, root};
+
+const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+#[allow(clippy::unwrap_used)] // A test's helper is a test.
+fn samples() -> Bench {
+    let bench = Bench::new(&[("other.json", r#"{"apiVersion": "v1", "kind": "ConfigMap"}"#)]);
+    for sample in ["minimal", "logs-and-kms", "hybrid"] {
+        let text =
+            std::fs::read_to_string(root().join(format!("deploy/samples/{sample}.yaml"))).unwrap();
+        bench.write(&format!("{sample}.yaml"), &text);
+    }
+    bench
+}
+
+#[tokio::test]
+async fn an_offline_plan_in_words_and_as_json() {
+    let bench = samples();
+    let text = bench
+        .smr(&["plan", "-f", ".", "--offline", "--account-id", ACCOUNT])
+        .await;
+    insta::assert_snapshot!("offline", text.told());
+    let json = bench
+        .smr(&[
+            "plan",
+            "-f",
+            "minimal.yaml",
+            "--offline",
+            "--account-id",
+            ACCOUNT,
+            "-o",
+            "json",
+        ])
+        .await;
+    insta::assert_snapshot!("offline-json", json.told());
+}
+
+#[tokio::test]
+async fn a_comparison_tells_what_access_changes() {
+    let old = [
+        (
+            "old/a.yaml",
+            manifest(
+                "a",
+                "{tags: {team: a}, sessionLogs: {cloudWatch: {logGroupName: g}}}",
+            ),
+        ),
+        ("old/b.yaml", manifest("b", "{}")),
+        ("old/c.yaml", manifest("c", "{deletionPolicy: Retain}")),
+        ("old/d.yaml", manifest("d", "{}")),
+        ("old/e.yaml", manifest("e", "{role: {name: one}}")),
+        (
+            "new/a.yaml",
+            manifest(
+                "a",
+                "{role: {maxSessionDurationSeconds: 7200}, sessionLogs: {cloudWatch: {}, s3: {bucket: my-logs}}}",
+            ),
+        ),
+        (
+            "new/d.yaml",
+            manifest(
+                "d",
+                "{policy: {type: Inline}, additionalPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}",
+            ),
+        ),
+        ("new/e.yaml", manifest("e", "{role: {name: two}}")),
+        ("new/f.yaml", manifest("f", "{policy: {type: Inline}}")),
+    ];
+    let files: Vec<(&str, &str)> = old
+        .iter()
+        .map(|(file, text)| (*file, text.as_str()))
+        .collect();
+    let bench = Bench::new(&files);
+    let plan = [
+        "plan",
+        "--from",
+        "old",
+        "-f",
+        "new",
+        "--account-id",
+        ACCOUNT,
+        "--allow-additional-policy",
+        "arn:aws:iam::aws:policy/*",
+    ];
+    insta::assert_snapshot!("from", bench.smr(&plan).await.told());
+    // From nothing, and to nothing.
+    bench.write("empty/README.md", "nothing");
+    let from_nothing = bench
+        .smr(&["plan", "--from", "empty", "-f", "old", "-o", "json"])
+        .await
+        .json();
+    assert_eq!(from_nothing["summary"], serde_json::json!({"create": 5}));
+    let to_nothing = bench
+        .smr(&["plan", "--from", "old", "-f", "empty", "-o", "json"])
+        .await
+        .json();
+    assert_eq!(
+        to_nothing["summary"],
+        serde_json::json!({"delete": 4, "release": 1})
+    );
+}
+
+#[tokio::test]
+async fn exit_codes_are_as_documented() {
+    let files = [
+        ("same/a.yaml", manifest("a", "{}")),
+        ("bad.yaml", manifest("a", "{mode: Never}")),
+    ];
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(file, text)| (*file, text.as_str()))
+        .collect();
+    let bench = Bench::new(&files);
+    for (arguments, code) in [
+        (&["--from", "same", "-f", "same"][..], 0),
+        (&["--from", "same", "-f", "same", "--detailed-exitcode"], 0),
+        (&["--offline", "-f", "same"], 0),
+        (&["--offline", "-f", "same", "--detailed-exitcode"], 2),
+        (&["--offline", "-f", "bad.yaml"], 1),
+        (&["--offline", "-f", "bad.yaml", "--detailed-exitcode"], 1),
+        (
+            &["--offline", "-f", "missing.yaml", "--detailed-exitcode"],
+            1,
+        ),
+    ] {
+        let answer = bench.smr(&[&["plan"], arguments].concat()).await;
+        assert_eq!(answer.code, code, "{arguments:?}: {}", answer.told());
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_told_on_stderr() {
+    let files = [
+        ("broken.yaml", "a: [1\nb: 2\n".to_owned()),
+        ("twice.yaml", format!("{}---\n{}", manifest("a", "{}"), manifest("a", "{}"))),
+        ("types.yaml", manifest("a", "{role: {maxSessionDurationSeconds: long}, sessionLogs: {s3: {bucket: logs, bucketOwnerAccountId: 999900001111}}}")),
+        ("unknown.yaml", manifest("a", "\n  sessionLogs:\n    s3: {bucket: my-logs, prefix: a}\n  tag: {a: b}")),
+        ("limits.yaml", manifest("a", "{path: /other/, additionalPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}")),
+        ("other.yaml", "apiVersion: v1\nkind: ConfigMap\n".to_owned()),
+        ("version.yaml", "apiVersion: sessionmanager.dev/v1\nkind: SessionManagerRole\nmetadata: {name: a}\nspec: {}\n".to_owned()),
+        ("good.yaml", manifest("a", "{}")),
+    ];
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(file, text)| (*file, text.as_str()))
+        .collect();
+    let bench = Bench::new(&files);
+    let mut told = String::new();
+    for arguments in [
+        &["plan", "--offline", "-f", "broken.yaml"][..],
+        &["plan", "--offline", "-f", "missing.yaml"],
+        &["plan", "--offline", "-f", "other.yaml"],
+        &["plan", "--offline", "-f", "twice.yaml"],
+        &["plan", "--offline", "-f", "types.yaml"],
+        &["plan", "--offline", "-f", "unknown.yaml"],
+        &["plan", "--offline", "-f", "limits.yaml"],
+        &["plan", "--offline", "-f", "version.yaml"],
+        &[
+            "plan",
+            "--offline",
+            "-f",
+            "good.yaml",
+            "--account-id",
+            "1234",
+        ],
+        &[
+            "plan",
+            "--offline",
+            "-f",
+            "good.yaml",
+            "--partition",
+            "aws-iso",
+        ],
+        &[
+            "plan",
+            "--offline",
+            "-f",
+            "good.yaml",
+            "--default-path",
+            "roles",
+        ],
+        &["plan", "-f", "good.yaml"],
+        &["render", "-f", "good.yaml"],
+        &["render", "-f", "limits.yaml", "--account-id", ACCOUNT],
+        &["render", "-f", "types.yaml", "--account-id", ACCOUNT],
+        &["controller-policy", "--account-id", ACCOUNT],
+        &[
+            "controller-policy",
+            "--account-id",
+            ACCOUNT,
+            "--without-boundary",
+            "--path",
+            "/",
+        ],
+        &[
+            "controller-policy",
+            "--account-id",
+            ACCOUNT,
+            "--permissions-boundary-arn",
+            "arn:aws:iam::111122223333:policy/session-manager/cap",
+        ],
+        &[
+            "controller-policy",
+            "--account-id",
+            ACCOUNT,
+            "--document",
+            "trust",
+            "--read-only",
+        ],
+    ] {
+        let answer = bench.smr(arguments).await;
+        assert_eq!(answer.code, 1, "{arguments:?}: {}", answer.told());
+        writeln!(told, "$ smr {}\n{}", arguments.join(" "), answer.told()).unwrap();
+    }
+    insta::assert_snapshot!("bad-input", told);
+}
+
+#[tokio::test]
+async fn without_a_network_the_plan_says_so() {
+    let bench = Bench::new(&[("a.yaml", &manifest("a", "{}"))]);
+    let mut command = bench.command(&["plan", "-f", "a.yaml"]);
+    command
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b")
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    let answer = answer(command).await;
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stderr.contains("AWS can't be reached") && answer.stderr.contains("--offline"),
+        "{}",
+        answer.told()
+    );
+}
+
+#[tokio::test]
+async fn standard_input_is_read() {
+    let bench = Bench::new(&[("x", "")]);
+    let mut command = bench.command(&["plan", "-f", "-", "--offline"]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(manifest("a", "{mode: 1}").as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("stdin:5:8: spec.mode: must be a text"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_live_plan_follows_iam_and_only_looks() {
+    let bench = Bench::new(&[
+        ("new.yaml", &manifest("new", "{}")),
+        ("same.yaml", &manifest("same", "{tags: {a: b}}")),
+        ("drifted.yaml", &manifest("drifted", "{}")),
+        ("foreign.yaml", &manifest("foreign", "{}")),
+        ("inline.yaml", &manifest("inline", "{policy: {type: Inline}}")),
+        ("observed.yaml", &manifest("observed", "{mode: Observe}")),
+        ("paused.yaml", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: paused, annotations: {sessionmanager.dev/paused: 'true'}}\nspec: {}\n"),
+    ])
+    .with_iam()
+    .await;
+    bench.converge("same", "{tags: {a: b}}").await;
+    bench.converge("drifted", "{}").await;
+    bench.converge("inline", "{}").await;
+    let someone = bench.someone();
+    someone
+        .create_role()
+        .role_name("Default.Foreign")
+        .assume_role_policy_document(LAMBDA_TRUST)
+        .send()
+        .await
+        .unwrap();
+    someone
+        .update_assume_role_policy()
+        .role_name("default.drifted")
+        .policy_document(LAMBDA_TRUST)
+        .send()
+        .await
+        .unwrap();
+    let answer = bench.smr(&["plan", "-f", ".", "--no-cluster"]).await;
+    insta::assert_snapshot!(
+        "live",
+        answer
+            .told()
+            .replace(bench.iam().endpoint().as_str(), "ENDPOINT")
+    );
+    let (writes, reads) = bench.calls();
+    assert_eq!(writes, [""; 0], "a plan only looks");
+    // Only what the read-only policy grants.
+    let policy = bench
+        .smr(&["controller-policy", "--account-id", ACCOUNT, "--read-only"])
+        .await
+        .json();
+    let granted: BTreeSet<String> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|s| s["Action"].as_array().unwrap())
+        .map(|a| a.as_str().unwrap().to_owned())
+        .collect();
+    for action in reads {
+        assert!(
+            granted.contains(&format!("iam:{action}")),
+            "{action} is not granted"
+        );
+    }
+    assert!(
+        granted
+            .iter()
+            .all(|a| a.starts_with("iam:Get") || a.starts_with("iam:List")),
+        "{granted:?}"
+    );
+}
+
+#[tokio::test]
+async fn where_the_bulk_call_is_denied_objects_are_read_one_by_one() {
+    let bench = Bench::new(&[
+        ("a.yaml", &manifest("a", "{}")),
+        ("b.yaml", &manifest("b", "{}")),
+    ])
+    .with_iam()
+    .await;
+    bench.converge("a", "{}").await;
+    let bulk = bench
+        .smr(&["plan", "-f", ".", "--no-cluster", "-o", "json"])
+        .await
+        .json();
+    bench.iam().inject(iam_emulator::Fault::new(
+        "GetAccountAuthorizationDetails",
+        9,
+        iam_emulator::FaultKind::AccessDenied,
+    ));
+    let single = bench
+        .smr(&["plan", "-f", ".", "--no-cluster", "-o", "json"])
+        .await
+        .json();
+    assert_eq!(bulk, single);
+    assert_eq!(
+        single["summary"],
+        serde_json::json!({"create": 1, "none": 1})
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_new_objects_take_three_calls() {
+    let mut all = String::new();
+    for n in 0..1000 {
+        let manifest = manifest(&format!("web-{n}"), "{tags: {team: web}}");
+        writeln!(all, "{manifest}---").unwrap();
+    }
+    let bench = Bench::new(&[("all.yaml", &all)]).with_iam().await;
+    let answer = bench.smr(&["plan", "-f", "all.yaml", "--no-cluster"]).await;
+    assert!(
+        answer.stdout.ends_with(
+            "Plan in account 111122223333 (aws): 1000 to create, 0 to change, 0 to delete.\n"
+        ),
+        "{}",
+        answer.stderr
+    );
+    let (_, mut reads) = bench.calls();
+    reads.sort();
+    assert_eq!(
+        reads,
+        [
+            "GetAccountAuthorizationDetails",
+            "ListInstanceProfiles",
+            "ListRoles"
+        ]
+    );
+}
+
+/// The bulk calls leave out the tags of policies and profiles: these cost two calls an object.
+#[tokio::test]
+async fn existing_objects_take_two_calls_each_besides() {
+    let bench = Bench::new(&[]).with_iam().await;
+    let names: Vec<String> = (0..20).map(|n| format!("web-{n}")).collect();
+    for name in &names {
+        bench.converge(name, "{}").await;
+        bench.write(&format!("{name}.yaml"), &manifest(name, "{}"));
+    }
+    let answer = bench
+        .smr(&["plan", "-f", ".", "--no-cluster", "-o", "json"])
+        .await
+        .json();
+    assert_eq!(answer["summary"], serde_json::json!({"none": 20}));
+    assert_eq!(bench.calls().1.len(), 3 + 2 * names.len());
+}
+
+#[tokio::test]
+async fn a_thousand_manifests_are_planned_in_no_time() {
+    let bench = Bench::new(&[]);
+    let sample = std::fs::read_to_string(root().join("deploy/samples/logs-and-kms.yaml")).unwrap();
+    for n in 0..1000 {
+        bench.write(
+            &format!("{n}.yaml"),
+            &sample.replace("web-fleet", &format!("web-{n}")),
+        );
+    }
+    let begun = Instant::now();
+    let answer = bench.smr(&["plan", "-f", ".", "--offline"]).await;
+    let took = begun.elapsed();
+    assert!(
+        answer
+            .stdout
+            .ends_with("1000 to create, 0 to change, 0 to delete.\n"),
+        "{}",
+        answer.told()
+    );
+    // The bar is one second for the program as it is shipped.
+    let bar = if cfg!(debug_assertions) {
+        Duration::from_secs(10)
+    } else {
+        Duration::from_secs(1)
+    };
+    assert!(took < bar, "{took:?}");
+}
+
+#[tokio::test]
+async fn documents_are_rendered_for_pipes() {
+    let bench = samples();
+    let mut told = String::new();
+    for arguments in [
+        &["-f", "logs-and-kms.yaml"][..],
+        &["-f", "logs-and-kms.yaml", "--only", "policy"],
+        &["-f", "hybrid.yaml", "--only", "trust", "-o", "yaml"],
+        &[
+            "-f",
+            "logs-and-kms.yaml",
+            "--only",
+            "counterparts",
+            "-o",
+            "yaml",
+        ],
+        &[
+            "-f",
+            ".",
+            "--only",
+            "trust",
+            "-o",
+            "yaml",
+            "--region",
+            "cn-north-1",
+        ],
+    ] {
+        let answer = bench
+            .smr(&[&["render", "--account-id", ACCOUNT], arguments].concat())
+            .await;
+        writeln!(
+            told,
+            "$ smr render {}\n{}",
+            arguments.join(" "),
+            answer.told()
+        )
+        .unwrap();
+    }
+    insta::assert_snapshot!("render", told);
+}
+
+#[tokio::test]
+async fn render_asks_aws_for_the_account_where_no_flag_gives_it() {
+    let bench = Bench::new(&[("a.yaml", &manifest("a", "{}"))])
+        .with_iam()
+        .await;
+    let rendered = bench.smr(&["render", "-f", "a.yaml"]).await.json();
+    assert_eq!(
+        rendered["role"]["arn"],
+        format!("arn:aws:iam::{ACCOUNT}:role/session-manager/default.a")
+    );
+    let services: Vec<_> = bench.iam().calls().into_iter().map(|c| c.action).collect();
+    assert_eq!(services, ["GetCallerIdentity"]);
+}
+
+#[tokio::test]
+async fn a_hook_passes_files_as_they_come() {
+    let files = [
+        ("good.yaml", manifest("a", "{}")),
+        ("bad.yaml", manifest("b", "{mode: Never}")),
+        ("other.yaml", "kind: Kustomization\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = (files.iter())
+        .map(|(file, text)| (*file, text.as_str()))
+        .collect();
+    let bench = Bench::new(&files);
+    let hook = std::fs::read_to_string(root().join(".pre-commit-hooks.yaml")).unwrap();
+    let hook: serde_json::Value = serde_yaml::from_str(&hook).unwrap();
+    let entry = hook[0]["entry"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("smr ")
+        .unwrap();
+    let entry: Vec<&str> = entry.split(' ').collect();
+    for (files, code) in [
+        (&["good.yaml", "other.yaml"][..], 0),
+        (&["other.yaml"], 0),
+        (&["good.yaml", "bad.yaml"], 1),
+    ] {
+        let answer = bench.smr(&[&entry[..], files].concat()).await;
+        assert_eq!(answer.code, code, "{files:?}: {}", answer.told());
+    }
+}
+
+#[tokio::test]
+async fn it_works_as_a_kubectl_plugin() {
+    let bench = Bench::new(&[("a.yaml", &manifest("a", "{}"))]);
+    let plugin = bench.directory.join("kubectl-smr");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_smr"), &plugin).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&plugin);
+        command
+            .args(arguments)
+            .current_dir(&bench.directory)
+            .env_clear()
+            .env("SMR_CLUSTER_NAME", "test");
+        answer(command)
+    };
+    let help = run(&["plan", "--help"]).await;
+    assert!(
+        help.stdout.contains("Usage: kubectl smr plan "),
+        "{}",
+        help.stdout
+    );
+    assert_eq!(
+        run(&["plan", "-f", "a.yaml", "--offline"]).await.stdout,
+        bench
+            .smr(&["plan", "-f", "a.yaml", "--offline"])
+            .await
+            .stdout
+    );
+}
+
+#[tokio::test]
+async fn completions_man_page_and_crd_are_printed() {
+    let bench = Bench::new(&[("x", "")]);
+    for (arguments, part) in [
+        (&["completions", "bash"][..], "controller-policy"),
+        (&["completions", "zsh"], "#compdef smr"),
+        (&["completions", "fish"], "complete -c smr"),
+        (&["man"], ".TH smr 1"),
+        (&["crd"], "kind: CustomResourceDefinition"),
+        (&["--help"], "kubectl smr plan"),
+        (&["plan", "--help"], "--from base/roles -f head/roles"),
+        (&["render", "--help"], "--only counterparts"),
+        (&["controller-policy", "--help"], "--document boundary"),
+    ] {
+        let answer = bench.smr(arguments).await;
+        assert!(
+            answer.code == 0 && answer.stdout.contains(part),
+            "{arguments:?}: {}",
+            answer.told()
+        );
+    }
+    assert_eq!(bench.smr(&["man", "--directory", "pages"]).await.code, 0);
+    assert!(bench.directory.join("pages/smr-plan.1").exists());
+}
+
+/// `console` blocks of docs/cli.md, run in docs/examples. UPDATE_DOCS=1 writes what is told now.
+#[tokio::test]
+async fn the_examples_of_the_docs_are_real() {
+    let file = root().join("docs/cli.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut real = String::new();
+    let mut rest = text.as_str();
+    let mut bench = Bench::new(&[]);
+    bench.directory = root().join("docs/examples");
+    bench.keep = true;
+    while let Some((before, block)) = rest.split_once("```console\n") {
+        let (block, after) = block.split_once("```\n").unwrap();
+        let command = block.lines().next().unwrap();
+        let arguments: Vec<&str> = command.strip_prefix("$ smr ").unwrap().split(' ').collect();
+        let answer = bench.smr(&arguments).await;
+        write!(
+            real,
+            "{before}```console\n{command}\n{}{}```\n",
+            answer.stdout, answer.stderr
+        )
+        .unwrap();
+        rest = after;
+    }
+    real.push_str(rest);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, real).unwrap();
+    } else {
+        assert!(
+            real == text,
+            "docs/cli.md is stale: run UPDATE_DOCS=1 cargo test --test cli docs"
+        );
+    }
+}

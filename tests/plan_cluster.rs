@@ -1,0 +1,492 @@
+//! `smr plan` against the real control plane: it accepts and refuses what the API server does, and
+//! what it says is what the controller then does, step for step.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test's helpers are a test.
+
+#[path = "plan_cluster/steps.rs"]
+mod steps;
+mod support;
+
+use control_plane::ControlPlane;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use smr_api::SessionManagerRole;
+use steps::assert_same;
+use support::iam::{LAMBDA_TRUST, READ_S3, tag};
+use support::{SOMEONE, Start, World};
+use tokio::process::Command;
+
+/// Runs `smr plan -o json` on a manifest, with the cluster's admin as the person who plans.
+async fn plan(world: &World, name: &str, spec: &str, flags: &[&str]) -> Value {
+    let manifest = json!({
+        "apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole",
+        "metadata": { "name": name, "namespace": world.namespace },
+        "spec": serde_yaml::from_str::<Value>(spec).unwrap(),
+    });
+    let file = std::env::temp_dir().join(format!("{}-{name}.json", world.namespace));
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_smr"))
+        .args(["plan", "--cluster-name=test", "-o", "json", "-f"])
+        .arg(&file)
+        .args(flags)
+        .env_clear()
+        .env("KUBECONFIG", world.plane.admin_kubeconfig())
+        .env("AWS_ENDPOINT_URL", world.iam.endpoint())
+        .env("AWS_ACCESS_KEY_ID", SOMEONE)
+        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .await
+        .unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    assert!(report["notes"].as_array().unwrap().is_empty(), "{report}");
+    report["objects"][0].clone()
+}
+
+/// A scene: what is there, what is changed while the controller is away, and what is expected of it.
+struct Scene<'a> {
+    name: &'a str,
+    before: Option<&'a str>,
+    spec: &'a str,
+    reason: &'a str,
+}
+
+const FLAGS: [&str; 2] = [
+    "--allow-additional-policy=arn:aws:iam::*:policy/*",
+    "--allow-path=/other/",
+];
+
+/// The object is brought to `before`; the controller goes; `disturb` changes IAM; the spec is
+/// applied; the plan is made; the controller comes back and does what it does.
+async fn play(scene: Scene<'_>, disturb: impl AsyncFnOnce(&World, &str)) {
+    let Scene {
+        name,
+        before,
+        spec,
+        reason,
+    } = scene;
+    let start = FLAGS
+        .iter()
+        .fold(Start::default(), |start, flag| start.flag(flag));
+    let mut world = World::quiet(name).await;
+    if let Some(before) = before {
+        world.run(&start);
+        world.apply("web", before).await;
+        world.ready("web").await;
+        world.kill().await;
+    }
+    disturb(&world, &format!("{}.web", world.namespace)).await;
+    world.apply("web", spec).await;
+    world.iam.clear_calls();
+    let planned = plan(&world, "web", spec, &FLAGS).await;
+    let looked = world.iam.calls();
+    assert!(
+        looked.iter().all(|call| !call.write),
+        "{name}: a plan only looks"
+    );
+    world.iam.clear_calls();
+    world.run(&start);
+    let message = world.reason("web", reason).await;
+    if reason == "Converged" {
+        world.another_look().await;
+    } else {
+        // A stalled object is left alone for minutes: a moment shows that nothing follows.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    assert_same(name, &planned, &world.writes());
+    if planned["action"] == "refuse" {
+        for problem in planned["problems"].as_array().unwrap() {
+            let told = problem["message"].as_str().unwrap();
+            assert!(message.contains(told), "{name}: {told} is not in {message}");
+        }
+        for step in planned["steps"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+        {
+            assert!(
+                step["action"].as_str().unwrap().starts_with("Create"),
+                "{name}: {step}"
+            );
+        }
+    }
+}
+
+async fn nothing(_: &World, _: &str) {}
+
+fn scene<'a>(name: &'a str, before: Option<&'a str>, spec: &'a str) -> Scene<'a> {
+    Scene {
+        name,
+        before,
+        spec,
+        reason: "Converged",
+    }
+}
+
+#[tokio::test]
+async fn creations_are_as_planned() {
+    for (name, spec) in [
+        (
+            "p-managed",
+            "{tags: {team: a}, sessionLogs: {s3: {bucket: my-logs}}}",
+        ),
+        ("p-inline", "{policy: {type: Inline}}"),
+        ("p-hybrid", "{principal: HybridActivation}"),
+        (
+            "p-additional",
+            "{additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy']}",
+        ),
+        (
+            "p-names",
+            "{path: /other/, role: {name: p-names-r, maxSessionDurationSeconds: 7200, description: x}, policy: {name: p-names-p}, instanceProfile: {name: p-names-i}}",
+        ),
+    ] {
+        play(scene(name, None, spec), nothing).await;
+    }
+}
+
+#[tokio::test]
+async fn changes_are_as_planned() {
+    let before =
+        "{tags: {team: z, gone: x}, role: {description: old}, sessionLogs: {cloudWatch: {}}}";
+    for (name, spec) in [
+        (
+            "p-update",
+            "{tags: {team: a}, role: {description: new, maxSessionDurationSeconds: 7200}, sessionLogs: {cloudWatch: {logGroupName: g}, s3: {bucket: my-logs}}}",
+        ),
+        (
+            "p-attach",
+            "{tags: {team: z, gone: x}, role: {description: old}, sessionLogs: {cloudWatch: {}}, additionalPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}",
+        ),
+        ("p-same", before),
+    ] {
+        play(scene(name, Some(before), spec), nothing).await;
+    }
+    let attached =
+        "{tags: {team: a}, additionalPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}";
+    play(
+        scene("p-detach", Some(attached), "{tags: {team: a}}"),
+        nothing,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_policys_type_is_as_planned() {
+    play(
+        scene("p-to-inline", Some("{}"), "{policy: {type: Inline}}"),
+        nothing,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn repairs_are_as_planned() {
+    play(scene("p-trust", Some("{}"), "{}"), async |world, role| {
+        world
+            .someone()
+            .update_assume_role_policy()
+            .role_name(role)
+            .policy_document(LAMBDA_TRUST)
+            .send()
+            .await
+            .unwrap();
+    })
+    .await;
+    play(
+        scene("p-unlisted", Some("{}"), "{unlistedPolicyAction: Remove}"),
+        async |world, role| {
+            let someone = world.someone();
+            someone
+                .put_role_policy()
+                .role_name(role)
+                .policy_name("extra")
+                .policy_document(READ_S3)
+                .send()
+                .await
+                .unwrap();
+            someone
+                .attach_role_policy()
+                .role_name(role)
+                .policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
+                .send()
+                .await
+                .unwrap();
+        },
+    )
+    .await;
+    play(scene("p-gone", Some("{}"), "{}"), async |world, role| {
+        let someone = world.someone();
+        let arn = world.account().policies[role].arn.clone();
+        someone
+            .remove_role_from_instance_profile()
+            .instance_profile_name(role)
+            .role_name(role)
+            .send()
+            .await
+            .unwrap();
+        someone
+            .detach_role_policy()
+            .role_name(role)
+            .policy_arn(arn)
+            .send()
+            .await
+            .unwrap();
+        someone.delete_role().role_name(role).send().await.unwrap();
+    })
+    .await;
+    play(
+        scene("p-versions", Some("{}"), "{}"),
+        async |world, role| {
+            let arn = world.account().policies[role].arn.clone();
+            for _ in 0..4 {
+                let version = world
+                    .someone()
+                    .create_policy_version()
+                    .policy_arn(&arn)
+                    .policy_document(READ_S3)
+                    .set_as_default(true);
+                version.send().await.unwrap();
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_as_planned() {
+    let refused = |name, before| Scene {
+        name,
+        before,
+        spec: "{}",
+        reason: "NotOwned",
+    };
+    play(refused("p-foreign", None), async |world, role| {
+        world
+            .someone()
+            .create_role()
+            .role_name(role)
+            .assume_role_policy_document(LAMBDA_TRUST)
+            .send()
+            .await
+            .unwrap();
+    })
+    .await;
+    play(refused("p-untagged", Some("{}")), async |world, role| {
+        let untag = world.someone().untag_role().role_name(role);
+        untag
+            .tag_keys("sessionmanager.dev/owner")
+            .send()
+            .await
+            .unwrap();
+    })
+    .await;
+    let replaced = Scene {
+        reason: "Replaced",
+        ..refused("p-replaced", Some("{}"))
+    };
+    play(replaced, async |world, role| {
+        let someone = world.someone();
+        someone
+            .remove_role_from_instance_profile()
+            .instance_profile_name(role)
+            .role_name(role)
+            .send()
+            .await
+            .unwrap();
+        someone
+            .delete_instance_profile()
+            .instance_profile_name(role)
+            .send()
+            .await
+            .unwrap();
+        someone
+            .create_instance_profile()
+            .instance_profile_name(role)
+            .send()
+            .await
+            .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn adoption_and_a_lost_status_are_as_planned() {
+    let consented = scene("p-adopt", None, "{adoptionPolicy: WithConsent}");
+    play(consented, async |world, role| {
+        let consent = format!("test/{}/web", world.namespace);
+        let create = world
+            .someone()
+            .create_role()
+            .role_name(role)
+            .path("/session-manager/")
+            .assume_role_policy_document(LAMBDA_TRUST);
+        create
+            .tags(tag("sessionmanager.dev/adoptable-by", &consent))
+            .send()
+            .await
+            .unwrap();
+    })
+    .await;
+    // Restored from a backup: the object has another uid, and no status.
+    play(scene("p-restored", Some("{}"), "{}"), async |world, _| {
+        let patch = json!({ "metadata": { "finalizers": null } });
+        world
+            .api()
+            .patch("web", &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+        world.delete("web").await;
+        world.gone("web").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_written_is_planned_so() {
+    let observe = Scene {
+        reason: "Drifted",
+        ..scene("p-observe", None, "{mode: Observe}")
+    };
+    play(observe, nothing).await;
+    let invalid = Scene {
+        reason: "InvalidSpec",
+        ..scene("p-invalid", None, "{path: /forbidden/}")
+    };
+    let start = Start::default();
+    let mut world = World::quiet(invalid.name).await;
+    world.apply("web", invalid.spec).await;
+    let planned = plan(&world, "web", invalid.spec, &[]).await;
+    world.run(&start);
+    let message = world.reason("web", invalid.reason).await;
+    assert_eq!(planned["action"], "invalid");
+    let problem = &planned["problems"][0];
+    let told = format!(
+        "{}: {}",
+        problem["field"].as_str().unwrap(),
+        problem["message"].as_str().unwrap()
+    );
+    assert_eq!(message, told);
+}
+
+#[tokio::test]
+async fn deletions_are_as_planned() {
+    for (name, spec, action) in [
+        ("p-delete", "{}", "delete"),
+        ("p-retain", "{deletionPolicy: Retain}", "release"),
+    ] {
+        let mut world = World::start(name).await;
+        world.apply("web", spec).await;
+        world.ready("web").await;
+        world.kill().await;
+        world.delete("web").await;
+        let planned = plan(&world, "web", spec, &[]).await;
+        assert_eq!(planned["action"], action, "{planned}");
+        world.iam.clear_calls();
+        world.run(&Start::default());
+        world.gone("web").await;
+        assert_same(name, &planned, &world.writes());
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_another_account_are_seen() {
+    let mut world = World::start("p-account").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    world.kill().await;
+    let status = json!({ "status": { "accountId": "999900001111" } });
+    let params = PatchParams::default();
+    world
+        .api()
+        .patch_status("web", &params, &Patch::Merge(status))
+        .await
+        .unwrap();
+    let planned = plan(&world, "web", "{}", &[]).await;
+    assert_eq!(planned["action"], "wrongAccount");
+}
+
+/// The fields that the API server names in its refusal.
+async fn refused_fields(plane: &ControlPlane, object: &Value) -> Option<Vec<String>> {
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let mut request = kube::core::Request::new(
+        Api::<SessionManagerRole>::namespaced(plane.client().unwrap(), "default").resource_url(),
+    )
+    .create(&params, serde_json::to_vec(object).unwrap())
+    .unwrap();
+    let uri = format!("{}&fieldValidation=Strict", request.uri());
+    *request.uri_mut() = uri.parse().unwrap();
+    let error = match plane.client().unwrap().request::<Value>(request).await {
+        Ok(_) => return Some(Vec::new()),
+        Err(kube::Error::Api(status)) => status,
+        Err(other) => panic!("{other}"),
+    };
+    // Unknown fields are told before anything else, in the message only.
+    if let Some(strict) = error.message.split("strict decoding error: ").nth(1) {
+        let unknown = strict.split(", ").filter_map(|part| {
+            part.strip_prefix("unknown field \"")?
+                .strip_suffix('"')
+                .map(str::to_owned)
+        });
+        return Some(unknown.collect());
+    }
+    let causes = error.details.map(|d| d.causes).unwrap_or_default();
+    let mut fields: Vec<String> = causes
+        .into_iter()
+        .filter(|cause| {
+            !cause
+                .message
+                .contains("some validation rules were not checked")
+        })
+        .map(|cause| {
+            if cause.field == "<nil>" {
+                String::new()
+            } else {
+                cause.field
+            }
+        })
+        .collect();
+    // A value that can't be converted is told twice, once without its place.
+    if fields.iter().any(|field| !field.is_empty()) {
+        fields.retain(|field| !field.is_empty());
+    }
+    fields.sort();
+    fields.dedup();
+    assert!(!fields.is_empty(), "{}", error.message);
+    Some(fields)
+}
+
+#[tokio::test]
+async fn the_api_server_refuses_what_the_plan_refuses_and_names_the_same_fields() {
+    let plane = support::plane().await;
+    let cases: Vec<Value> = serde_yaml::from_str(include_str!("data/invalid.yaml")).unwrap();
+    assert!(cases.len() > 40);
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let mut object = json!({
+            "apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole",
+            "metadata": { "name": "web" }, "spec": {},
+        });
+        for (key, value) in case["object"].as_object().unwrap() {
+            match (&mut object[key], value) {
+                (Value::Object(own), Value::Object(more)) => own.extend(more.clone()),
+                (own, value) => *own = value.clone(),
+            }
+        }
+        let expected: Vec<String> = serde_json::from_value(case["fields"].clone()).unwrap();
+        match refused_fields(plane, &object).await {
+            Some(fields) if fields == expected => {}
+            other => wrong.push(format!(
+                "{}: the API server says {other:?}, we say {expected:?}",
+                case["case"]
+            )),
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
