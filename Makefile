@@ -7,12 +7,15 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 CARGO ?= cargo
 CRD := crds/sessionmanagerroles.sessionmanager.dev.yaml
 
+# What the controller asked of IAM in the end-to-end tests.
+RECORDED := $(CURDIR)/target/policy-simulation/calls.jsonl
+
 # A recipe's line that begins with one of these finds the real binaries, which are built once.
 WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$$bin"
 WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint pure generated unit moto-conformance e2e moto-e2e deny
+STEPS := lint pure generated unit moto-conformance e2e policy-simulation moto-e2e deny
 
 .PHONY: help
 help: ## This list
@@ -47,13 +50,16 @@ unit: ## What needs no server: unit and property tests, the emulator's conforman
 	$(CARGO) test --workspace
 
 .PHONY: generate
-generate: ## Writes the CRD from crates/api
+generate: ## Writes the CRD from crates/api, and the IAM documents of the examples
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
+	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
 
 .PHONY: generated
-generated: ## Fails where the CRD is stale
+generated: ## Fails where the CRD or an IAM document is stale
 	@$(CARGO) run -q -- crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
+	@rm -rf target/iam && hack/iam-documents.sh target/iam $(CARGO) run -q --
+	@diff -ru deploy/iam target/iam || { echo "✗ deploy/iam is stale: run 'make generate'" >&2; exit 1; }
 
 .PHONY: conformance
 conformance: ## The IAM emulator against the table of IAM's behaviours
@@ -68,8 +74,18 @@ control-plane-kcm: ## Builds kube-controller-manager too, once (a test deletes a
 	@hack/control-plane.sh kcm
 
 .PHONY: e2e
-e2e: ## The tests on the real control plane
-	$(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e
+e2e: ## The tests on the real control plane; the calls to IAM are recorded for policy-simulation
+	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e
+
+.PHONY: policy-simulation
+policy-simulation: $(RECORDED) ## The controller's own IAM policy before an evaluator that is not ours (needs Node.js)
+	@$(CARGO) build -q
+	tests/policy-simulation/run.sh "$${CARGO_TARGET_DIR:-target}/debug/smr" $(RECORDED)
+
+$(RECORDED):
+	@mkdir -p $(dir $(RECORDED))
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test lifecycle --test ownership
 
 .PHONY: moto
 moto: moto-conformance moto-e2e ## The second opinion: the same scenes on a pinned moto (needs Python 3)

@@ -16,6 +16,7 @@ use crate::guard::Guard;
 use crate::lag::History;
 use crate::log::{Call, Log};
 use crate::rate::{Bucket, Rate};
+use crate::record;
 use crate::snapshot::Snapshot;
 use crate::store::{Account, Role};
 use crate::wire::{IamError, Params, Result, Xml};
@@ -445,6 +446,13 @@ impl Emulator {
             .get(&account_id)
             .cloned()
             .unwrap_or_default();
+        let before = history.current().get(&account_id).cloned();
+        record::note(
+            &asked.access_key_id,
+            &asked.action,
+            &cx,
+            &before.unwrap_or_default(),
+        );
         match action {
             Action::Read(read) => read(&seen, &cx),
             Action::Write(write) => {

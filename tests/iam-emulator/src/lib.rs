@@ -19,6 +19,7 @@ mod lag;
 mod log;
 mod managed;
 mod rate;
+mod record;
 mod rules;
 mod server;
 mod snapshot;
