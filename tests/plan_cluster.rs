@@ -2,15 +2,14 @@
 //! what it says is what the controller then does, step for step.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test's helpers are a test.
 
+#[path = "plan_cluster/refusals.rs"]
+mod refusals;
 #[path = "plan_cluster/steps.rs"]
 mod steps;
 mod support;
 
-use control_plane::ControlPlane;
-use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use smr_api::SessionManagerRole;
 use steps::assert_same;
 use support::iam::{LAMBDA_TRUST, READ_S3, tag};
 use support::{SOMEONE, Start, World};
@@ -184,6 +183,27 @@ async fn a_change_of_the_policys_type_is_as_planned() {
 }
 
 #[tokio::test]
+async fn a_change_back_to_a_managed_policy_is_as_planned() {
+    play(
+        scene("p-to-managed", Some("{policy: {type: Inline}}"), "{}"),
+        nothing,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_boundary_is_as_planned() {
+    let spec = "{role: {permissionsBoundaryArn: 'arn:aws:iam::111122223333:policy/cap'}}";
+    for (name, before) in [("p-bounded", None), ("p-boundary", Some("{}"))] {
+        play(scene(name, before, spec), async |world, _| {
+            let cap = world.someone().create_policy().policy_name("cap");
+            cap.policy_document(READ_S3).send().await.unwrap();
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn repairs_are_as_planned() {
     play(scene("p-trust", Some("{}"), "{}"), async |world, role| {
         world
@@ -331,6 +351,21 @@ async fn adoption_and_a_lost_status_are_as_planned() {
             .unwrap();
     })
     .await;
+    // All three, two of them under consent.
+    let consented = scene("p-adopt-more", None, "{adoptionPolicy: WithConsent}");
+    play(consented, async |world, role| {
+        let consent = format!("test/{}/web", world.namespace);
+        let consent = tag("sessionmanager.dev/adoptable-by", &consent);
+        let someone = world.someone();
+        let policy = someone.create_policy().policy_name(role);
+        let policy = policy.path("/session-manager/").policy_document(READ_S3);
+        policy.tags(consent.clone()).send().await.unwrap();
+        let profile = someone.create_instance_profile();
+        let profile = profile.instance_profile_name(role);
+        let profile = profile.path("/session-manager/").tags(consent);
+        profile.send().await.unwrap();
+    })
+    .await;
     // Restored from a backup: the object has another uid, and no status.
     play(scene("p-restored", Some("{}"), "{}"), async |world, _| {
         let patch = json!({ "metadata": { "finalizers": null } });
@@ -393,6 +428,32 @@ async fn deletions_are_as_planned() {
 }
 
 #[tokio::test]
+async fn a_blocked_deletion_is_as_planned() {
+    let mut world = World::start("p-blocked").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    world.kill().await;
+    let someone = world.someone();
+    let arn = world.account().policies[&format!("{}.web", world.namespace)]
+        .arn
+        .clone();
+    let theirs = someone.create_role().role_name("theirs");
+    let theirs = theirs.assume_role_policy_document(LAMBDA_TRUST);
+    theirs.send().await.unwrap();
+    let attach = someone.attach_role_policy().role_name("theirs");
+    attach.policy_arn(arn).send().await.unwrap();
+    world.delete("web").await;
+    let planned = plan(&world, "web", "{}", &[]).await;
+    assert_eq!(planned["action"], "blocked");
+    world.iam.clear_calls();
+    world.run(&Start::default());
+    let message = world.reason("web", "DeletionBlocked").await;
+    let told = planned["problems"][0]["message"].as_str().unwrap();
+    assert!(message.contains(told), "{told} is not in {message}");
+    assert_same("p-blocked", &planned, &world.writes());
+}
+
+#[tokio::test]
 async fn credentials_of_another_account_are_seen() {
     let mut world = World::start("p-account").await;
     world.apply("web", "{}").await;
@@ -407,86 +468,4 @@ async fn credentials_of_another_account_are_seen() {
         .unwrap();
     let planned = plan(&world, "web", "{}", &[]).await;
     assert_eq!(planned["action"], "wrongAccount");
-}
-
-/// The fields that the API server names in its refusal.
-async fn refused_fields(plane: &ControlPlane, object: &Value) -> Option<Vec<String>> {
-    let params = PostParams {
-        dry_run: true,
-        ..PostParams::default()
-    };
-    let mut request = kube::core::Request::new(
-        Api::<SessionManagerRole>::namespaced(plane.client().unwrap(), "default").resource_url(),
-    )
-    .create(&params, serde_json::to_vec(object).unwrap())
-    .unwrap();
-    let uri = format!("{}&fieldValidation=Strict", request.uri());
-    *request.uri_mut() = uri.parse().unwrap();
-    let error = match plane.client().unwrap().request::<Value>(request).await {
-        Ok(_) => return Some(Vec::new()),
-        Err(kube::Error::Api(status)) => status,
-        Err(other) => panic!("{other}"),
-    };
-    // Unknown fields are told before anything else, in the message only.
-    if let Some(strict) = error.message.split("strict decoding error: ").nth(1) {
-        let unknown = strict.split(", ").filter_map(|part| {
-            part.strip_prefix("unknown field \"")?
-                .strip_suffix('"')
-                .map(str::to_owned)
-        });
-        return Some(unknown.collect());
-    }
-    let causes = error.details.map(|d| d.causes).unwrap_or_default();
-    let mut fields: Vec<String> = causes
-        .into_iter()
-        .filter(|cause| {
-            !cause
-                .message
-                .contains("some validation rules were not checked")
-        })
-        .map(|cause| {
-            if cause.field == "<nil>" {
-                String::new()
-            } else {
-                cause.field
-            }
-        })
-        .collect();
-    // A value that can't be converted is told twice, once without its place.
-    if fields.iter().any(|field| !field.is_empty()) {
-        fields.retain(|field| !field.is_empty());
-    }
-    fields.sort();
-    fields.dedup();
-    assert!(!fields.is_empty(), "{}", error.message);
-    Some(fields)
-}
-
-#[tokio::test]
-async fn the_api_server_refuses_what_the_plan_refuses_and_names_the_same_fields() {
-    let plane = support::plane().await;
-    let cases: Vec<Value> = serde_yaml::from_str(include_str!("data/invalid.yaml")).unwrap();
-    assert!(cases.len() > 40);
-    let mut wrong = Vec::new();
-    for case in &cases {
-        let mut object = json!({
-            "apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole",
-            "metadata": { "name": "web" }, "spec": {},
-        });
-        for (key, value) in case["object"].as_object().unwrap() {
-            match (&mut object[key], value) {
-                (Value::Object(own), Value::Object(more)) => own.extend(more.clone()),
-                (own, value) => *own = value.clone(),
-            }
-        }
-        let expected: Vec<String> = serde_json::from_value(case["fields"].clone()).unwrap();
-        match refused_fields(plane, &object).await {
-            Some(fields) if fields == expected => {}
-            other => wrong.push(format!(
-                "{}: the API server says {other:?}, we say {expected:?}",
-                case["case"]
-            )),
-        }
-    }
-    assert_eq!(wrong, [""; 0]);
 }
