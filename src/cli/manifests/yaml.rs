@@ -323,31 +323,33 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
 fn plain(text: &str) -> Json {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Json::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             return Json::Bool(true);
         }
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             return Json::Bool(false);
         }
         _ => {}
     }
-    if let Some(number) = integer(text) {
-        return number.into();
-    }
-    let float = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
-        && text.contains(|c: char| c.is_ascii_digit())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
-    match text
-        .parse::<f64>()
-        .ok()
-        .filter(|_| float)
-        .and_then(serde_json::Number::from_f64)
-    {
+    match integer(text).map(Into::into).or_else(|| fraction(text)) {
         Some(number) => Json::Number(number),
         None => Json::String(text.to_owned()),
     }
+}
+
+/// A number with a point or an exponent; a whole one is a whole one, as in JSON.
+fn fraction(text: &str) -> Option<serde_json::Number> {
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    let begins = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    let fits = |c: char| c.is_ascii_digit() || "+-.eE_".contains(c);
+    if !begins || !text.contains(|c: char| c.is_ascii_digit()) || !text.chars().all(fits) {
+        return None;
+    }
+    let number: f64 = text.replace('_', "").parse().ok()?;
+    if number.fract() == 0.0 && number.abs() < WHOLE_MAX {
+        return format!("{number:.0}").parse::<i64>().ok().map(Into::into);
+    }
+    serde_json::Number::from_f64(number)
 }
 
 fn integer(text: &str) -> Option<i64> {
@@ -380,22 +382,29 @@ mod tests {
 
     #[test]
     fn scalars_mean_what_they_mean_to_kubectl() {
-        let text = "a: yes\nb: 'yes'\nc: 012\nd: 0x1F\ne: 1_000\nf: 1.5\ng: 2026-01-01\nh: ~\ni:\nj: 1.2.3\nk: !!str 5\nl: -3\nm: 111122223333\nn: '{}'\no: {}\np: e3\n";
+        // What 'kubectl label --local -o json' of version 1.37 makes of them.
+        let text = "{a: yes, a2: y, a3: Y, a4: n, a5: on, c: 012, d: 0x1F, e: 1_000, f: 1.5, g: 2026-01-01, i: , j: 1.2.3, k: !!str 5, l: -3, m: 111122223333, q: 0o17, r: 0b11, s: 1e3, t: .5, u: 12:30:45, v: 089, w: +5, x: 1_0.5, z: 012345678901, aa: 1., ab: Off, ad: \"1\"}";
         assert_eq!(
             one(text),
             json!({
-                "a": true, "b": "yes", "c": 10, "d": 31, "e": 1000, "f": 1.5, "g": "2026-01-01",
-                "h": null, "i": null, "j": "1.2.3", "k": "5", "l": -3, "m": 111_122_223_333_i64,
-                "n": "{}", "o": {}, "p": "e3",
+                "a": true, "a2": true, "a3": true, "a4": false, "a5": true, "aa": 1, "ab": false,
+                "ad": "1", "c": 10, "d": 31, "e": 1000, "f": 1.5, "g": "2026-01-01", "i": null,
+                "j": "1.2.3", "k": "5", "l": -3, "m": 111_122_223_333_i64, "q": 15, "r": 3,
+                "s": 1000, "t": 0.5, "u": "12:30:45", "v": 89, "w": 5, "x": 10.5,
+                "z": 12_345_678_901_i64,
             })
+        );
+        assert_eq!(
+            one("{m: '{}', o: {}, p: e3, q: 'yes', r: ~}"),
+            json!({"m": "{}", "o": {}, "p": "e3", "q": "yes", "r": null})
         );
     }
 
     #[test]
     fn documents_anchors_and_merges() {
-        let text = "---\n---\na: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n---\n[1, two]\n";
+        let text = "---\n---\na: &a {x: 1, z: 2}\nb: {<<: *a, z: 3}\n---\n[1, two]\n";
         let documents: Vec<_> = parse(text).unwrap().iter().map(Node::to_json).collect();
-        let first = json!({"a": {"x": 1, "y": 2}, "b": {"y": 3, "x": 1}});
+        let first = json!({"a": {"x": 1, "z": 2}, "b": {"z": 3, "x": 1}});
         assert_eq!(documents, [first, json!([1, "two"])]);
         assert_eq!(one("{\"a\": [1, \"b\\u0041\"]}"), json!({"a": [1, "bA"]}));
         assert_eq!(
@@ -406,9 +415,9 @@ mod tests {
 
     #[test]
     fn places_are_found_by_path() {
-        let node = &parse("a:\n  b.c: 1\n  list:\n  - x\n  - y: 2\n").unwrap()[0];
+        let node = &parse("a:\n  b.c: 1\n  list:\n  - x\n  - z: 2\n").unwrap()[0];
         let line = |path: &str| node.place_of(path).line;
-        assert_eq!((line("a"), line("a.b.c"), line("a.list[1].y")), (1, 2, 5));
+        assert_eq!((line("a"), line("a.b.c"), line("a.list[1].z")), (1, 2, 5));
         assert_eq!(line("a.list[7]"), 3);
         assert_eq!(line("a.missing.below"), 1);
     }
