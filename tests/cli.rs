@@ -333,6 +333,29 @@ async fn a_live_plan_follows_iam_and_only_looks() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_does_not_answer_is_done_without() {
+    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: c, user: u, namespace: team}}], clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {token: t}}]}";
+    let manifest = manifest("a", "{}");
+    let bench = Bench::new(&[("a.yaml", &manifest), ("kubeconfig", kubeconfig)]);
+    let bench = bench.with_iam().await;
+    let mut command = bench.command(&["plan", "-f", "a.yaml"]);
+    command.env("KUBECONFIG", bench.directory.join("kubeconfig"));
+    let answer = answer(command).await;
+    assert_eq!(answer.code, 0);
+    for part in [
+        "team/a: will be created",
+        "Note: the cluster could not be asked (Connection refused",
+        "is not taken into account.",
+    ] {
+        assert!(
+            answer.stdout.contains(part),
+            "{part} not in {}",
+            answer.told()
+        );
+    }
+}
+
+#[tokio::test]
 async fn where_the_bulk_call_is_denied_objects_are_read_one_by_one() {
     let bench = Bench::new(&[
         ("a.yaml", &manifest("a", "{}")),
