@@ -20,6 +20,7 @@ pub mod plan;
 pub mod settle;
 pub mod step;
 pub mod summary;
+pub mod sweep;
 pub mod validate;
 pub mod wanted;
 

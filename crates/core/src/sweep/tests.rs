@@ -1,0 +1,221 @@
+use jiff::Timestamp;
+use smr_api::Drift;
+
+use super::*;
+use crate::account::{Account, Partition};
+use crate::foresight::converged;
+use crate::limits::Limits;
+use crate::names::Subject;
+use crate::summary::{Facts, Object, Outcome, summarize};
+use crate::wanted::wanted;
+
+/// An object that has converged: what it wants, its status, and what IAM holds.
+fn in_sync(spec: &str) -> (Wanted, SessionManagerRoleStatus, Observed) {
+    let mut limits = Limits::new("prod");
+    limits.allowed_additional_policies = vec!["*".into()];
+    let subject = Subject {
+        namespace: "team".into(),
+        name: "web".into(),
+        uid: "u".into(),
+    };
+    let account = Account {
+        id: "111122223333".into(),
+        partition: Partition::Aws,
+    };
+    let spec = serde_yaml::from_str(spec).unwrap();
+    let wanted = wanted(&spec, &subject, None, &account, &limits, None).unwrap();
+    let (state, _) = converged(&wanted);
+    let facts = Facts {
+        desired: &wanted.desired,
+        believed: &state,
+        counterparts: None,
+    };
+    let object = Object {
+        generation: 1,
+        status: None,
+        reconcile_request: None,
+    };
+    let outcome = Outcome::Converged {
+        facts,
+        done: None,
+        unlisted: &[],
+    };
+    let status = summarize(object, Timestamp::UNIX_EPOCH, &outcome).status;
+    (wanted, status, state)
+}
+
+/// As the account's details show it: without tags of policy and profile.
+fn in_bulk(mut state: Observed) -> Observed {
+    if let Some(policy) = &mut state.policy {
+        policy.tags.clear();
+    }
+    if let Some(profile) = &mut state.instance_profile {
+        profile.tags.clear();
+    }
+    state
+}
+
+fn judge(spec: &str, change: impl FnOnce(&mut Observed)) -> Option<&'static str> {
+    let (wanted, status, state) = in_sync(spec);
+    let mut reading = in_bulk(state);
+    change(&mut reading);
+    needs_look(&wanted, &status, reading, ReadTags::default())
+}
+
+const SPECS: [&str; 4] = [
+    "{}",
+    "{policy: {type: Inline}, tags: {a: b}}",
+    "{principal: HybridActivation, additionalPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}",
+    "{tags: {a: b}, sessionLogs: {s3: {bucket: my-logs}}}",
+];
+
+#[test]
+fn what_is_in_sync_needs_no_look() {
+    for spec in SPECS {
+        assert_eq!(judge(spec, |_| ()), None, "{spec}");
+    }
+}
+
+#[test]
+fn every_kind_of_drift_that_the_details_show_needs_one() {
+    type Change = fn(&mut Observed);
+    let changes: [(&str, Change); 14] = [
+        ("no role", |s| s.role = None),
+        ("no policy", |s| s.policy = None),
+        ("no profile", |s| s.instance_profile = None),
+        ("trust", |s| {
+            let trust = &mut s.role.as_mut().unwrap().trust;
+            *trust = trust.replace("ec2", "lambda");
+        }),
+        ("description", |s| {
+            s.role.as_mut().unwrap().description.push('x')
+        }),
+        ("session", |s| {
+            s.role.as_mut().unwrap().max_session_duration = 7200
+        }),
+        ("role tag", |s| {
+            s.role
+                .as_mut()
+                .unwrap()
+                .tags
+                .remove("sessionmanager.dev/owner");
+        }),
+        ("detached", |s| s.role.as_mut().unwrap().attached.clear()),
+        ("attached", |s| {
+            let other = "arn:aws:iam::aws:policy/AdministratorAccess".to_owned();
+            s.role.as_mut().unwrap().attached.insert(other);
+        }),
+        ("inline", |s| {
+            s.role.as_mut().unwrap().inline.insert("extra".into(), None);
+        }),
+        ("document", |s| {
+            let policy = s.policy.as_mut().unwrap();
+            policy.document = policy.document.replace("ssm:", "s3:");
+        }),
+        ("version", |s| {
+            s.policy.as_mut().unwrap().default_version = "v9".into()
+        }),
+        ("recreated", |s| {
+            s.role.as_mut().unwrap().id = "AROAOTHER".into()
+        }),
+        ("out of the profile", |s| {
+            s.instance_profile.as_mut().unwrap().roles.clear();
+        }),
+    ];
+    for (what, change) in changes {
+        assert!(judge("{}", change).is_some(), "{what}");
+    }
+    let boundary = "{role: {permissionsBoundaryArn: 'arn:aws:iam::111122223333:policy/cap'}}";
+    let change = |s: &mut Observed| s.role.as_mut().unwrap().boundary = None;
+    assert!(judge(boundary, change).is_some());
+}
+
+#[test]
+fn tags_that_were_read_in_turn_count() {
+    let (wanted, status, state) = in_sync("{tags: {a: b}}");
+    let tags = state.policy.clone().unwrap().tags;
+    let judge = |policy: &Tags, instance_profile: &Tags| {
+        let read = ReadTags {
+            policy: Some(policy.clone()),
+            instance_profile: Some(instance_profile.clone()),
+        };
+        needs_look(&wanted, &status, in_bulk(state.clone()), read)
+    };
+    assert_eq!(judge(&tags, &tags), None);
+    let mut changed = tags.clone();
+    changed.insert("a".into(), "c".into());
+    assert!(judge(&changed, &tags).is_some());
+    assert!(judge(&tags, &changed).is_some());
+    let mut more = tags.clone();
+    more.insert("theirs".into(), "x".into());
+    assert_eq!(judge(&more, &more), None, "tags of others are no drift");
+}
+
+#[test]
+fn in_mode_observe_what_is_told_already_needs_no_look() {
+    let (wanted, mut status, state) = in_sync("{mode: Observe}");
+    let mut reading = in_bulk(state);
+    reading.role.as_mut().unwrap().description = "changed".into();
+    let judge = |status: &SessionManagerRoleStatus| {
+        needs_look(&wanted, status, reading.clone(), ReadTags::default())
+    };
+    assert!(judge(&status).is_some());
+    let recorded = Recorded::of(Some(&status));
+    let mut full = reading.clone();
+    full.policy.as_mut().unwrap().tags = wanted.desired.role.tags.clone();
+    full.instance_profile.as_mut().unwrap().tags = wanted.desired.role.tags.clone();
+    status.drift = plan(&wanted.desired, &full, &recorded, None).unwrap().drift;
+    assert_eq!(status.drift.len(), 1);
+    assert_eq!(judge(&status), None);
+    status.drift.push(Drift::default());
+    assert!(judge(&status).is_some());
+}
+
+/// Lists show existence, ids, the role's settings, versions and membership.
+#[test]
+fn lists_show_a_part() {
+    for spec in SPECS {
+        let (wanted, status, state) = in_sync(spec);
+        let listed = Listed {
+            role: state.role.clone().map(|role| ObservedRole {
+                boundary: None,
+                tags: Tags::new(),
+                attached: BTreeSet::new(),
+                inline: BTreeMap::new(),
+                ..role
+            }),
+            policy: state.policy.as_ref().map(|p| ListedPolicy {
+                arn: p.arn.clone(),
+                id: p.id.clone(),
+                name: p.name.clone(),
+                default_version: p.default_version.clone(),
+                attachments: 1,
+            }),
+            instance_profile: in_bulk(state.clone()).instance_profile,
+        };
+        let judge = |listed: Listed| {
+            let reading = as_if_complete(listed, &wanted.desired, &status);
+            needs_look(&wanted, &status, reading, ReadTags::default())
+        };
+        assert_eq!(judge(listed.clone()), None, "{spec}");
+        let mut changed = listed.clone();
+        changed.role.as_mut().unwrap().max_session_duration = 7200;
+        assert!(judge(changed).is_some(), "{spec}");
+        if listed.policy.is_some() {
+            let mut changed = listed.clone();
+            changed.policy.as_mut().unwrap().attachments = 0;
+            assert!(judge(changed).is_some(), "{spec}");
+            let mut changed = listed.clone();
+            changed.policy.as_mut().unwrap().default_version = "v2".into();
+            assert!(judge(changed).is_some(), "{spec}");
+        }
+    }
+}
+
+#[test]
+fn few_objects_among_many_others_are_looked_at_one_by_one() {
+    assert_eq!(cheapest(0, 3), Strategy::OneByOne);
+    assert_eq!(cheapest(1, 3), Strategy::AccountDetails);
+    assert_eq!(cheapest(1, 10), Strategy::OneByOne);
+    assert_eq!(cheapest(1000, 10), Strategy::AccountDetails);
+}
