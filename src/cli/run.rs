@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::limits::LimitsArgs;
 use super::{CliError, flag};
+use crate::controller::sweep::SweepMode;
 use crate::controller::{self, Settings, lease::LeaseConfig};
 use crate::telemetry::logs::{self, LogFormat};
 
@@ -40,6 +41,10 @@ pub(super) struct Args {
     /// Ceiling of the IAM requests a second: IAM's own limits are shared by the whole account
     #[arg(long, env = "SMR_IAM_REQUESTS_PER_SECOND", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     iam_requests_per_second: u32,
+    /// How IAM is looked at as a whole: by what costs least, by the account's details, or by
+    /// lists of our paths (where the account's details are denied, lists are used anyway)
+    #[arg(long, env = "SMR_SWEEP", value_enum, default_value_t)]
+    sweep: SweepMode,
     /// Where /metrics, /livez and /readyz are served
     #[arg(long, env = "SMR_METRICS_ADDR", default_value = "0.0.0.0:8080")]
     metrics_addr: SocketAddr,
@@ -92,6 +97,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         iam_settling_time,
         concurrency,
         iam_requests_per_second,
+        sweep,
         metrics_addr,
         leader_elect: _,
         lease_namespace: _,
@@ -106,6 +112,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         settling_time: iam_settling_time,
         concurrency: usize::from(concurrency),
         requests_per_second: iam_requests_per_second,
+        sweep,
         metrics_addr,
         lease,
     })

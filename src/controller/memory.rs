@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smr_core::plan::Plan;
 use smr_core::settle::History;
 
@@ -98,6 +98,17 @@ impl Memories {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, memory);
+    }
+
+    /// Forgets all own writes that IAM shows by now. One that is worked on keeps its own.
+    pub fn settle(&self, now: Timestamp, window: SignedDuration) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for memory in all.values_mut() {
+            let recent = (memory.history.as_mut()).is_some_and(|h| h.is_recent(now, window));
+            if !recent {
+                memory.history = None;
+            }
+        }
     }
 
     /// The object is gone.

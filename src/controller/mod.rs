@@ -10,6 +10,7 @@ pub mod queue;
 pub mod reconcile;
 mod run;
 pub mod store;
+pub mod sweep;
 pub mod watch;
 
 pub use run::{RunError, Settings, run};

@@ -153,6 +153,26 @@ impl Object {
             .any(|f| f == FINALIZER)
     }
 
+    /// Whether nothing is left to do, as far as the object itself tells: its status is of this
+    /// generation, converged (or told, in mode Observe), and every request is answered.
+    pub fn is_settled(&self) -> bool {
+        let Some(status) = self.written_status() else {
+            return false;
+        };
+        let has = |type_: &str, value: &str| {
+            let mut conditions = status.conditions.iter();
+            conditions.any(|c| c.type_ == type_ && (c.status == value || c.reason == value))
+        };
+        let observes = self.mode == Mode::Observe;
+        status.observed_generation == self.generation()
+            && (has("Ready", "True") || (observes && has("Ready", "Drifted")))
+            && !has("Paused", "True")
+            && !self.is_paused()
+            && !self.is_deleting()
+            && (observes || self.has_finalizer())
+            && status.last_handled_reconcile_at.as_deref() == self.reconcile_request()
+    }
+
     /// What wakes it.
     pub fn trigger(&self) -> Trigger {
         Trigger {

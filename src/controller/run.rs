@@ -23,6 +23,7 @@ use super::object::Key;
 use super::queue::{Priority, Queue};
 use super::reconcile::{Context, Next};
 use super::store::Store;
+use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{Scope, Sink};
 use crate::iam::budget::Budget;
 use crate::iam::{Aws, Gate};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// `--iam-requests-per-second`
     pub requests_per_second: u32,
+    /// `--sweep`
+    pub sweep: SweepMode,
     /// `--metrics-addr`
     pub metrics_addr: SocketAddr,
     /// `--leader-elect`: the Lease, or none.
@@ -189,11 +192,11 @@ impl Controller {
             identity: Identity::new(aws.clone(), settings.resync_interval),
             aws,
             cluster: Cluster::new(client.clone(), fence.clone(), instance),
-            store: store.clone(),
+            store,
             memories: Memories::default(),
             metrics: metrics.clone(),
         });
-        let mut watches = self.watches(&store, &queue);
+        let mut watches = self.watches(&context, &queue);
         let mut workers = workers(&context, &queue, settings.concurrency);
         let mut gauges = tokio::time::interval(GAUGES);
         tokio::pin!(shutdown);
@@ -204,7 +207,7 @@ impl Controller {
                 () = &mut shutdown => break true,
                 () = &mut lost => break false,
                 _ = gauges.tick() => {
-                    metrics.objects(store.counts());
+                    metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
                 }
                 Some(ended) = watches.join_next() => { ended?; }
@@ -234,8 +237,9 @@ impl Controller {
         })
     }
 
-    /// One watch for each namespace, or one for all; ready once each has listed its objects.
-    fn watches(&self, store: &Store, queue: &Queue<Key>) -> JoinSet<()> {
+    /// One watch for each namespace, or one for all; once each has listed its objects, the
+    /// controller is ready and sweeps.
+    fn watches(&self, context: &Arc<Context>, queue: &Queue<Key>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         let namespaces = if self.settings.namespaces.is_empty() {
             vec![None]
@@ -249,7 +253,7 @@ impl Controller {
             let (client, metrics, store, queue) = (
                 self.client.clone(),
                 self.metrics.clone(),
-                store.clone(),
+                context.store.clone(),
                 queue.clone(),
             );
             let scope = Scope {
@@ -268,9 +272,15 @@ impl Controller {
             });
         }
         let health = self.health.clone();
+        let sight = Sight {
+            namespaces: self.settings.namespaces.clone(),
+            selects: self.settings.selector.is_some(),
+        };
+        let sweeper = Sweeper::new(context.clone(), queue.clone(), self.settings.sweep, sight);
         tasks.spawn(async move {
             if join_all(all_synced).await.into_iter().all(|synced| synced) {
                 health.set_ready(true);
+                sweeper.run().await;
             }
         });
         tasks

@@ -63,6 +63,15 @@ impl Store {
             .collect()
     }
 
+    /// All objects that are in sync as far as their status tells: the sweep watches over them.
+    pub fn settled(&self) -> Vec<Arc<Object>> {
+        self.lock()
+            .values()
+            .filter(|object| object.is_settled())
+            .cloned()
+            .collect()
+    }
+
     /// How many objects are ready, and why the others are not.
     pub fn counts(&self) -> ObjectCounts {
         let mut counts = ObjectCounts::new();

@@ -86,15 +86,18 @@ fn take(event: watcher::Event<Object>, scope: &Scope, sink: &Sink, listed: &mut 
     }
 }
 
+/// What is in sync as far as its status tells waits for the sweep.
 fn seen(object: Object, sink: &Sink) {
     let key = object.key();
+    let settled = object.is_settled();
     let waiting = object.is_deleting()
         || object
             .written_status()
             .is_none_or(|s| s.observed_generation != object.generation());
     let priority = match sink.store.put(object) {
+        Change::New if settled => return,
         Change::Nothing => return,
-        Change::New if !waiting => Priority::Resync,
+        Change::New if !waiting => Priority::Repair,
         Change::New | Change::Woken => Priority::Edit,
     };
     sink.metrics.queue_added();

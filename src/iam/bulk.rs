@@ -1,31 +1,77 @@
-//! Reads the whole account in few calls: nothing in, all roles, own policies and instance profiles
-//! out. Does network IO; never writes. What the bulk calls leave out (tags of policies and
-//! profiles) is read for those objects that are asked for.
+//! Reads the whole account in few calls: what is of interest in, roles, own policies and instance
+//! profiles out. Does network IO; never writes. Page by page, and what is of no interest is dropped
+//! with its page. What the bulk calls leave out (tags of policies and profiles) is read for those
+//! objects that are asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
+use aws_sdk_iam::types::{EntityType, InstanceProfile, ManagedPolicyDetail, Role, RoleDetail};
 use jiff::Timestamp;
 use smr_core::Tags;
 use smr_core::failure::Failure;
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
+use smr_core::ownership::CLUSTER;
 use tokio::try_join;
 
 use super::client::{Access, Iam};
 use super::observe::{decoded, found, tags};
 use super::pages::{self, Page};
 
-const PAGE: i32 = 1000;
+/// The most that IAM gives on one page.
+pub(super) const PAGE: i32 = 1000;
 
-/// Everything in the account that can concern us, by name without case: names in IAM are unique
-/// whatever path and case.
+/// What of the account is kept.
+#[derive(Clone, Debug)]
+pub enum Interest {
+    /// All of it.
+    Everything,
+    /// What has one of our names or lies under one of our paths, and roles with our cluster's tag.
+    Ours {
+        /// Names of roles, policies and instance profiles, in lower case.
+        names: BTreeSet<String>,
+        /// Paths of our objects.
+        paths: BTreeSet<String>,
+        /// `--cluster-name`
+        cluster: String,
+    },
+}
+
+impl Interest {
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Ours { names, .. } => names.contains(&name.to_lowercase()),
+        }
+    }
+
+    fn has_path(&self, path: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Ours { paths, .. } => paths.contains(path),
+        }
+    }
+
+    /// The path prefixes to list: ours, or all at once where that takes fewer calls.
+    pub(super) fn prefixes(&self, pages_of_everything: usize) -> Vec<Option<String>> {
+        match self {
+            Self::Ours { paths, .. } if paths.len() <= pages_of_everything.max(1) => {
+                paths.iter().cloned().map(Some).collect()
+            }
+            Self::Ours { .. } | Self::Everything => vec![None],
+        }
+    }
+}
+
+/// What was kept of the account, by name without case: names in IAM are unique whatever path and
+/// case.
 #[derive(Clone, Debug, Default)]
 pub struct WholeAccount {
     roles: BTreeMap<String, ObservedRole>,
     inline: BTreeMap<String, BTreeMap<String, String>>,
     policies: BTreeMap<String, ObservedPolicy>,
     profiles: BTreeMap<String, ObservedInstanceProfile>,
+    calls: usize,
 }
 
 enum Entity {
@@ -34,20 +80,18 @@ enum Entity {
 }
 
 impl Iam {
-    /// Reads all of it, side by side.
-    pub async fn whole_account(&self) -> Result<WholeAccount, Failure> {
-        let (entities, settings, profiles) =
-            try_join!(self.entities(), self.role_settings(), self.profiles())?;
-        let mut account = WholeAccount {
-            profiles,
-            ..WholeAccount::default()
-        };
-        for entity in entities {
-            match entity {
-                Entity::Role(role) => account.take_role(*role, &settings),
-                Entity::Policy(policy) => account.take_policy(*policy),
-            }
-        }
+    /// Reads what is of interest, in sequence where one call's cost decides on the next.
+    pub async fn whole_account(&self, interest: &Interest) -> Result<WholeAccount, Failure> {
+        let mut account = WholeAccount::default();
+        let roles = self.entities(interest, &mut account).await?;
+        let prefixes = interest.prefixes(roles.div_ceil(1000));
+        let (settings, profiles) = try_join!(
+            self.role_settings(interest, &prefixes),
+            self.profiles(interest, &prefixes)
+        )?;
+        account.calls += settings.1 + profiles.1;
+        account.settle(settings.0);
+        account.profiles = profiles.0;
         Ok(account)
     }
 
@@ -80,7 +124,12 @@ impl Iam {
         Ok(observed)
     }
 
-    async fn entities(&self) -> Result<Vec<Entity>, Failure> {
+    /// How many roles there are, whosever they are.
+    async fn entities(
+        &self,
+        interest: &Interest,
+        account: &mut WholeAccount,
+    ) -> Result<usize, Failure> {
         let page = async |marker: Option<String>| {
             let call = || {
                 self.client
@@ -107,52 +156,75 @@ impl Iam {
                 .collect();
             Ok(Page::new(items, answer.is_truncated, answer.marker))
         };
-        pages::all(page).await
+        let mut roles = 0;
+        let take = |entity| match entity {
+            Entity::Role(role) => {
+                roles += 1;
+                account.take_role(*role, interest);
+            }
+            Entity::Policy(policy) => account.take_policy(*policy, interest),
+        };
+        let pages = pages::each(page, take).await?;
+        account.calls += pages;
+        Ok(roles)
     }
 
-    /// Description and session duration, which the bulk call leaves out.
-    async fn role_settings(&self) -> Result<BTreeMap<String, (String, i32)>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || {
-                self.client
-                    .list_roles()
-                    .max_items(PAGE)
-                    .set_marker(marker.clone())
-                    .send()
-            };
-            let answer = self
-                .send("ListRoles", Access::Read, String::new(), call)
-                .await?;
-            Ok(Page::new(answer.roles, answer.is_truncated, answer.marker))
+    /// Description and session duration, which the bulk call leaves out, and the calls it took.
+    async fn role_settings(
+        &self,
+        interest: &Interest,
+        prefixes: &[Option<String>],
+    ) -> Result<(BTreeMap<String, (String, i32)>, usize), Failure> {
+        let mut settings = BTreeMap::new();
+        let keep = |role: Role| {
+            if interest.has_name(&role.role_name) {
+                let duration = role.max_session_duration.unwrap_or(3600);
+                let description = role.description.unwrap_or_default();
+                settings.insert(role.arn, (description, duration));
+            }
         };
-        let all = pages::all(page).await?;
-        let setting = |role: aws_sdk_iam::types::Role| {
-            let duration = role.max_session_duration.unwrap_or(3600);
-            (role.arn, (role.description.unwrap_or_default(), duration))
-        };
-        Ok(all.into_iter().map(setting).collect())
+        let calls = self.list_roles(prefixes, keep).await?;
+        Ok((settings, calls))
     }
 
-    async fn profiles(&self) -> Result<BTreeMap<String, ObservedInstanceProfile>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || {
-                self.client
-                    .list_instance_profiles()
-                    .max_items(PAGE)
-                    .set_marker(marker.clone())
-                    .send()
+    /// Lists roles; the calls it took.
+    pub(super) async fn list_roles(
+        &self,
+        prefixes: &[Option<String>],
+        mut keep: impl FnMut(Role),
+    ) -> Result<usize, Failure> {
+        let mut calls = 0;
+        for prefix in prefixes {
+            let page = async |marker: Option<String>| {
+                let call = || {
+                    self.client
+                        .list_roles()
+                        .set_path_prefix(prefix.clone())
+                        .max_items(PAGE)
+                        .set_marker(marker.clone())
+                        .send()
+                };
+                let answer = self
+                    .send("ListRoles", Access::Read, String::new(), call)
+                    .await?;
+                Ok(Page::new(answer.roles, answer.is_truncated, answer.marker))
             };
-            let answer = self
-                .send("ListInstanceProfiles", Access::Read, String::new(), call)
-                .await?;
-            Ok(Page::new(
-                answer.instance_profiles,
-                answer.is_truncated,
-                answer.marker,
-            ))
-        };
-        let all = pages::all(page).await?;
-        let profile = |found: aws_sdk_iam::types::InstanceProfile| {
+            calls += pages::each(page, &mut keep).await?;
+        }
+        Ok(calls)
+    }
+
+    /// Instance profiles without their tags, and the calls it took.
+    pub(super) async fn profiles(
+        &self,
+        interest: &Interest,
+        prefixes: &[Option<String>],
+    ) -> Result<(BTreeMap<String, ObservedInstanceProfile>, usize), Failure> {
+        let mut profiles = BTreeMap::new();
+        let mut keep = |found: InstanceProfile| {
+            if !interest.has_name(&found.instance_profile_name) && !interest.has_path(&found.path) {
+                return;
+            }
             let profile = ObservedInstanceProfile {
                 arn: found.arn,
                 id: found.instance_profile_id,
@@ -160,12 +232,35 @@ impl Iam {
                 tags: Tags::new(),
                 roles: found.roles.into_iter().map(|role| role.role_name).collect(),
             };
-            (profile.name.to_lowercase(), profile)
+            profiles.insert(profile.name.to_lowercase(), profile);
         };
-        Ok(all.into_iter().map(profile).collect())
+        let mut calls = 0;
+        for prefix in prefixes {
+            let page = async |marker: Option<String>| {
+                let call = || {
+                    self.client
+                        .list_instance_profiles()
+                        .set_path_prefix(prefix.clone())
+                        .max_items(PAGE)
+                        .set_marker(marker.clone())
+                        .send()
+                };
+                let answer = self
+                    .send("ListInstanceProfiles", Access::Read, String::new(), call)
+                    .await?;
+                Ok(Page::new(
+                    answer.instance_profiles,
+                    answer.is_truncated,
+                    answer.marker,
+                ))
+            };
+            calls += pages::each(page, &mut keep).await?;
+        }
+        Ok((profiles, calls))
     }
 
-    async fn policy_tags(&self, arn: &str) -> Result<Tags, Failure> {
+    /// A policy's tags.
+    pub async fn policy_tags(&self, arn: &str) -> Result<Tags, Failure> {
         let call = || {
             self.client
                 .list_policy_tags()
@@ -179,7 +274,8 @@ impl Iam {
         Ok(tags(found(answer)?.map(|a| a.tags).unwrap_or_default()))
     }
 
-    async fn profile_tags(&self, arn: &str, name: &str) -> Result<Tags, Failure> {
+    /// An instance profile's tags.
+    pub async fn profile_tags(&self, arn: &str, name: &str) -> Result<Tags, Failure> {
         let call = || {
             self.client
                 .list_instance_profile_tags()
@@ -201,7 +297,7 @@ impl Iam {
 
 impl WholeAccount {
     /// One object's part of it; tags of policy and profile are not known yet.
-    fn find(&self, names: &Names) -> Observed {
+    pub fn find(&self, names: &Names) -> Observed {
         let role = self
             .roles
             .get(&names.role.to_lowercase())
@@ -223,8 +319,45 @@ impl WholeAccount {
         }
     }
 
-    fn take_role(&mut self, role: RoleDetail, settings: &BTreeMap<String, (String, i32)>) {
+    /// How many calls the reading took.
+    pub fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// All roles that were kept.
+    pub fn roles(&self) -> impl Iterator<Item = &ObservedRole> {
+        self.roles.values()
+    }
+
+    /// All policies that were kept; their tags are not known.
+    pub fn policies(&self) -> impl Iterator<Item = &ObservedPolicy> {
+        self.policies.values()
+    }
+
+    /// All instance profiles that were kept; their tags are not known.
+    pub fn profiles(&self) -> impl Iterator<Item = &ObservedInstanceProfile> {
+        self.profiles.values()
+    }
+
+    fn settle(&mut self, mut settings: BTreeMap<String, (String, i32)>) {
+        for role in self.roles.values_mut() {
+            if let Some((description, duration)) = settings.remove(&role.arn) {
+                role.description = description;
+                role.max_session_duration = duration;
+            }
+        }
+    }
+
+    fn take_role(&mut self, role: RoleDetail, interest: &Interest) {
         let name = role.role_name.unwrap_or_default();
+        let tags = tags(role.tags.unwrap_or_default());
+        let is_ours = match interest {
+            Interest::Everything => true,
+            Interest::Ours { cluster, .. } => tags.get(CLUSTER) == Some(cluster),
+        };
+        if !is_ours && !interest.has_name(&name) {
+            return;
+        }
         let arn = role.arn.unwrap_or_default();
         let inline: BTreeMap<String, String> = role
             .role_policy_list
@@ -238,10 +371,6 @@ impl WholeAccount {
             .into_iter()
             .filter_map(|p| p.policy_arn)
             .collect();
-        let (description, max_session_duration) = settings
-            .get(&arn)
-            .cloned()
-            .unwrap_or_else(|| (String::new(), 3600));
         let observed = ObservedRole {
             arn,
             id: role.role_id.unwrap_or_default(),
@@ -251,12 +380,12 @@ impl WholeAccount {
                     .as_deref()
                     .unwrap_or_default(),
             ),
-            description,
-            max_session_duration,
+            description: String::new(),
+            max_session_duration: 3600,
             boundary: role
                 .permissions_boundary
                 .and_then(|b| b.permissions_boundary_arn),
-            tags: tags(role.tags.unwrap_or_default()),
+            tags,
             last_used: (role.role_last_used.and_then(|used| used.last_used_date))
                 .and_then(|date| Timestamp::from_second(date.secs()).ok()),
             attached,
@@ -266,7 +395,12 @@ impl WholeAccount {
         self.roles.insert(name.to_lowercase(), observed);
     }
 
-    fn take_policy(&mut self, policy: ManagedPolicyDetail) {
+    fn take_policy(&mut self, policy: ManagedPolicyDetail, interest: &Interest) {
+        if !interest.has_name(policy.policy_name().unwrap_or_default())
+            && !interest.has_path(policy.path().unwrap_or_default())
+        {
+            return;
+        }
         let versions = policy.policy_version_list.unwrap_or_default();
         let default_version = policy.default_version_id.unwrap_or_default();
         let document = versions

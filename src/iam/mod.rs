@@ -6,6 +6,7 @@ pub mod budget;
 pub mod bulk;
 pub mod client;
 pub mod errors;
+pub mod lists;
 pub mod observe;
 mod pages;
 

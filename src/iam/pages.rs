@@ -1,4 +1,4 @@
-//! Paging: a call that takes a marker in, all items of all pages out.
+//! Paging: a call that takes a marker in, the items of all pages out.
 
 use std::future::Future;
 
@@ -21,22 +21,34 @@ impl<T> Page<T> {
     }
 }
 
-/// Reads page after page.
+/// Reads page after page and keeps all items.
 pub(super) async fn all<T, F>(page: impl Fn(Option<String>) -> F) -> Result<Vec<T>, Failure>
 where
     F: Future<Output = Result<Page<T>, Failure>>,
 {
     let mut items = Vec::new();
+    each(page, |item| items.push(item)).await?;
+    Ok(items)
+}
+
+/// Reads page after page and hands out each item; a page is gone before the next one comes. How
+/// many pages there were.
+pub(super) async fn each<T, F>(
+    page: impl Fn(Option<String>) -> F,
+    mut take: impl FnMut(T),
+) -> Result<usize, Failure>
+where
+    F: Future<Output = Result<Page<T>, Failure>>,
+{
+    let mut pages = 0;
     let mut marker = None;
     loop {
-        let Page {
-            items: mut more,
-            next,
-        } = page(marker).await?;
-        items.append(&mut more);
+        let Page { items, next } = page(marker).await?;
+        pages += 1;
+        items.into_iter().for_each(&mut take);
         match next {
             Some(next) => marker = Some(next),
-            None => return Ok(items),
+            None => return Ok(pages),
         }
     }
 }

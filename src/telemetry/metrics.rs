@@ -88,6 +88,7 @@ pub struct Metrics {
     objects: IntGaugeVec,
     orphans: IntGauge,
     sweep_timestamp: Gauge,
+    sweep_degraded: IntGauge,
     /// The objects' series that exist. Held while they change and while they are read, so that
     /// a scrape never sees half of a change.
     object_series: Mutex<ObjectCounts>,
@@ -188,6 +189,10 @@ impl Metrics {
                 "smr_sweep_timestamp_seconds",
                 "When the last complete sweep of IAM ended, in seconds since 1970; 0 before.",
             ))?,
+            sweep_degraded: add.it(IntGauge::new(
+                "smr_sweep_degraded",
+                "1 where GetAccountAuthorizationDetails is denied: some drift is seen later.",
+            ))?,
             object_series: Mutex::default(),
             registry: registry.clone(),
         };
@@ -277,6 +282,11 @@ impl Metrics {
     /// How many IAM objects are ours by tag and belong to no object.
     pub fn orphans(&self, count: usize) {
         self.orphans.set(integer(count));
+    }
+
+    /// Whether sweeps go by lists because the account's details are denied.
+    pub fn sweep_degraded(&self, degraded: bool) {
+        self.sweep_degraded.set(i64::from(degraded));
     }
 
     /// A complete sweep ended at this time, in seconds since 1970.

@@ -19,7 +19,7 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::cluster::{Cluster, WriteError};
 use super::identity::Identity;
-use super::memory::{Memories, Memory, spread};
+use super::memory::{Memories, Memory};
 use super::object::{Key, Object};
 use super::queue::Priority;
 use super::store::Store;
@@ -302,14 +302,11 @@ impl Pass<'_> {
         self.object.written_status()
     }
 
-    /// Converged: the next look is due after the resync interval.
+    /// Converged: from now on the sweep watches over it.
     fn content(&mut self) -> Ended {
         self.memory.succeeded();
         self.memory.suspected = None;
-        Ended {
-            next: Next::After(spread(self.context.resync_interval), Priority::Resync),
-            result: ReconcileResult::Success,
-        }
+        Ended::IDLE
     }
 }
 

@@ -1,0 +1,403 @@
+//! The sweep: one bulk reading of IAM for all objects that are in sync, once every
+//! `--resync-interval`; those that need a look are queued. Reads IAM, writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use smr_core::Tags;
+use smr_core::account::Account;
+use smr_core::failure::{Failure, FailureClass};
+use smr_core::names::Names;
+use smr_core::observed::Observed;
+use smr_core::ownership::{CLUSTER, OWNER};
+use smr_core::sweep::{
+    ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, TAG_READS, as_if_complete, cheapest, needs_look,
+};
+use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
+use tracing::{debug, info, warn};
+
+use super::memory::spread;
+use super::object::{Key, Object};
+use super::queue::{Priority, Queue};
+use super::reconcile::Context;
+use crate::iam::bulk::{Interest, WholeAccount};
+use crate::iam::client::IdentityError;
+use crate::iam::{Iam, budget};
+
+/// How soon a sweep that failed is tried again, where the interval is not shorter.
+const RETRY: Duration = Duration::from_secs(10);
+/// What the account's details are taken to cost before the first sweep, in calls.
+const FIRST_GUESS: usize = 3;
+/// After so many objects others get their turn: judging is work without a wait in it.
+const BETWEEN_BREATHS: usize = 32;
+
+/// `--sweep`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SweepMode {
+    /// What costs least; lists where the account's details are denied.
+    #[default]
+    Auto,
+    /// `GetAccountAuthorizationDetails`, whatever it costs.
+    AccountDetails,
+    /// Lists of our paths, and each object on its own in rotation.
+    Lists,
+}
+
+/// What objects this controller sees: those outside can't be told from orphans.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// `--watch-namespace`; empty: all.
+    pub namespaces: Vec<String>,
+    /// Whether `--selector` hides some.
+    pub selects: bool,
+}
+
+/// Why a sweep came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum SweepError {
+    /// The account is not known.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A call failed.
+    #[error("{0}")]
+    Call(Failure),
+}
+
+/// Sweeps for as long as it lives.
+pub struct Sweeper {
+    context: Arc<Context>,
+    queue: Queue<Key>,
+    mode: SweepMode,
+    sight: Sight,
+    /// What the account's details cost the last time, in calls.
+    details_calls: usize,
+    /// The account's details are denied to us.
+    denied: bool,
+    /// Whose tags are read next, by ARN.
+    tags: Rotation<String>,
+    /// Who is looked at on its own next.
+    looks: Rotation<Key>,
+    /// Owners of what lies under our paths and is nobody's here, by ARN, as far as they were read.
+    strays: BTreeMap<String, Option<String>>,
+    orphans: BTreeSet<String>,
+}
+
+/// An object in sync, as far as its status tells.
+struct Target {
+    key: Key,
+    object: Arc<Object>,
+    names: Names,
+}
+
+/// Something whose tags no list gives.
+struct Tagged {
+    kind: TaggedKind,
+    name: String,
+}
+
+enum TaggedKind {
+    Policy,
+    InstanceProfile,
+}
+
+impl Sweeper {
+    /// Sweeps all that `context` knows, and queues on `queue`.
+    pub fn new(context: Arc<Context>, queue: Queue<Key>, mode: SweepMode, sight: Sight) -> Self {
+        Self {
+            context,
+            queue,
+            mode,
+            sight,
+            details_calls: FIRST_GUESS,
+            denied: false,
+            tags: Rotation::default(),
+            looks: Rotation::default(),
+            strays: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+        }
+    }
+
+    /// Sweeps at once, and then once every interval, until dropped.
+    pub async fn run(mut self) {
+        let interval = self.context.resync_interval;
+        loop {
+            let pause = match self.sweep().await {
+                Ok(()) => interval,
+                Err(error) => {
+                    warn!(%error, "the sweep of IAM failed");
+                    interval.min(RETRY)
+                }
+            };
+            tokio::time::sleep(spread(pause)).await;
+        }
+    }
+
+    async fn sweep(&mut self) -> Result<(), SweepError> {
+        let now = Timestamp::now();
+        self.context
+            .memories
+            .settle(now, self.context.settling_time);
+        let targets = self.targets();
+        let strategy = self.strategy(targets.len());
+        if !targets.is_empty() {
+            let account = self.context.identity.current().await?;
+            match strategy {
+                Strategy::AccountDetails => self.by_details(&account, &targets).await?,
+                Strategy::Lists => self.by_lists(&account, &targets).await?,
+                Strategy::OneByOne => {
+                    self.ask_all(targets.iter().map(|t| &t.key), Priority::Resync)
+                }
+            }
+        }
+        debug!(?strategy, objects = targets.len(), "swept");
+        self.context.metrics.swept(Timestamp::now().as_second());
+        Ok(())
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        let settled = self.context.store.settled();
+        let target = |object: Arc<Object>| Target {
+            names: Names::resolve(
+                &object.subject(),
+                object.spec.as_ref().ok(),
+                object.written_status(),
+                &self.context.limits,
+                None,
+            ),
+            key: object.key(),
+            object,
+        };
+        settled.into_iter().map(target).collect()
+    }
+
+    fn strategy(&self, objects: usize) -> Strategy {
+        match self.mode {
+            SweepMode::Auto if self.denied => Strategy::Lists,
+            SweepMode::Auto => cheapest(objects, self.details_calls),
+            SweepMode::AccountDetails if self.denied => Strategy::Lists,
+            SweepMode::AccountDetails => Strategy::AccountDetails,
+            SweepMode::Lists => Strategy::Lists,
+        }
+    }
+
+    fn iam(&self) -> Iam {
+        self.context.aws.on_behalf_of("", budget::Priority::Sweep)
+    }
+
+    fn interest(&self, targets: &[Target]) -> Interest {
+        let names = targets.iter().flat_map(|target| {
+            let Names {
+                role,
+                policy,
+                instance_profile,
+                ..
+            } = &target.names;
+            [role, policy, instance_profile].map(|name| name.to_lowercase())
+        });
+        Interest::Ours {
+            names: names.collect(),
+            paths: targets.iter().map(|t| t.names.path.clone()).collect(),
+            cluster: self.context.limits.cluster_name.clone(),
+        }
+    }
+
+    async fn by_details(
+        &mut self,
+        account: &Account,
+        targets: &[Target],
+    ) -> Result<(), SweepError> {
+        let iam = self.iam();
+        let reading = match iam.whole_account(&self.interest(targets)).await {
+            Ok(reading) => reading,
+            Err(failure) if failure.class == FailureClass::AccessDenied => {
+                // Some organisations deny it. Not asked again before a restart.
+                warn!(%failure, "the account's details are denied: objects are looked at by lists and in turns");
+                self.denied = true;
+                self.context.metrics.sweep_degraded(true);
+                return self.by_lists(account, targets).await;
+            }
+            Err(failure) => return Err(SweepError::Call(failure)),
+        };
+        self.details_calls = reading.calls();
+        let read = self.read_tags(&iam, &reading, targets).await?;
+        for (number, target) in targets.iter().enumerate() {
+            let observed = reading.find(&target.names);
+            let tags = ReadTags {
+                policy: (observed.policy.as_ref()).and_then(|p| read.get(&p.arn).cloned()),
+                instance_profile: (observed.instance_profile.as_ref())
+                    .and_then(|p| read.get(&p.arn).cloned()),
+            };
+            self.judge(account, target, |_| observed, tags);
+            if number % BETWEEN_BREATHS == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.count_orphans(&reading);
+        Ok(())
+    }
+
+    async fn by_lists(&mut self, account: &Account, targets: &[Target]) -> Result<(), SweepError> {
+        let lists = match self.iam().lists(&self.interest(targets)).await {
+            Ok(lists) => Some(lists),
+            Err(failure) if failure.class == FailureClass::AccessDenied => {
+                warn!(%failure, "lists are denied too: objects are looked at in turns only");
+                None
+            }
+            Err(failure) => return Err(SweepError::Call(failure)),
+        };
+        for target in targets {
+            let Some(lists) = &lists else { break };
+            let listed = lists.find(&target.names);
+            let complete = |wanted: &Wanted| {
+                let status = target.object.written_status().cloned().unwrap_or_default();
+                as_if_complete(listed, &wanted.desired, &status)
+            };
+            self.judge(account, target, complete, ReadTags::default());
+        }
+        // What lists leave out.
+        let keys: Vec<Key> = targets.iter().map(|t| t.key.clone()).collect();
+        let turn = self.looks.next(&keys, keys.len().div_ceil(SWEEPS_PER_LOOK));
+        self.ask_all(&turn, Priority::Resync);
+        Ok(())
+    }
+
+    /// Queues the object where it needs a look.
+    fn judge(
+        &self,
+        account: &Account,
+        target: &Target,
+        reading: impl FnOnce(&Wanted) -> Observed,
+        tags: ReadTags,
+    ) {
+        let Target { key, object, .. } = target;
+        let (Ok(spec), Some(status)) = (&object.spec, object.written_status()) else {
+            return;
+        };
+        let why = if recorded_elsewhere(Some(status), account).is_some() {
+            Some("the account is another")
+        } else {
+            let (subject, limits) = (object.subject(), &self.context.limits);
+            match wanted(spec, &subject, Some(status), account, limits, None) {
+                Ok(wanted) => needs_look(&wanted, status, reading(&wanted), tags),
+                Err(_) => Some("the operator's limits have changed"),
+            }
+        };
+        if let Some(why) = why {
+            debug!(
+                namespace = key.namespace,
+                name = key.name,
+                why,
+                "needs a look"
+            );
+            self.ask_all([key], Priority::Repair);
+        }
+    }
+
+    fn ask_all<'a>(&self, keys: impl IntoIterator<Item = &'a Key>, priority: Priority) {
+        for key in keys {
+            self.context.metrics.queue_added();
+            self.queue.add(key.clone(), priority);
+        }
+    }
+
+    /// A few of the tags that no list gives, in turns: of our policies and profiles, and once of
+    /// what lies beside them under our paths.
+    async fn read_tags(
+        &mut self,
+        iam: &Iam,
+        reading: &WholeAccount,
+        targets: &[Target],
+    ) -> Result<BTreeMap<String, Tags>, SweepError> {
+        let mut own = BTreeSet::new();
+        for target in targets {
+            let observed = reading.find(&target.names);
+            own.extend(observed.policy.map(|p| p.arn));
+            own.extend(observed.instance_profile.map(|p| p.arn));
+        }
+        let policies = reading.policies().map(|p| {
+            let tagged = Tagged {
+                kind: TaggedKind::Policy,
+                name: p.name.clone(),
+            };
+            (p.arn.clone(), tagged)
+        });
+        let profiles = reading.profiles().map(|p| {
+            let tagged = Tagged {
+                kind: TaggedKind::InstanceProfile,
+                name: p.name.clone(),
+            };
+            (p.arn.clone(), tagged)
+        });
+        let all: BTreeMap<String, Tagged> = policies.chain(profiles).collect();
+        self.strays
+            .retain(|arn, _| all.contains_key(arn) && !own.contains(arn));
+        let waiting: Vec<String> = (all.keys())
+            .filter(|arn| own.contains(*arn) || !self.strays.contains_key(*arn))
+            .cloned()
+            .collect();
+        let turn = self.tags.next(&waiting, TAG_READS);
+        let reads = turn.iter().filter_map(|arn| Some((arn, all.get(arn)?)));
+        let reads = reads.map(async |(arn, tagged)| {
+            let tags = match tagged.kind {
+                TaggedKind::Policy => iam.policy_tags(arn).await,
+                TaggedKind::InstanceProfile => iam.profile_tags(arn, &tagged.name).await,
+            };
+            tags.map(|tags| (arn.clone(), tags))
+                .map_err(SweepError::Call)
+        });
+        let read: BTreeMap<String, Tags> = try_join_all(reads).await?.into_iter().collect();
+        for (arn, tags) in read.iter().filter(|(arn, _)| !own.contains(*arn)) {
+            self.strays.insert(arn.clone(), self.owner(tags));
+        }
+        Ok(read)
+    }
+
+    /// The owner in this cluster, as tags tell.
+    fn owner(&self, tags: &Tags) -> Option<String> {
+        let cluster = tags.get(CLUSTER)?;
+        (*cluster == self.context.limits.cluster_name).then(|| tags.get(OWNER).cloned())?
+    }
+
+    /// What is ours by tag and belongs to no object is counted and named, never touched.
+    fn count_orphans(&mut self, reading: &WholeAccount) {
+        if self.sight.selects {
+            return;
+        }
+        let roles = reading
+            .roles()
+            .filter_map(|role| Some((role.arn.clone(), self.owner(&role.tags)?)));
+        let strays = self
+            .strays
+            .iter()
+            .filter_map(|(arn, owner)| Some((arn.clone(), owner.clone()?)));
+        let found: BTreeSet<String> = roles
+            .chain(strays)
+            .filter(|(_, owner)| self.is_orphaned(owner))
+            .map(|(arn, _)| arn)
+            .collect();
+        for arn in found.difference(&self.orphans) {
+            info!(
+                arn,
+                "carries this cluster's tags and belongs to no SessionManagerRole"
+            );
+        }
+        self.context.metrics.orphans(found.len());
+        self.orphans = found;
+    }
+
+    fn is_orphaned(&self, owner: &str) -> bool {
+        let Some((namespace, name)) = owner.split_once('/') else {
+            return true;
+        };
+        let namespaces = &self.sight.namespaces;
+        let in_sight = namespaces.is_empty() || namespaces.iter().any(|n| n == namespace);
+        let key = Key {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        in_sight && self.context.store.get(&key).is_none()
+    }
+}
