@@ -286,6 +286,8 @@ async fn sigterm_ends_within_ten_seconds_and_well() {
         100,
         iam_emulator::FaultKind::Hang,
     ));
+    let request = "sessionmanager.dev/reconcile-requested-at";
+    world.annotate("web", request, Some("now")).await;
     world
         .eventually("a call hangs", async || {
             world.iam.calls().iter().any(|c| c.outcome == "Hang")

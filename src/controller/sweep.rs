@@ -140,21 +140,36 @@ impl Sweeper {
         self.context
             .memories
             .settle(now, self.context.settling_time);
-        let targets = self.targets();
-        let strategy = self.strategy(targets.len());
+        let mut targets = self.targets();
         if !targets.is_empty() {
             let account = self.context.identity.current().await?;
-            match strategy {
-                Strategy::AccountDetails => self.by_details(&account, &targets).await?,
-                Strategy::Lists => self.by_lists(&account, &targets).await?,
-                Strategy::OneByOne => {
-                    self.ask_all(targets.iter().map(|t| &t.key), Priority::Resync)
+            targets.retain(|Target { key, object, .. }| {
+                let elsewhere = recorded_elsewhere(object.written_status(), &account).is_some();
+                if elsewhere {
+                    self.ask_all([key], Priority::Repair);
                 }
-            }
+                !elsewhere
+            });
+            self.look(&account, &targets).await?;
         }
-        debug!(?strategy, objects = targets.len(), "swept");
         self.context.metrics.swept(Timestamp::now().as_second());
         Ok(())
+    }
+
+    async fn look(&mut self, account: &Account, targets: &[Target]) -> Result<(), SweepError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let strategy = self.strategy(targets.len());
+        debug!(?strategy, objects = targets.len(), "sweeping");
+        match strategy {
+            Strategy::AccountDetails => self.by_details(account, targets).await,
+            Strategy::Lists => self.by_lists(account, targets).await,
+            Strategy::OneByOne => {
+                self.ask_all(targets.iter().map(|t| &t.key), Priority::Resync);
+                Ok(())
+            }
+        }
     }
 
     fn targets(&self) -> Vec<Target> {
@@ -276,14 +291,10 @@ impl Sweeper {
         let (Ok(spec), Some(status)) = (&object.spec, object.written_status()) else {
             return;
         };
-        let why = if recorded_elsewhere(Some(status), account).is_some() {
-            Some("the account is another")
-        } else {
-            let (subject, limits) = (object.subject(), &self.context.limits);
-            match wanted(spec, &subject, Some(status), account, limits, None) {
-                Ok(wanted) => needs_look(&wanted, status, reading(&wanted), tags),
-                Err(_) => Some("the operator's limits have changed"),
-            }
+        let (subject, limits) = (object.subject(), &self.context.limits);
+        let why = match wanted(spec, &subject, Some(status), account, limits, None) {
+            Ok(wanted) => needs_look(&wanted, status, reading(&wanted), tags),
+            Err(_) => Some("the operator's limits have changed"),
         };
         if let Some(why) = why {
             debug!(

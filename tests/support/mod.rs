@@ -199,6 +199,25 @@ impl<I: StandIn> World<I> {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// What the running program serves at /metrics.
+    pub async fn metrics(&self) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let log = self.log();
+        let said = log
+            .lines()
+            .rev()
+            .find(|line| line.contains("serving /metrics"));
+        let address = said.and_then(|line| line.rsplit("address=").next());
+        let address = address.expect("no address of /metrics in the log").trim();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(" 200 OK"), "{answer}");
+        answer
+    }
+
     pub fn api(&self) -> Api<SessionManagerRole> {
         Api::namespaced(self.plane.client().unwrap(), &self.namespace)
     }
@@ -364,7 +383,7 @@ impl World {
                 .iam
                 .calls_since(seen)
                 .iter()
-                .filter(|c| c.action == "GetRole" && c.ended_ms.is_some())
+                .filter(|c| c.action == "GetAccountAuthorizationDetails" && c.ended_ms.is_some())
                 .count();
             looks >= 2
         })

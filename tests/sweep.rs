@@ -1,0 +1,271 @@
+//! One reading of the account for all objects: what it costs, what it sees, and what it does where
+//! it is denied.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use iam_emulator::{Fault, FaultKind};
+use support::iam::{LAMBDA_TRUST, READ_S3, tag};
+use support::{KEY, Start, World};
+
+/// Reads of tags in one sweep, at most (`smr_core::sweep::TAG_READS`).
+const TAG_READS: usize = 4;
+
+/// Many objects in sync, and no controller that runs.
+async fn many(name: &str, count: usize, start: &Start) -> World {
+    let mut world = World::quiet(name).await;
+    world.run(start);
+    let names: Vec<String> = (0..count).map(|number| format!("web-{number}")).collect();
+    for name in &names {
+        world.apply(name, "{tags: {team: a}}").await;
+    }
+    for name in &names {
+        world.ready(name).await;
+    }
+    world
+}
+
+/// How often each action was called by the controller since the log was cleared.
+fn counts(world: &World) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for call in world.iam.calls() {
+        if call.access_key_id == KEY {
+            *counts.entry(call.action).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// A value of a metric that has no labels.
+async fn metric(world: &World, name: &str) -> String {
+    let text = world.metrics().await;
+    let line = text.lines().find(|l| l.starts_with(&format!("{name} ")));
+    line.and_then(|l| l.split(' ').nth(1))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn objects_in_sync_cost_one_reading_however_many_they_are() {
+    let mut world = many("cost", 40, &Start::default()).await;
+    world.another_look().await;
+    world.iam.clear_calls();
+    for _ in 0..3 {
+        world.another_look().await;
+    }
+    let mut seen = counts(&world);
+    let mut take = |action: &str| seen.remove(action).unwrap_or_default();
+    let sweeps = take("GetAccountAuthorizationDetails");
+    assert!(sweeps >= 6, "{sweeps}");
+    for action in ["ListRoles", "ListInstanceProfiles", "GetCallerIdentity"] {
+        assert!(take(action) <= sweeps + 1, "{action}");
+    }
+    let tags = take("ListPolicyTags") + take("ListInstanceProfileTags");
+    assert!(tags <= sweeps * TAG_READS, "{tags} in {sweeps} sweeps");
+    // Nothing else: no look at one object, and no write.
+    assert_eq!(seen, BTreeMap::new());
+
+    // A restart is one more sweep.
+    world.kill().await;
+    world.iam.clear_calls();
+    world.run(&Start {
+        flags: ["--resync-interval=1h", "--iam-settling-time=0s"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Start::default()
+    });
+    world
+        .eventually("the first sweep has ended", async || {
+            world.log().contains("serving /metrics")
+                && metric(&world, "smr_sweep_timestamp_seconds").await != "0"
+        })
+        .await;
+    let calls: usize = counts(&world).values().sum();
+    assert!(calls <= 4 + TAG_READS, "{:?}", counts(&world));
+    assert_eq!(world.writes(), []);
+}
+
+#[tokio::test]
+async fn tags_that_no_list_gives_have_their_turn() {
+    let world = many("turns", 6, &Start::default()).await;
+    let name = format!("{}.web-4", world.namespace);
+    let arn = world.account().policies[&name].arn.clone();
+    let someone = world.someone();
+    let policy = someone.tag_policy().policy_arn(&arn);
+    policy.tags(tag("team", "b")).send().await.unwrap();
+    let profile = someone.untag_instance_profile();
+    let profile = profile.instance_profile_name(&name).tag_keys("team");
+    profile.send().await.unwrap();
+    world
+        .eventually("both are put right", async || {
+            let account = world.account();
+            let is_right =
+                |tags: &BTreeMap<String, String>| tags.get("team").map(String::as_str) == Some("a");
+            is_right(&account.policies[&name].tags)
+                && is_right(&account.instance_profiles[&name].tags)
+        })
+        .await;
+    let told = world.event("web-4", "Repaired").await;
+    assert!(told.contains("tag team"), "{told}");
+}
+
+/// Some organisations deny the bulk call: a warning and a metric, and drift is still seen.
+#[tokio::test]
+async fn without_the_accounts_details_lists_and_turns_see_it_all() {
+    let mut world = World::quiet("lists").await;
+    let denied = Fault::new(
+        "GetAccountAuthorizationDetails",
+        1000,
+        FaultKind::AccessDenied,
+    );
+    world.iam.inject(denied);
+    world.run(&Start::default());
+    for name in ["a", "b", "c"] {
+        world.apply(name, "{}").await;
+        world.ready(name).await;
+    }
+    let role = |name: &str| format!("{}.{name}", world.namespace);
+    let someone = world.someone();
+    // Seen in the lists.
+    let update = someone.update_role().role_name(role("a"));
+    update
+        .description("changed")
+        .max_session_duration(3600)
+        .send()
+        .await
+        .unwrap();
+    let note = world.event("a", "Repaired").await;
+    assert!(note.contains("description"), "{note}");
+    // Seen in turns only.
+    let put = someone
+        .put_role_policy()
+        .role_name(role("b"))
+        .policy_name("extra");
+    put.policy_document(READ_S3).send().await.unwrap();
+    let told = world.event("b", "UnlistedAccess").await;
+    assert!(told.contains("inline/extra"), "{told}");
+    world.ready("b").await;
+    assert_eq!(metric(&world, "smr_sweep_degraded").await, "1");
+    let asked = counts(&world)["GetAccountAuthorizationDetails"];
+    assert_eq!(asked, 1, "denied once, and asked again");
+}
+
+/// One object of ours in an account where everything at once takes many calls.
+#[tokio::test]
+async fn few_among_many_are_looked_at_one_by_one() {
+    let mut world = World::quiet("few").await;
+    world.iam.set_page_size(1);
+    let someone = world.someone();
+    for number in 0..8 {
+        let role = someone.create_role().role_name(format!("foreign-{number}"));
+        let role = role.assume_role_policy_document(LAMBDA_TRUST);
+        role.send().await.unwrap();
+    }
+    world.run(&Start::default());
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let looks = |world: &World| counts(world).get("GetRole").copied().unwrap_or_default();
+    world
+        .eventually("it is looked at on its own", async || looks(&world) >= 3)
+        .await;
+    world.iam.clear_calls();
+    world
+        .eventually("and again", async || looks(&world) >= 3)
+        .await;
+    let seen = counts(&world);
+    assert!(
+        !seen.contains_key("GetAccountAuthorizationDetails"),
+        "{seen:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_ours_and_belongs_to_no_object_is_counted_and_left() {
+    let world = many("orphans", 2, &Start::default()).await;
+    let owner = format!("{}/gone", world.namespace);
+    let ours = [
+        tag("sessionmanager.dev/cluster", "test"),
+        tag("sessionmanager.dev/owner", &owner),
+        tag("sessionmanager.dev/uid", "u"),
+    ];
+    let someone = world.someone();
+    let role = someone
+        .create_role()
+        .role_name("left-behind")
+        .path("/session-manager/");
+    let role = role
+        .assume_role_policy_document(LAMBDA_TRUST)
+        .set_tags(Some(ours.to_vec()));
+    role.send().await.unwrap();
+    let policy = someone
+        .create_policy()
+        .policy_name("left-behind")
+        .path("/session-manager/");
+    let policy = policy
+        .policy_document(READ_S3)
+        .set_tags(Some(ours.to_vec()));
+    policy.send().await.unwrap();
+    // Another cluster's, and one of another namespace than this controller sees.
+    for (name, key, value) in [
+        ("theirs", "sessionmanager.dev/cluster", "another"),
+        ("unseen", "sessionmanager.dev/owner", "elsewhere/web"),
+    ] {
+        let mut tags: BTreeMap<String, String> = [
+            ("sessionmanager.dev/cluster".to_owned(), "test".to_owned()),
+            ("sessionmanager.dev/owner".to_owned(), owner.clone()),
+        ]
+        .into();
+        tags.insert(key.to_owned(), value.to_owned());
+        let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
+        let role = someone.create_role().role_name(name).set_tags(Some(tags));
+        let role = role.assume_role_policy_document(LAMBDA_TRUST);
+        role.send().await.unwrap();
+    }
+    let before = world.account();
+    world
+        .eventually("both are counted", async || {
+            metric(&world, "smr_orphans").await == "2"
+        })
+        .await;
+    assert!(world.log().contains("role/session-manager/left-behind"));
+    world.another_look().await;
+    assert_eq!(world.account(), before);
+    someone
+        .delete_role()
+        .role_name("left-behind")
+        .send()
+        .await
+        .unwrap();
+    world
+        .eventually("one is left", async || {
+            metric(&world, "smr_orphans").await == "1"
+        })
+        .await;
+}
+
+/// What an object of its own would see within an interval, the sweep sees too.
+#[tokio::test]
+async fn drift_of_one_among_many_is_put_right_with_few_calls() {
+    let world = many("among", 30, &Start::default()).await;
+    world.another_look().await;
+    let name = format!("{}.web-17", world.namespace);
+    world.iam.clear_calls();
+    let someone = world.someone();
+    let arn = &world.account().policies[&name].arn;
+    let detach = someone
+        .detach_role_policy()
+        .role_name(&name)
+        .policy_arn(arn);
+    detach.send().await.unwrap();
+    let note = world.event("web-17", "Repaired").await;
+    assert!(note.contains("was not attached"), "{note}");
+    world.another_look().await;
+    let seen = counts(&world);
+    // One look before the write: nobody else is looked at.
+    assert_eq!(seen["GetRole"], 1, "{seen:?}");
+    let writes: Vec<_> = world.writes().into_iter().map(|c| c.action).collect();
+    assert_eq!(writes, ["AttachRolePolicy"]);
+}
