@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use iam_emulator::{Fault, FaultKind};
 use support::iam::{LAMBDA_TRUST, READ_S3, tag};
-use support::{KEY, Start, World};
+use support::{KEY, SOMEONE, Start, World};
 
 /// Reads of tags in one sweep, at most (`smr_core::sweep::TAG_READS`).
 const TAG_READS: usize = 4;
@@ -48,6 +48,34 @@ async fn metric(world: &World, name: &str) -> String {
         .to_owned()
 }
 
+/// What `smr plan` says of the manifests of [`many`].
+async fn plan(world: &World, count: usize) -> serde_json::Value {
+    let manifests = (0..count).map(|number| {
+        format!(
+            "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {{name: web-{number}, namespace: {}}}\nspec: {{tags: {{team: a}}}}\n---\n",
+            world.namespace
+        )
+    });
+    let file = std::env::temp_dir().join(format!("{}.yaml", world.namespace));
+    std::fs::write(&file, manifests.collect::<String>()).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_smr"))
+        .args(["plan", "--cluster-name=test", "-o", "json", "-f"])
+        .arg(&file)
+        .env_clear()
+        .env("KUBECONFIG", world.plane.admin_kubeconfig())
+        .env("AWS_ENDPOINT_URL", world.iam.endpoint())
+        .env("AWS_ACCESS_KEY_ID", SOMEONE)
+        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .await
+        .unwrap();
+    std::fs::remove_file(&file).unwrap();
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
 #[tokio::test]
 async fn objects_in_sync_cost_one_reading_however_many_they_are() {
     let mut world = many("cost", 40, &Start::default()).await;
@@ -68,6 +96,23 @@ async fn objects_in_sync_cost_one_reading_however_many_they_are() {
     // Nothing else: no look at one object, and no write.
     assert_eq!(seen, BTreeMap::new());
 
+    // To plan them all takes one reading too.
+    world.iam.clear_calls();
+    let report = plan(&world, 40).await;
+    assert_eq!(report["summary"], serde_json::json!({ "none": 40 }));
+    let calls = world.iam.calls();
+    let mut reads: Vec<_> = (calls.iter())
+        .filter(|call| call.access_key_id == SOMEONE && call.service == "iam")
+        .map(|call| call.action.as_str())
+        .collect();
+    reads.sort_unstable();
+    let bulk = [
+        "GetAccountAuthorizationDetails",
+        "ListInstanceProfiles",
+        "ListRoles",
+    ];
+    assert_eq!(reads, bulk);
+
     // A restart is one more sweep.
     world.kill().await;
     world.iam.clear_calls();
@@ -79,8 +124,8 @@ async fn objects_in_sync_cost_one_reading_however_many_they_are() {
     });
     world
         .eventually("the first sweep has ended", async || {
-            world.log().contains("serving /metrics")
-                && metric(&world, "smr_sweep_timestamp_seconds").await != "0"
+            let begun = world.log().matches("serving /metrics").count();
+            begun == 2 && metric(&world, "smr_sweep_timestamp_seconds").await != "0"
         })
         .await;
     let calls: usize = counts(&world).values().sum();

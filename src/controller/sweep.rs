@@ -14,7 +14,8 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::ownership::{CLUSTER, OWNER};
 use smr_core::sweep::{
-    ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, TAG_READS, as_if_complete, cheapest, needs_look,
+    ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, TAG_READS, as_if_complete, as_if_tagged,
+    cheapest, needs_look,
 };
 use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
 use tracing::{debug, info, warn};
@@ -293,7 +294,10 @@ impl Sweeper {
         };
         let (subject, limits) = (object.subject(), &self.context.limits);
         let why = match wanted(spec, &subject, Some(status), account, limits, None) {
-            Ok(wanted) => needs_look(&wanted, status, reading(&wanted), tags),
+            Ok(wanted) => {
+                let reading = as_if_tagged(&wanted.desired, reading(&wanted), tags);
+                needs_look(&wanted, status, &reading)
+            }
             Err(_) => Some("the operator's limits have changed"),
         };
         if let Some(why) = why {

@@ -137,14 +137,9 @@ pub struct ReadTags {
     pub instance_profile: Option<Tags>,
 }
 
-/// Why an object needs a look; `None` where it is in sync with its status.
-pub fn needs_look(
-    wanted: &Wanted,
-    status: &SessionManagerRoleStatus,
-    mut reading: Observed,
-    read: ReadTags,
-) -> Option<&'static str> {
-    let desired = &wanted.desired;
+/// A reading with those tags of policy and profile that were read; the others are taken for as they
+/// should be.
+pub fn as_if_tagged(desired: &Desired, mut reading: Observed, read: ReadTags) -> Observed {
     if let Some(policy) = &mut reading.policy {
         policy.tags = read.policy.unwrap_or_else(|| match &desired.policy.home {
             PolicyHome::Managed { tags, .. } => tags.clone(),
@@ -156,11 +151,21 @@ pub fn needs_look(
             (desired.instance_profile.as_ref()).map_or_else(Tags::new, |p| p.tags.clone())
         });
     }
-    if ids(&reading, desired) != recorded_ids(status) {
+    reading
+}
+
+/// Why an object needs a look; `None` where it is in sync with its status.
+pub fn needs_look(
+    wanted: &Wanted,
+    status: &SessionManagerRoleStatus,
+    reading: &Observed,
+) -> Option<&'static str> {
+    let desired = &wanted.desired;
+    if ids(reading, desired) != recorded_ids(status) {
         return Some("another unique id, or one of the three is missing");
     }
     let recorded = Recorded::of(Some(status));
-    let Ok(planned) = plan(desired, &reading, &recorded, Some(POLICY_OVERLAP)) else {
+    let Ok(planned) = plan(desired, reading, &recorded, Some(POLICY_OVERLAP)) else {
         return Some("ownership is in doubt");
     };
     let is_told = wanted.valid.mode == Mode::Observe && planned.drift == status.drift;

@@ -34,6 +34,11 @@ impl Reading {
         })
     }
 
+    /// What the bulk reading alone shows, where there was one: without tags of policy and profile.
+    pub(super) fn in_bulk(&self, names: &Names) -> Option<Observed> {
+        self.whole.as_ref().map(|whole| whole.find(names))
+    }
+
     pub(super) async fn observe(&self, names: &Names) -> Result<Observed, Failure> {
         if let Some(whole) = &self.whole {
             return self.iam.complete(whole, names).await;

@@ -55,11 +55,24 @@ fn in_bulk(mut state: Observed) -> Observed {
     state
 }
 
+fn judge_all(
+    wanted: &Wanted,
+    status: &SessionManagerRoleStatus,
+    reading: Observed,
+    read: ReadTags,
+) -> Option<&'static str> {
+    needs_look(
+        wanted,
+        status,
+        &as_if_tagged(&wanted.desired, reading, read),
+    )
+}
+
 fn judge(spec: &str, change: impl FnOnce(&mut Observed)) -> Option<&'static str> {
     let (wanted, status, state) = in_sync(spec);
     let mut reading = in_bulk(state);
     change(&mut reading);
-    needs_look(&wanted, &status, reading, ReadTags::default())
+    judge_all(&wanted, &status, reading, ReadTags::default())
 }
 
 const SPECS: [&str; 4] = [
@@ -139,7 +152,7 @@ fn tags_that_were_read_in_turn_count() {
             policy: Some(policy.clone()),
             instance_profile: Some(instance_profile.clone()),
         };
-        needs_look(&wanted, &status, in_bulk(state.clone()), read)
+        judge_all(&wanted, &status, in_bulk(state.clone()), read)
     };
     assert_eq!(judge(&tags, &tags), None);
     let mut changed = tags.clone();
@@ -157,7 +170,7 @@ fn in_mode_observe_what_is_told_already_needs_no_look() {
     let mut reading = in_bulk(state);
     reading.role.as_mut().unwrap().description = "changed".into();
     let judge = |status: &SessionManagerRoleStatus| {
-        needs_look(&wanted, status, reading.clone(), ReadTags::default())
+        judge_all(&wanted, status, reading.clone(), ReadTags::default())
     };
     assert!(judge(&status).is_some());
     let recorded = Recorded::of(Some(&status));
@@ -195,7 +208,7 @@ fn lists_show_a_part() {
         };
         let judge = |listed: Listed| {
             let reading = as_if_complete(listed, &wanted.desired, &status);
-            needs_look(&wanted, &status, reading, ReadTags::default())
+            judge_all(&wanted, &status, reading, ReadTags::default())
         };
         assert_eq!(judge(listed.clone()), None, "{spec}");
         let mut changed = listed.clone();
