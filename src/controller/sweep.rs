@@ -190,12 +190,14 @@ impl Sweeper {
     }
 
     fn strategy(&self, objects: usize) -> Strategy {
-        match self.mode {
-            SweepMode::Auto if self.denied => Strategy::Lists,
+        let asked = match self.mode {
             SweepMode::Auto => cheapest(objects, self.details_calls),
-            SweepMode::AccountDetails if self.denied => Strategy::Lists,
             SweepMode::AccountDetails => Strategy::AccountDetails,
             SweepMode::Lists => Strategy::Lists,
+        };
+        match asked {
+            Strategy::AccountDetails if self.denied => Strategy::Lists,
+            Strategy::AccountDetails | Strategy::Lists | Strategy::OneByOne => asked,
         }
     }
 

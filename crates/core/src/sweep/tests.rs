@@ -101,10 +101,10 @@ fn every_kind_of_drift_that_the_details_show_needs_one() {
             *trust = trust.replace("ec2", "lambda");
         }),
         ("description", |s| {
-            s.role.as_mut().unwrap().description.push('x')
+            s.role.as_mut().unwrap().description.push('x');
         }),
         ("session", |s| {
-            s.role.as_mut().unwrap().max_session_duration = 7200
+            s.role.as_mut().unwrap().max_session_duration = 7200;
         }),
         ("role tag", |s| {
             s.role
@@ -126,10 +126,10 @@ fn every_kind_of_drift_that_the_details_show_needs_one() {
             policy.document = policy.document.replace("ssm:", "s3:");
         }),
         ("version", |s| {
-            s.policy.as_mut().unwrap().default_version = "v9".into()
+            s.policy.as_mut().unwrap().default_version = "v9".into();
         }),
         ("recreated", |s| {
-            s.role.as_mut().unwrap().id = "AROAOTHER".into()
+            s.role.as_mut().unwrap().id = "AROAOTHER".into();
         }),
         ("out of the profile", |s| {
             s.instance_profile.as_mut().unwrap().roles.clear();
