@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use smr_api::{Counterparts, Drift, Mode};
+use jiff::Timestamp;
+use smr_api::{Counterparts, Mode};
 use smr_core::account::{Account, Arn};
 use smr_core::desired::{Desired, desired};
 use smr_core::document::counterparts;
@@ -15,7 +15,7 @@ use smr_core::observed::Observed;
 use smr_core::plan::{Planned, Recorded, Refusal, plan};
 use smr_core::settle::{Settled, restart_window};
 use smr_core::step::Kind;
-use smr_core::summary::{Activity, Done, Facts, Outcome};
+use smr_core::summary::{Activity, Done, Facts, Outcome, in_sync_since};
 use smr_core::validate::{Invalid, ValidSpec, validate};
 use tracing::{debug, info};
 
@@ -70,7 +70,6 @@ impl Pass<'_> {
         let mut presume_empty = Recorded::of(self.status()).is_empty()
             && self.memory.history.is_none()
             && wanted.valid.mode == Mode::Enforce;
-        let mut repaired: Vec<Drift> = Vec::new();
         let mut adopted: Vec<Kind> = Vec::new();
         let mut wrote = false;
         let mut last_failure = None;
@@ -122,7 +121,8 @@ impl Pass<'_> {
                 return self.observed(&wanted, &settled, &planned).await;
             }
             if planned.plan.is_empty() {
-                let done = wrote.then_some(Done {
+                let repaired = self.memory.repaired.clone();
+                let done = (wrote || !repaired.is_empty()).then_some(Done {
                     activity,
                     drift: &repaired,
                     adopted: &adopted,
@@ -136,7 +136,6 @@ impl Pass<'_> {
             }
             if !wrote {
                 self.begin(activity, &planned).await?;
-                repaired.clone_from(&planned.drift);
             }
             for kind in &planned.adopts {
                 if !adopted.contains(kind) {
@@ -149,14 +148,18 @@ impl Pass<'_> {
                 self.memory.new_policy_since = None;
             }
             let mut history = self.memory.history.take().unwrap_or_default();
-            if *history.believed() != settled.state {
-                history.saw(settled.state);
+            let before = settled.state;
+            if *history.believed() != before {
+                history.saw(before.clone());
             }
             let applied = iam
                 .apply(&account, &wanted.desired.names, &planned.plan, &mut history)
                 .await;
             let believed = history.believed().clone();
             self.memory.history = Some(history);
+            if believed != before {
+                self.memory.put_right(&planned.drift);
+            }
             let Err(failed) = applied else {
                 let since = self.new_policy_since();
                 match plan(
@@ -170,6 +173,7 @@ impl Pass<'_> {
                             state: believed,
                             stale_parts: false,
                         };
+                        let repaired = self.memory.repaired.clone();
                         let done = Some(Done {
                             activity,
                             drift: &repaired,
@@ -289,19 +293,6 @@ impl Pass<'_> {
             drift: &planned.drift,
         })
         .await?;
-        if activity == Activity::Repairing {
-            for drift in &planned.drift {
-                info!(
-                    object = drift.object,
-                    field = drift.field,
-                    message = drift.message,
-                    "drift"
-                );
-                self.context
-                    .metrics
-                    .drift(label(&drift.object), label(&drift.field));
-            }
-        }
         Ok(())
     }
 
@@ -319,10 +310,11 @@ impl Pass<'_> {
             self.memory
                 .new_policy_since
                 .get_or_insert_with(Timestamp::now);
-            let message = "the policy of the new type is in place; that of the former type goes once IAM has spread the change".to_owned();
+            let message = "the policy is in place as spec.policy.type says; the one of the other type goes once IAM has spread that".to_owned();
             self.tell(&Outcome::Waiting {
                 facts: Some(facts),
-                activity: Activity::Updating,
+                activity,
+                drift: &planned.drift,
                 message,
             })
             .await?;
@@ -377,9 +369,11 @@ impl Pass<'_> {
         Ok(self.content())
     }
 
+    /// For how long the policy of the wanted type is known to be in place.
     fn new_policy_since(&self) -> Option<Duration> {
-        let since: SignedDuration = Timestamp::now().duration_since(self.memory.new_policy_since?);
-        Duration::try_from(since).ok()
+        let in_sync = || in_sync_since(self.status(), self.object.generation());
+        let since = self.memory.new_policy_since.or_else(in_sync)?;
+        Duration::try_from(Timestamp::now().duration_since(since)).ok()
     }
 }
 
@@ -429,29 +423,4 @@ fn other_account(account: &Account, observed: &Observed) -> Option<Account> {
             id: arn.account.to_owned(),
             partition: account.partition,
         })
-}
-
-/// Metric labels are bounded: the objects and fields that the core's plan names.
-fn label(name: &str) -> &'static str {
-    const KNOWN: [&str; 15] = [
-        "Role",
-        "Policy",
-        "InstanceProfile",
-        "existence",
-        "trustPolicy",
-        "description",
-        "maxSessionDurationSeconds",
-        "permissionsBoundary",
-        "tags",
-        "attachedPolicies",
-        "inlinePolicies",
-        "document",
-        "type",
-        "role",
-        "id",
-    ];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == name)
-        .unwrap_or("other")
 }

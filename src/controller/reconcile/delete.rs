@@ -289,6 +289,7 @@ fn waiting(message: &str) -> Outcome<'static> {
     Outcome::Waiting {
         facts: None,
         activity: DELETING,
+        drift: &[],
         message: message.to_owned(),
     }
 }
