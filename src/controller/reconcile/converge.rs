@@ -12,6 +12,7 @@ use smr_core::document::counterparts;
 use smr_core::failure::{FailureClass, Remedy};
 use smr_core::names::Names;
 use smr_core::observed::Observed;
+use smr_core::ownership::Identity;
 use smr_core::plan::{Planned, Recorded, Refusal, plan};
 use smr_core::settle::{Settled, restart_window};
 use smr_core::step::Kind;
@@ -65,10 +66,11 @@ impl Pass<'_> {
             .aws
             .on_behalf_of(&self.object.key().namespace, self.urgency);
         let mut taken = BTreeSet::new();
-        // Nothing recorded and nothing remembered: the creation is planned on an empty account,
-        // and IAM's own refusals say where that is wrong.
+        // Nothing recorded, nothing remembered and never begun (a status may be lost): the creation
+        // is planned on an empty account, and IAM's own refusals say where that is wrong.
         let mut presume_empty = Recorded::of(self.status()).is_empty()
             && self.memory.history.is_none()
+            && !self.object.has_finalizer()
             && wanted.valid.mode == Mode::Enforce;
         let mut adopted: Vec<Kind> = Vec::new();
         let mut wrote = false;
@@ -88,7 +90,7 @@ impl Pass<'_> {
             };
             let recorded = Recorded::of(self.status());
             if recorded.is_empty()
-                && let Some(path) = path_of_ours(&wanted.desired, &settled.state)
+                && let Some(path) = path_of_ours(&wanted.desired.identity, &settled.state)
                     .filter(|p| *p != wanted.desired.names.path)
                 && live_path.replace(path.clone()).is_none()
             {
@@ -390,8 +392,8 @@ fn without(refusals: &[Refusal], mut state: Observed) -> Observed {
 }
 
 /// Status is lost, but IAM holds an object of that name that is ours: its path is the one.
-fn path_of_ours(desired: &Desired, observed: &Observed) -> Option<String> {
-    let tags = desired.identity.tags();
+pub(super) fn path_of_ours(identity: &Identity, observed: &Observed) -> Option<String> {
+    let tags = identity.tags();
     let is_ours = |found: &smr_core::Tags| {
         [smr_core::ownership::CLUSTER, smr_core::ownership::OWNER]
             .iter()
