@@ -15,7 +15,7 @@ use std::time::Instant;
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, StreamExt};
 use support::iam::StandIn;
-use support::{Start, World, scenarios};
+use support::{Start, World, modes, scenarios};
 
 /// A moto server.
 struct Moto(String);
@@ -30,21 +30,18 @@ type Scene = fn(World<Moto>) -> LocalBoxFuture<'static, ()>;
 
 /// Scenes by their names.
 macro_rules! scenes {
-    ($($name:ident),* $(,)?) => {
-        [$((stringify!($name), |world| Box::pin(async move { _ = scenarios::$name(&world).await; }))),*]
+    ($($room:ident: $($name:ident),*;)*) => {
+        [$($((stringify!($name), |world| Box::pin(async move { _ = $room::$name(&world).await; }))),*),*]
     };
 }
 
-const SCENES: [(&str, Scene); 9] = scenes![
-    creation,
-    every_field_that_can_change,
-    the_policy_type_changes_both_ways,
-    drift_is_repaired,
-    deletion_leaves_nothing,
-    retain_leaves_everything,
-    foreign_objects_stay,
-    a_foreign_role_in_another_case_stays,
-    what_others_use_blocks_deletion,
+const SCENES: [(&str, Scene); 15] = scenes![
+    scenarios: creation, every_field_that_can_change, the_policy_type_changes_both_ways,
+        deletion_leaves_nothing, retain_leaves_everything, foreign_objects_stay,
+        a_foreign_role_in_another_case_stays, what_others_use_blocks_deletion;
+    modes: every_drift, what_means_the_same, observe_tells_and_writes_nothing,
+        a_pause_holds_everything, unlisted_policies_are_told_or_removed,
+        additional_policies_come_and_go, hybrid_regions_narrow_the_trust;
 ];
 
 /// As many worlds at a time: each runs a controller of its own.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use smr_api::Drift;
 use smr_core::plan::Plan;
 use smr_core::settle::History;
 
@@ -27,6 +28,8 @@ pub struct Memory {
     pub suspected: Option<Plan>,
     /// Since when the policy of the wanted type is known to be in place, while its type changes.
     pub new_policy_since: Option<Timestamp>,
+    /// What was put right and is not told yet: a repair may take more than one pass.
+    pub repaired: Vec<Drift>,
     /// What woke the object last.
     pub woken_by: Option<Trigger>,
     /// Passes in a row that ended in a failure.
@@ -55,6 +58,13 @@ impl Memory {
             self.failures = 0;
             self.woken_by = Some(trigger);
         }
+    }
+
+    /// Something of this was put right.
+    pub fn put_right(&mut self, drift: &[Drift]) {
+        let new = drift.iter().filter(|drift| !self.repaired.contains(drift));
+        let new: Vec<Drift> = new.cloned().collect();
+        self.repaired.extend(new);
     }
 
     /// The pass succeeded.

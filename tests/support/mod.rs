@@ -4,7 +4,10 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
 
+pub mod drift;
+pub mod hand;
 pub mod iam;
+pub mod modes;
 pub mod reading;
 pub mod scenarios;
 pub mod watcher;
@@ -21,7 +24,7 @@ use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
 };
 use serde_json::{Value, json};
-use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
+use smr_api::{RECONCILE_ANNOTATION, SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
 
 use iam::StandIn;
@@ -263,6 +266,37 @@ impl<I: StandIn> World<I> {
 
     pub async fn get(&self, name: &str) -> Option<SessionManagerRole> {
         self.api().get_opt(name).await.unwrap()
+    }
+
+    /// Runs kubectl in the world's namespace, as an administrator.
+    pub async fn kubectl(&self, arguments: &[&str]) -> String {
+        let all = [arguments, &["-n", &self.namespace]].concat();
+        self.plane.kubectl(&all).await.unwrap()
+    }
+
+    /// Changes a part of the spec, as `kubectl patch` does; it must be JSON.
+    pub async fn patch(&self, name: &str, spec: &str) {
+        let patch = format!(r#"{{"spec":{spec}}}"#);
+        self.kubectl(&["patch", "smr", name, "--type=merge", "-p", &patch])
+            .await;
+    }
+
+    /// Asks for a look now; the value that the answer will have.
+    pub async fn ask(&self, name: &str) -> String {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let value = format!("look {}", ASKED.fetch_add(1, Ordering::Relaxed));
+        self.annotate(name, RECONCILE_ANNOTATION, Some(&value))
+            .await;
+        value
+    }
+
+    /// Asks for a look now, and waits until it has been answered and the work is done, well or not.
+    pub async fn looked_at(&self, name: &str) -> SessionManagerRole {
+        let asked = self.ask(name).await;
+        self.status_of(name, "looked at", |s| {
+            s.last_handled_reconcile_at.as_ref() == Some(&asked) && !is(s, "Reconciling", "True")
+        })
+        .await
     }
 
     /// Asks for deletion and returns at once.

@@ -155,7 +155,7 @@ fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
 }
 
 /// Percent-encoded, as IAM answers documents, or as it is, as moto answers some.
-fn decoded(document: &str) -> String {
+pub fn decoded(document: &str) -> String {
     if document.starts_with('{') {
         return document.to_owned();
     }

@@ -4,11 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use kube::runtime::{WatchStreamExt, watcher};
 use smr_api::{SessionManagerRole, Tags};
 use tokio::task::JoinHandle;
 
+use super::iam::StandIn;
 use super::{PATIENCE, World, condition};
 
 /// kstatus' verdict on a custom resource (sigs.k8s.io/cli-utils, pkg/kstatus/status).
@@ -53,21 +54,34 @@ impl World {
         &self,
         converged: impl Fn(&SessionManagerRole, &iam_emulator::Snapshot) -> bool + Send + 'static,
     ) -> Seen {
+        let emulator = self.iam.emulator().clone();
+        self.record(move |object| {
+            if kstatus(object) == Kstatus::Current {
+                let account = emulator.snapshot();
+                assert!(
+                    converged(object, &account),
+                    "Current, but IAM has not converged: {object:?}\n{account:?}"
+                );
+            }
+        })
+    }
+}
+
+impl<I: StandIn> World<I> {
+    /// Watches all objects of the world from now on, and shows each version to `look`.
+    pub fn record(&self, look: impl Fn(&SessionManagerRole) + Send + 'static) -> Seen {
         let versions = Arc::new(Mutex::new(Vec::new()));
-        let (sink, api, emulator) = (versions.clone(), self.api(), self.iam.emulator().clone());
+        let (sink, api) = (versions.clone(), self.api());
         let task = tokio::spawn(async move {
             let mut objects = watcher(api, watcher::Config::default())
+                .default_backoff()
                 .applied_objects()
                 .boxed();
-            while let Ok(Some(object)) = objects.try_next().await {
+            // A watch that failed begins anew by itself.
+            while let Some(version) = objects.next().await {
+                let Ok(object) = version else { continue };
                 check(&object);
-                if kstatus(&object) == Kstatus::Current {
-                    let account = emulator.snapshot();
-                    assert!(
-                        converged(&object, &account),
-                        "Current, but IAM has not converged: {object:?}\n{account:?}"
-                    );
-                }
+                look(&object);
                 sink.lock().unwrap().push(object);
             }
         });

@@ -10,7 +10,7 @@ use crate::document::counterparts;
 use crate::limits::Limits;
 use crate::names::{Names, Subject};
 use crate::observed::Observed;
-use crate::ownership::{CLUSTER, OWNER};
+use crate::ownership::{CLUSTER, Identity, OWNER};
 use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::{Invalid, ValidSpec, validate};
@@ -49,25 +49,30 @@ impl Wanted {
     /// Status is lost, but IAM holds an object of that name that is ours: its path is the one.
     /// `None` where that is the wanted path anyway.
     pub fn path_of_ours(&self, observed: &Observed) -> Option<String> {
-        let tags = self.desired.identity.tags();
-        let is_ours = |found: &crate::Tags| {
-            [CLUSTER, OWNER]
-                .iter()
-                .all(|key| found.get(*key) == tags.get(*key))
-        };
-        let role = observed.role.as_ref().map(|r| (&r.arn, &r.tags));
-        let policy = observed.policy.as_ref().map(|p| (&p.arn, &p.tags));
-        let profile = observed
-            .instance_profile
-            .as_ref()
-            .map(|p| (&p.arn, &p.tags));
-        [role, policy, profile]
-            .into_iter()
-            .flatten()
-            .filter(|(_, tags)| is_ours(tags))
-            .find_map(|(arn, _)| Arn::parse(arn).map(|arn| arn.path.to_owned()))
-            .filter(|path| *path != self.desired.names.path)
+        let desired = &self.desired;
+        path_of_ours(&desired.identity, observed).filter(|path| *path != desired.names.path)
     }
+}
+
+/// The path of an object in IAM that is ours, if there is one.
+pub fn path_of_ours(identity: &Identity, observed: &Observed) -> Option<String> {
+    let tags = identity.tags();
+    let is_ours = |found: &crate::Tags| {
+        [CLUSTER, OWNER]
+            .iter()
+            .all(|key| found.get(*key) == tags.get(*key))
+    };
+    let role = observed.role.as_ref().map(|r| (&r.arn, &r.tags));
+    let policy = observed.policy.as_ref().map(|p| (&p.arn, &p.tags));
+    let profile = observed
+        .instance_profile
+        .as_ref()
+        .map(|p| (&p.arn, &p.tags));
+    [role, policy, profile]
+        .into_iter()
+        .flatten()
+        .filter(|(_, tags)| is_ours(tags))
+        .find_map(|(arn, _)| Arn::parse(arn).map(|arn| arn.path.to_owned()))
 }
 
 /// The account in status, where it is another than the caller's.

@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use smr_api::{Drift, Mode};
+use jiff::Timestamp;
+use smr_api::Mode;
 use smr_core::account::Account;
 use smr_core::failure::{FailureClass, Remedy};
 use smr_core::observed::Observed;
 use smr_core::plan::{Planned, Recorded, plan};
 use smr_core::settle::{Settled, restart_window};
 use smr_core::step::Kind;
-use smr_core::summary::{Activity, Done, Facts, Outcome};
+use smr_core::summary::{Activity, Done, Facts, Outcome, in_sync_since};
 use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, other_account, wanted, without};
 use tracing::{debug, info};
@@ -54,12 +54,12 @@ impl Pass<'_> {
             .aws
             .on_behalf_of(&self.object.key().namespace, self.urgency);
         let mut taken = BTreeSet::new();
-        // Nothing recorded and nothing remembered: the creation is planned on an empty account,
-        // and IAM's own refusals say where that is wrong.
+        // Nothing recorded, nothing remembered and never begun (a status may be lost): the creation
+        // is planned on an empty account, and IAM's own refusals say where that is wrong.
         let mut presume_empty = Recorded::of(self.status()).is_empty()
             && self.memory.history.is_none()
+            && !self.object.has_finalizer()
             && wanted.valid.mode == Mode::Enforce;
-        let mut repaired: Vec<Drift> = Vec::new();
         let mut adopted: Vec<Kind> = Vec::new();
         let mut wrote = false;
         let mut last_failure = None;
@@ -110,7 +110,8 @@ impl Pass<'_> {
                 return self.observed(&wanted, &settled, &planned).await;
             }
             if planned.plan.is_empty() {
-                let done = wrote.then_some(Done {
+                let repaired = self.memory.repaired.clone();
+                let done = (wrote || !repaired.is_empty()).then_some(Done {
                     activity,
                     drift: &repaired,
                     adopted: &adopted,
@@ -124,7 +125,6 @@ impl Pass<'_> {
             }
             if !wrote {
                 self.begin(activity, &planned).await?;
-                repaired.clone_from(&planned.drift);
             }
             for kind in &planned.adopts {
                 if !adopted.contains(kind) {
@@ -137,14 +137,18 @@ impl Pass<'_> {
                 self.memory.new_policy_since = None;
             }
             let mut history = self.memory.history.take().unwrap_or_default();
-            if *history.believed() != settled.state {
-                history.saw(settled.state);
+            let before = settled.state;
+            if *history.believed() != before {
+                history.saw(before.clone());
             }
             let applied = iam
                 .apply(&account, &wanted.desired.names, &planned.plan, &mut history)
                 .await;
             let believed = history.believed().clone();
             self.memory.history = Some(history);
+            if believed != before {
+                self.memory.put_right(&planned.drift);
+            }
             let Err(failed) = applied else {
                 let since = self.new_policy_since();
                 match plan(
@@ -158,6 +162,7 @@ impl Pass<'_> {
                             state: believed,
                             stale_parts: false,
                         };
+                        let repaired = self.memory.repaired.clone();
                         let done = Some(Done {
                             activity,
                             drift: &repaired,
@@ -269,19 +274,6 @@ impl Pass<'_> {
             drift: &planned.drift,
         })
         .await?;
-        if activity == Activity::Repairing {
-            for drift in &planned.drift {
-                info!(
-                    object = drift.object,
-                    field = drift.field,
-                    message = drift.message,
-                    "drift"
-                );
-                self.context
-                    .metrics
-                    .drift(label(&drift.object), label(&drift.field));
-            }
-        }
         Ok(())
     }
 
@@ -299,10 +291,11 @@ impl Pass<'_> {
             self.memory
                 .new_policy_since
                 .get_or_insert_with(Timestamp::now);
-            let message = "the policy of the new type is in place; that of the former type goes once IAM has spread the change".to_owned();
+            let message = "the policy is in place as spec.policy.type says; the one of the other type goes once IAM has spread that".to_owned();
             self.tell(&Outcome::Waiting {
                 facts: Some(facts),
-                activity: Activity::Updating,
+                activity,
+                drift: &planned.drift,
                 message,
             })
             .await?;
@@ -357,33 +350,10 @@ impl Pass<'_> {
         Ok(self.content())
     }
 
+    /// For how long the policy of the wanted type is known to be in place.
     fn new_policy_since(&self) -> Option<Duration> {
-        let since: SignedDuration = Timestamp::now().duration_since(self.memory.new_policy_since?);
-        Duration::try_from(since).ok()
+        let in_sync = || in_sync_since(self.status(), self.object.generation());
+        let since = self.memory.new_policy_since.or_else(in_sync)?;
+        Duration::try_from(Timestamp::now().duration_since(since)).ok()
     }
-}
-
-/// Metric labels are bounded: the objects and fields that the core's plan names.
-fn label(name: &str) -> &'static str {
-    const KNOWN: [&str; 15] = [
-        "Role",
-        "Policy",
-        "InstanceProfile",
-        "existence",
-        "trustPolicy",
-        "description",
-        "maxSessionDurationSeconds",
-        "permissionsBoundary",
-        "tags",
-        "attachedPolicies",
-        "inlinePolicies",
-        "document",
-        "type",
-        "role",
-        "id",
-    ];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == name)
-        .unwrap_or("other")
 }

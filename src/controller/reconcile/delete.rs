@@ -15,6 +15,7 @@ use smr_core::plan::{Plan, Recorded};
 use smr_core::settle::restart_window;
 use smr_core::step::{Kind, Step};
 use smr_core::summary::{Activity, Event, Outcome, READY};
+use smr_core::wanted::path_of_ours;
 use tracing::{debug, info};
 
 use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
@@ -36,24 +37,22 @@ impl Pass<'_> {
             Ok(account) => account,
             Err(ended) => return Ok(ended),
         };
-        let subject = self.object.subject();
         let limits = &self.context.limits;
-        let names = Names::resolve(
-            &subject,
-            self.object.spec.as_ref().ok(),
-            self.status(),
-            limits,
-            None,
-        );
         let identity = Identity {
             cluster: limits.cluster_name.clone(),
-            subject,
+            subject: self.object.subject(),
         };
+        let object = self.object.clone();
+        let names_at = |live_path: Option<&str>| {
+            let (spec, status) = (object.spec.as_ref().ok(), object.written_status());
+            Names::resolve(&identity.subject, spec, status, limits, live_path)
+        };
+        let mut names = names_at(None);
         let iam = self
             .context
             .aws
             .on_behalf_of(&self.object.key().namespace, self.urgency);
-        let taken = self.taken_by_others();
+        let taken = self.somewhere_else();
         let mut last_failure = None;
         let mut done = Told::default();
         for round in 0..ROUNDS {
@@ -74,11 +73,16 @@ impl Pass<'_> {
                 }
                 None => read,
             };
+            let recorded = Recorded::of(self.status());
+            if recorded.is_empty()
+                && let Some(path) = path_of_ours(&identity, &state)
+            {
+                names = names_at(Some(&path));
+            }
             let users = match iam.users(&state).await {
                 Ok(users) => users,
                 Err(failure) => return self.failed(None, DELETING, &failure).await,
             };
-            let recorded = Recorded::of(self.status());
             let policy = self.object.deletion_policy;
             let decision = plan_deletion(
                 &identity,
@@ -124,13 +128,15 @@ impl Pass<'_> {
         }
     }
 
-    /// After a refusal, what is not ours may stand under another path or in another case: it is
-    /// looked for, so that the last event names it.
-    fn taken_by_others(&self) -> BTreeSet<Kind> {
+    /// Which may stand under another path or in another case than we know. After a refusal what is
+    /// not ours does, and the last event names it; where status is lost, so may what is ours.
+    fn somewhere_else(&self) -> BTreeSet<Kind> {
+        let is_lost = Recorded::of(self.status()).is_empty();
         let was_refused = (self.status().iter().flat_map(|s| &s.conditions))
             .any(|c| c.type_ == READY && matches!(c.reason.as_str(), "NotOwned" | "Replaced"));
         let all = [Kind::Role, Kind::Policy, Kind::InstanceProfile];
-        all.into_iter().filter(|_| was_refused).collect()
+        let looked_for = |_: &Kind| is_lost || was_refused;
+        all.into_iter().filter(looked_for).collect()
     }
 
     async fn carry_out(
@@ -289,6 +295,7 @@ fn waiting(message: &str) -> Outcome<'static> {
     Outcome::Waiting {
         facts: None,
         activity: DELETING,
+        drift: &[],
         message: message.to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use smr_api::SessionManagerRoleStatus;
+use smr_api::{Drift, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass, Remedy};
 use smr_core::limits::Limits;
@@ -206,18 +206,34 @@ impl Pass<'_> {
         };
         let Summary { status, events } = summarize(about, Timestamp::now(), outcome);
         if before != Some(&status) {
+            let known = before.map_or_else(Vec::new, |status| status.drift.clone());
             let written = self
                 .context
                 .cluster
                 .write_status(&self.object, &status)
                 .await?;
             self.adopt_reading(written);
+            for drift in status.drift.iter().filter(|drift| !known.contains(drift)) {
+                self.found(drift);
+            }
         }
         for event in &events {
             info!(reason = event.reason, note = event.note, "event");
             self.context.cluster.tell(&self.object, event).await;
         }
         Ok(())
+    }
+
+    /// A difference that was not told before.
+    fn found(&self, drift: &Drift) {
+        let Drift {
+            object,
+            field,
+            message,
+        } = drift;
+        info!(object, field, message, "drift");
+        let metrics = &self.context.metrics;
+        metrics.drift(label(object), label(field));
     }
 
     fn adopt_reading(&mut self, object: Object) {
@@ -306,6 +322,7 @@ impl Pass<'_> {
     fn content(&mut self) -> Ended {
         self.memory.succeeded();
         self.memory.suspected = None;
+        self.memory.repaired.clear();
         Ended::IDLE
     }
 }
@@ -315,4 +332,29 @@ async fn between_rounds(round: u32) {
     if round > 0 {
         tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(round)).await;
     }
+}
+
+/// Metric labels are bounded: the objects and fields that the core's plan names.
+fn label(name: &str) -> &'static str {
+    const KNOWN: [&str; 15] = [
+        "Role",
+        "Policy",
+        "InstanceProfile",
+        "existence",
+        "trustPolicy",
+        "description",
+        "maxSessionDurationSeconds",
+        "permissionsBoundary",
+        "tags",
+        "attachedPolicies",
+        "inlinePolicies",
+        "document",
+        "type",
+        "role",
+        "id",
+    ];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("other")
 }

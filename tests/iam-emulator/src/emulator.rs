@@ -301,6 +301,15 @@ impl Emulator {
             .unwrap_or_default()
     }
 
+    /// What readers of the default account see now, which is behind by the lag.
+    pub fn seen(&self) -> Snapshot {
+        let mut state = self.state();
+        let seen = state.history.seen(Instant::now());
+        seen.get(&self.shared.config.account_id)
+            .map(Snapshot::of)
+            .unwrap_or_default()
+    }
+
     /// Says when a role of the default account was used last; false when there is no such role.
     pub fn set_last_used(&self, role: &str, unix_seconds: i64) -> bool {
         let mut state = self.state();

@@ -234,9 +234,17 @@ fn strings(value: &Value) -> BTreeSet<String> {
 /// `Service ec2.amazonaws.com`, `AWS arn:…`; `*` and `{"AWS": "*"}` are one in trust policies.
 fn principals(value: &Value) -> BTreeSet<Word> {
     let of_kind = |kind: &str, values: &Value| -> Vec<Word> {
-        let word = |value: &String| Word {
-            compared: format!("{kind} {}", account_root(value)),
-            shown: value.clone(),
+        let word = |value: &String| {
+            let principal = account_root(value);
+            let is_account = principal.len() == 12 && principal.bytes().all(|b| b.is_ascii_digit());
+            Word {
+                compared: format!("{kind} {principal}"),
+                shown: if is_account {
+                    format!("account {principal}")
+                } else {
+                    value.clone()
+                },
+            }
         };
         strings(values).iter().map(word).collect()
     };

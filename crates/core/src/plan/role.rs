@@ -42,12 +42,13 @@ pub(super) fn compare(
         .as_ref()
         .filter(|b| found.boundary.as_ref() != Some(b))
     {
-        let was = found.boundary.as_deref().unwrap_or("none");
-        findings.tell(
-            Kind::Role,
-            "permissionsBoundary",
-            format!("the role's permissions boundary was {was}, should be {boundary}"),
-        );
+        let message = match &found.boundary {
+            Some(was) => {
+                format!("the role's permissions boundary was {was}, should be {boundary}")
+            }
+            None => format!("the role had no permissions boundary, should have {boundary}"),
+        };
+        findings.tell(Kind::Role, "permissionsBoundary", message);
         findings.step(
             Phase::Prepare,
             Step::PutRolePermissionsBoundary {

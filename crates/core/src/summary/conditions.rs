@@ -75,6 +75,16 @@ pub(super) fn was(status: &SessionManagerRoleStatus, ready: bool, reason: &str) 
     find(status, READY).is_some_and(|c| (c.status == "True") == ready && c.reason == reason)
 }
 
+/// Since when IAM has been as the spec of this generation says, as far as status tells.
+pub fn in_sync_since(
+    status: Option<&SessionManagerRoleStatus>,
+    generation: i64,
+) -> Option<Timestamp> {
+    let ready = find(status?, READY)?;
+    let in_sync = ready.status == "True" && ready.observed_generation == Some(generation);
+    in_sync.then_some(ready.last_transition_time.0)
+}
+
 fn find<'a>(status: &'a SessionManagerRoleStatus, type_: &str) -> Option<&'a Condition> {
     status.conditions.iter().find(|c| c.type_ == type_)
 }

@@ -20,7 +20,7 @@ use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::Invalid;
 
-pub use conditions::{READY, RECONCILING, STALLED};
+pub use conditions::{READY, RECONCILING, STALLED, in_sync_since};
 use conditions::{Verdict, write};
 use record::record;
 
@@ -106,6 +106,8 @@ pub enum Outcome<'a> {
         facts: Option<Facts<'a>>,
         /// Of what kind.
         activity: Activity,
+        /// What of it is still to be put right.
+        drift: &'a [Drift],
         /// For what.
         message: String,
     },

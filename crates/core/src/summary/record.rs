@@ -22,15 +22,7 @@ pub(super) fn record(
     now: Timestamp,
 ) {
     match outcome {
-        Outcome::Started { activity, drift } => match activity {
-            Activity::Repairing => {
-                status.drift = shown(drift);
-                found(status, drift, now);
-            }
-            // What had drifted from an earlier spec is moot.
-            Activity::Creating | Activity::Updating => status.drift.clear(),
-            Activity::Deleting => {}
-        },
+        Outcome::Started { activity, drift } => to_do(status, *activity, drift, now),
         Outcome::Converged {
             facts,
             done,
@@ -44,12 +36,17 @@ pub(super) fn record(
                 match done {
                     Some(done) if done.activity == Activity::Repairing => {
                         last.repaired = true;
+                        if !done.drift.is_empty() {
+                            last.message = messages::drift(done.drift);
+                        }
                         if let Some(advice) = messages::after_re_creation(facts, before, done.drift)
                         {
-                            last.message =
-                                messages::with_advice(messages::drift(done.drift), &advice);
+                            let message = std::mem::take(&mut last.message);
+                            last.message = messages::with_advice(message, &advice);
                         }
                     }
+                    // Observed until the spec let it be put right.
+                    Some(done) if done.activity == Activity::Updating => last.repaired = true,
                     // The pass that repaired it did not come to tell.
                     None if conditions::was(before, false, Activity::Repairing.reason()) => {
                         last.repaired = true;
@@ -72,9 +69,18 @@ pub(super) fn record(
             status.unlisted_policies = unlisted.to_vec();
             status.counterparts = facts.counterparts.cloned();
         }
-        Outcome::Waiting { facts, .. }
-        | Outcome::Failed { facts, .. }
-        | Outcome::Refused { facts, .. } => {
+        Outcome::Waiting {
+            facts,
+            activity,
+            drift,
+            ..
+        } => {
+            if let Some(facts) = facts {
+                objects(status, facts, false);
+            }
+            to_do(status, *activity, drift, now);
+        }
+        Outcome::Failed { facts, .. } | Outcome::Refused { facts, .. } => {
             if let Some(facts) = facts {
                 objects(status, facts, false);
             }
@@ -83,6 +89,24 @@ pub(super) fn record(
         | Outcome::WrongAccount { .. }
         | Outcome::DeletionBlocked { .. }
         | Outcome::Paused => {}
+    }
+}
+
+/// What has to be put right, while it is.
+fn to_do(
+    status: &mut SessionManagerRoleStatus,
+    activity: Activity,
+    drift: &[Drift],
+    now: Timestamp,
+) {
+    match activity {
+        Activity::Repairing => {
+            status.drift = shown(drift);
+            found(status, drift, now);
+        }
+        // What had drifted from an earlier spec is moot.
+        Activity::Creating | Activity::Updating => status.drift.clear(),
+        Activity::Deleting => {}
     }
 }
 

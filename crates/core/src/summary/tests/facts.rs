@@ -53,6 +53,7 @@ fn what_may_still_be_there_stays_on_record() {
         Outcome::Waiting {
             facts,
             activity: Activity::Updating,
+            drift: &[],
             message: "for IAM".into(),
         },
         Outcome::Refused {
@@ -124,6 +125,7 @@ fn the_policy_on_record_follows_its_type() {
     let waiting = Outcome::Waiting {
         facts: Some(inline.facts()),
         activity: Activity::Updating,
+        drift: &[],
         message: "for IAM".into(),
     };
     let during = summary(Some(&before), 2, 10, &waiting).status;

@@ -179,6 +179,7 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
         let waiting = Outcome::Waiting {
             facts: None,
             activity,
+            drift: &[],
             message: "for IAM".into(),
         };
         each("Waiting", reason, &waiting);

@@ -1,0 +1,147 @@
+//! Every drift, on the real control plane and the emulator: told in words that snapshots keep, put
+//! right by the writes that are needed, and then left in peace.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use iam_emulator::Call;
+use support::drift::{self, Row, rows, same};
+use support::{KEY, Start, World};
+
+/// Looks when it is asked to, and not before.
+fn when_asked() -> Start {
+    Start {
+        flags: [
+            "--resync-interval=1h",
+            "--iam-settling-time=0s",
+            "--iam-requests-per-second=1000",
+            "--allow-additional-policy=arn:aws:iam::aws:policy/*",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..Start::default()
+    }
+}
+
+/// The writes to an object's three, in words; those of one stage have no order.
+fn writes<'a>(world: &World, calls: impl Iterator<Item = &'a Call>, object: &str) -> Vec<String> {
+    let name = format!("{}.{object}", world.namespace);
+    let mut all: Vec<String> = calls
+        .filter(|c| c.write && c.access_key_id == KEY)
+        .filter(|c| (c.params.values()).any(|v| *v == name || v.ends_with(&format!("/{name}"))))
+        .map(|call| {
+            let says = |(key, value): (&String, &String)| {
+                let tells = ["VersionId", "MaxSessionDuration", "PermissionsBoundary"];
+                let tag = key.contains(".Key") || key.starts_with("TagKeys");
+                let arn = key == "PolicyArn" && call.action.contains("RolePolicy");
+                (tells.contains(&key.as_str()) || tag || arn).then(|| value.clone())
+            };
+            let mut words = vec![call.action.clone()];
+            words.extend(call.params.iter().filter_map(says));
+            assert_eq!(call.outcome, "ok", "{call:?}");
+            words.join(" ")
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// Plays the rows; the report, and what the metrics should say.
+async fn report(world: &World, rows: &'static [Row]) -> (String, BTreeMap<(String, String), u64>) {
+    let mark = || world.iam.calls().last().map_or(0, |call| call.seq);
+    let repaired = std::cell::Cell::new(0);
+    let perturbed = std::cell::Cell::new(0);
+    let told = drift::play(
+        world,
+        rows,
+        || perturbed.set(mark()),
+        || repaired.set(mark()),
+    )
+    .await;
+    let calls = world.iam.calls_since(perturbed.get());
+    let (repair, after): (Vec<&Call>, Vec<&Call>) =
+        calls.iter().partition(|call| call.seq <= repaired.get());
+    let mut text = String::new();
+    let mut counted = BTreeMap::new();
+    for told in &told {
+        text += &told.report(world);
+        for write in writes(world, repair.iter().copied(), &told.object) {
+            let write = drift::plain(world, &told.object, &write);
+            writeln!(text, "  → {write}").unwrap();
+        }
+        text.push('\n');
+        for drift in &told.drift {
+            let labels = (drift.object.clone(), drift.field.clone());
+            *counted.entry(labels).or_default() += 1;
+        }
+    }
+    let second: Vec<&&Call> = (after.iter())
+        .filter(|call| call.write && call.access_key_id == KEY)
+        .collect();
+    assert!(second.is_empty(), "the second pass writes: {second:?}");
+    assert!(!after.is_empty(), "there was no second pass");
+    (text, counted)
+}
+
+/// `smr_drift_total` by object and field.
+async fn metric(world: &World) -> BTreeMap<(String, String), u64> {
+    let label = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let metrics = world.metrics().await;
+    let lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("smr_drift_total{"));
+    lines
+        .map(|line| {
+            let count = line.rsplit(' ').next().unwrap().parse().unwrap();
+            ((label(line, "object"), label(line, "field")), count)
+        })
+        .collect()
+}
+
+/// The snapshot without the code that made it.
+macro_rules! reads {
+    ($name:literal, $report:expr) => {
+        insta::with_settings!({ omit_expression => true }, {
+            insta::assert_snapshot!($name, $report);
+        })
+    };
+}
+
+#[tokio::test]
+async fn every_drift_is_told_and_put_right_by_the_writes_that_are_needed() {
+    let mut world = World::quiet("drift").await;
+    world.run(&when_asked());
+    let (text, counted) = report(&world, rows::ROWS).await;
+    reads!("every_drift", text);
+    assert_eq!(metric(&world).await, counted);
+}
+
+#[tokio::test]
+async fn the_operators_boundary_is_put_back() {
+    let mut world = World::quiet("boundary").await;
+    world
+        .run(&when_asked().flag("--permissions-boundary-arn=arn:aws:iam::111122223333:policy/cap"));
+    let (text, counted) = report(&world, rows::BOUNDARY_OF_THE_OPERATOR).await;
+    reads!("the_operators_boundary", text);
+    assert_eq!(metric(&world).await, counted);
+}
+
+#[tokio::test]
+async fn what_means_the_same_is_no_drift() {
+    let mut world = World::quiet("same").await;
+    world.run(&when_asked());
+    let (text, counted) = report(&world, same::ROWS).await;
+    let expected: String = same::ROWS
+        .iter()
+        .map(|row| format!("# {}\n\n", row.name))
+        .collect();
+    assert_eq!(text, expected);
+    assert!(counted.is_empty() && metric(&world).await.is_empty());
+}
