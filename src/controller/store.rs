@@ -63,13 +63,9 @@ impl Store {
             .collect()
     }
 
-    /// All objects that are in sync as far as their status tells: the sweep watches over them.
-    pub fn settled(&self) -> Vec<Arc<Object>> {
-        self.lock()
-            .values()
-            .filter(|object| object.is_settled())
-            .cloned()
-            .collect()
+    /// All objects, in order.
+    pub fn all(&self) -> Vec<Arc<Object>> {
+        self.lock().values().cloned().collect()
     }
 
     /// How many objects are ready, and why the others are not.

@@ -174,19 +174,20 @@ impl Sweeper {
     }
 
     fn targets(&self) -> Vec<Target> {
-        let settled = self.context.store.settled();
+        let mut objects = self.context.store.all();
+        objects.retain(|object| object.is_settled());
         let target = |object: Arc<Object>| Target {
-            names: Names::resolve(
-                &object.subject(),
-                object.spec.as_ref().ok(),
-                object.written_status(),
-                &self.context.limits,
-                None,
-            ),
+            names: self.names(&object),
             key: object.key(),
             object,
         };
-        settled.into_iter().map(target).collect()
+        objects.into_iter().map(target).collect()
+    }
+
+    fn names(&self, object: &Object) -> Names {
+        let (subject, spec) = (object.subject(), object.spec.as_ref().ok());
+        let limits = &self.context.limits;
+        Names::resolve(&subject, spec, object.written_status(), limits, None)
     }
 
     fn strategy(&self, objects: usize) -> Strategy {
@@ -349,11 +350,22 @@ impl Sweeper {
             (p.arn.clone(), tagged)
         });
         let all: BTreeMap<String, Tagged> = policies.chain(profiles).collect();
+        // What has the name of an object that is not looked at (paused, say) is left alone.
+        let mut named = BTreeSet::new();
+        for object in self.context.store.all() {
+            let names = self.names(&object);
+            named.extend([names.policy, names.instance_profile].map(|name| name.to_lowercase()));
+        }
+        let is_stray = |name: &str| !named.contains(&name.to_lowercase());
         self.strays
-            .retain(|arn, _| all.contains_key(arn) && !own.contains(arn));
-        let waiting: Vec<String> = (all.keys())
-            .filter(|arn| own.contains(*arn) || !self.strays.contains_key(*arn))
-            .cloned()
+            .retain(|arn, _| all.get(arn).is_some_and(|tagged| is_stray(&tagged.name)));
+        let waits = |(arn, tagged): &(&String, &Tagged)| {
+            own.contains(*arn) || (is_stray(&tagged.name) && !self.strays.contains_key(*arn))
+        };
+        let waiting: Vec<String> = all
+            .iter()
+            .filter(waits)
+            .map(|(arn, _)| arn.clone())
             .collect();
         let turn = self.tags.next(&waiting, TAG_READS);
         let reads = turn.iter().filter_map(|arn| Some((arn, all.get(arn)?)));
