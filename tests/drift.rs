@@ -12,21 +12,6 @@ use iam_emulator::Call;
 use support::drift::{self, Row, rows, same};
 use support::{KEY, Start, World};
 
-/// Looks when it is asked to, and not before.
-fn when_asked() -> Start {
-    Start {
-        flags: [
-            "--resync-interval=1h",
-            "--iam-settling-time=0s",
-            "--iam-requests-per-second=1000",
-            "--allow-additional-policy=arn:aws:iam::aws:policy/*",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        ..Start::default()
-    }
-}
-
 /// The writes to an object's three, in words; those of one stage have no order.
 fn writes<'a>(world: &World, calls: impl Iterator<Item = &'a Call>, object: &str) -> Vec<String> {
     let name = format!("{}.{object}", world.namespace);
@@ -117,7 +102,7 @@ macro_rules! reads {
 #[tokio::test]
 async fn every_drift_is_told_and_put_right_by_the_writes_that_are_needed() {
     let mut world = World::quiet("drift").await;
-    world.run(&when_asked());
+    world.run(&Start::when_asked());
     let (text, counted) = report(&world, rows::ROWS).await;
     reads!("every_drift", text);
     assert_eq!(metric(&world).await, counted);
@@ -126,8 +111,10 @@ async fn every_drift_is_told_and_put_right_by_the_writes_that_are_needed() {
 #[tokio::test]
 async fn the_operators_boundary_is_put_back() {
     let mut world = World::quiet("boundary").await;
-    world
-        .run(&when_asked().flag("--permissions-boundary-arn=arn:aws:iam::111122223333:policy/cap"));
+    world.run(
+        &Start::when_asked()
+            .flag("--permissions-boundary-arn=arn:aws:iam::111122223333:policy/cap"),
+    );
     let (text, counted) = report(&world, rows::BOUNDARY_OF_THE_OPERATOR).await;
     reads!("the_operators_boundary", text);
     assert_eq!(metric(&world).await, counted);
@@ -136,12 +123,12 @@ async fn the_operators_boundary_is_put_back() {
 #[tokio::test]
 async fn what_means_the_same_is_no_drift() {
     let mut world = World::quiet("same").await;
-    world.run(&when_asked());
+    world.run(&Start::when_asked());
     let (text, counted) = report(&world, same::ROWS).await;
-    let expected: String = same::ROWS
-        .iter()
-        .map(|row| format!("# {}\n\n", row.name))
-        .collect();
+    let mut expected = String::new();
+    for row in same::ROWS {
+        write!(expected, "# {}\n\n", row.name).unwrap();
+    }
     assert_eq!(text, expected);
     assert!(counted.is_empty() && metric(&world).await.is_empty());
 }

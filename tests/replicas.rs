@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
+use kube::api::DeleteParams;
 use support::{KEY, SECOND_KEY, Start, World, signal};
 use tokio::process::Child;
 
@@ -110,7 +111,7 @@ fn log(world: &World, which: &str) -> PathBuf {
 async fn forget_lease(world: &World) {
     let leases: Api<Lease> = Api::namespaced(world.plane.client().unwrap(), "session-manager-role");
     let _ = leases
-        .delete("session-manager-role", &kube::api::DeleteParams::default())
+        .delete("session-manager-role", &DeleteParams::default())
         .await;
 }
 

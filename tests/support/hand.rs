@@ -205,7 +205,8 @@ impl Hand<'_> {
 
     async fn detach(&self, arn: &str) {
         let detach = self.iam.detach_role_policy().role_name(self.name);
-        detach.policy_arn(arn).send().await.unwrap();
+        let detached = detach.policy_arn(arn).send().await;
+        detached.unwrap_or_else(|error| panic!("{arn} from {}: {error:?}", self.name));
     }
 
     async fn empty(&self) {

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
 
+pub mod asking;
 pub mod drift;
 pub mod hand;
 pub mod iam;
@@ -24,7 +25,7 @@ use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
 };
 use serde_json::{Value, json};
-use smr_api::{RECONCILE_ANNOTATION, SessionManagerRole, SessionManagerRoleStatus};
+use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
 
 use iam::StandIn;
@@ -88,6 +89,17 @@ impl Start {
     /// The default, and AWS's own policies may be added.
     pub fn permissive() -> Self {
         Self::default().flag("--allow-additional-policy=arn:aws:iam::aws:policy/*")
+    }
+
+    /// The same, and IAM is looked at when a test asks for it, and not before.
+    pub fn when_asked() -> Self {
+        let mut start = Self::permissive();
+        for flag in &mut start.flags {
+            if flag.starts_with("--resync-interval") {
+                "--resync-interval=1h".clone_into(flag);
+            }
+        }
+        start
     }
 
     pub fn flag(mut self, flag: &str) -> Self {
@@ -202,25 +214,6 @@ impl<I: StandIn> World<I> {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// What the running program serves at /metrics.
-    pub async fn metrics(&self) -> String {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let log = self.log();
-        let said = log
-            .lines()
-            .rev()
-            .find(|line| line.contains("serving /metrics"));
-        let address = said.and_then(|line| line.rsplit("address=").next());
-        let address = address.expect("no address of /metrics in the log").trim();
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.contains(" 200 OK"), "{answer}");
-        answer
-    }
-
     pub fn api(&self) -> Api<SessionManagerRole> {
         Api::namespaced(self.plane.client().unwrap(), &self.namespace)
     }
@@ -266,37 +259,6 @@ impl<I: StandIn> World<I> {
 
     pub async fn get(&self, name: &str) -> Option<SessionManagerRole> {
         self.api().get_opt(name).await.unwrap()
-    }
-
-    /// Runs kubectl in the world's namespace, as an administrator.
-    pub async fn kubectl(&self, arguments: &[&str]) -> String {
-        let all = [arguments, &["-n", &self.namespace]].concat();
-        self.plane.kubectl(&all).await.unwrap()
-    }
-
-    /// Changes a part of the spec, as `kubectl patch` does; it must be JSON.
-    pub async fn patch(&self, name: &str, spec: &str) {
-        let patch = format!(r#"{{"spec":{spec}}}"#);
-        self.kubectl(&["patch", "smr", name, "--type=merge", "-p", &patch])
-            .await;
-    }
-
-    /// Asks for a look now; the value that the answer will have.
-    pub async fn ask(&self, name: &str) -> String {
-        static ASKED: AtomicU32 = AtomicU32::new(0);
-        let value = format!("look {}", ASKED.fetch_add(1, Ordering::Relaxed));
-        self.annotate(name, RECONCILE_ANNOTATION, Some(&value))
-            .await;
-        value
-    }
-
-    /// Asks for a look now, and waits until it has been answered and the work is done, well or not.
-    pub async fn looked_at(&self, name: &str) -> SessionManagerRole {
-        let asked = self.ask(name).await;
-        self.status_of(name, "looked at", |s| {
-            s.last_handled_reconcile_at.as_ref() == Some(&asked) && !is(s, "Reconciling", "True")
-        })
-        .await
     }
 
     /// Asks for deletion and returns at once.

@@ -75,7 +75,7 @@ pub const ROWS: &[Row] = &[
         "trust: another action",
         ROLE,
         &[Trust(|d| {
-            statement(d, 0)["Action"] = "sts:TagSession".into()
+            statement(d, 0)["Action"] = "sts:TagSession".into();
         })],
     ),
     Row::new(
@@ -230,16 +230,17 @@ pub const ROWS: &[Row] = &[
         ROLE,
         &[
             Document(|d| {
-                statements(d).push(json!({"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}))
+                statements(d)
+                    .push(json!({"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}));
             }),
             Document(|d| {
-                statements(d).push(json!({"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}))
+                statements(d).push(json!({"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}));
             }),
             Document(|d| {
-                statements(d).push(json!({"Effect": "Allow", "Action": "iam:*", "Resource": "*"}))
+                statements(d).push(json!({"Effect": "Allow", "Action": "iam:*", "Resource": "*"}));
             }),
             Document(|d| {
-                statements(d).push(json!({"Effect": "Allow", "Action": "sts:*", "Resource": "*"}))
+                statements(d).push(json!({"Effect": "Allow", "Action": "sts:*", "Resource": "*"}));
             }),
         ],
     ),

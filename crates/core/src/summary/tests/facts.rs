@@ -215,3 +215,87 @@ fn drift_in_mode_observe_is_remembered_as_not_repaired() {
         (at(20), "the role's description was b", false)
     );
 }
+
+/// A repair that takes two passes is told in full in the end, and what is left of it meanwhile.
+#[test]
+fn a_repair_that_waits_tells_what_is_left_and_then_all_of_it() {
+    let world = World::new("{}");
+    let all = [
+        drift("Policy", "existence", "the policy was missing"),
+        drift("Policy", "type", "the inline policy was there"),
+    ];
+    let waiting = |activity, drift| Outcome::Waiting {
+        facts: Some(world.facts()),
+        activity,
+        drift,
+        message: "for IAM".into(),
+    };
+    let begun = Outcome::Started {
+        activity: Activity::Repairing,
+        drift: &all,
+    };
+    let begun = summary(Some(&world.ready()), 1, 10, &begun).status;
+    let left = summary(
+        Some(&begun),
+        1,
+        11,
+        &waiting(Activity::Repairing, &all[1..]),
+    )
+    .status;
+    assert_eq!(left.drift, all[1..]);
+    assert_eq!(Activity::of(Some(&left), 1), Activity::Repairing);
+    let done = world.done(Activity::Repairing, &all);
+    let last = summary(Some(&left), 1, 50, &done)
+        .status
+        .last_drift
+        .unwrap();
+    assert_eq!(
+        (last.message.as_str(), last.repaired),
+        ("the policy was missing; the inline policy was there", true)
+    );
+    // A change of spec is no drift, however long it waits.
+    let edited = summary(
+        Some(&world.ready()),
+        2,
+        10,
+        &waiting(Activity::Updating, &all[1..]),
+    );
+    assert_eq!(
+        (edited.status.drift, edited.status.last_drift),
+        (vec![], None)
+    );
+}
+
+/// What mode Observe told is put right by the change to Enforce, which is a change of spec.
+#[test]
+fn what_was_observed_is_repaired_once_spec_lets_it() {
+    let world = World::new("{}");
+    let told = [drift("Role", "description", "the role's description was a")];
+    let drifted = Outcome::Drifted {
+        facts: world.facts(),
+        drift: &told,
+        unlisted: &[],
+    };
+    let seen = summary(Some(&world.ready()), 1, 10, &drifted).status;
+    let done = world.done(Activity::Updating, &told);
+    let last = summary(Some(&seen), 2, 20, &done)
+        .status
+        .last_drift
+        .unwrap();
+    assert_eq!((last.time.0, last.repaired), (at(10), true));
+}
+
+#[test]
+fn in_sync_is_what_status_says_of_this_generation() {
+    let world = World::new("{}");
+    let ready = world.ready();
+    assert_eq!(in_sync_since(Some(&ready), 1), Some(at(0)));
+    assert_eq!(in_sync_since(Some(&ready), 2), None);
+    let begun = Outcome::Started {
+        activity: Activity::Repairing,
+        drift: &[],
+    };
+    let begun = summary(Some(&ready), 1, 10, &begun).status;
+    assert_eq!(in_sync_since(Some(&begun), 1), None);
+    assert_eq!(in_sync_since(None, 1), None);
+}

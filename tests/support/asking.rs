@@ -1,0 +1,60 @@
+//! What a person asks of the cluster and of the program: kubectl, a look now, the metrics.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use smr_api::{RECONCILE_ANNOTATION, SessionManagerRole};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::iam::StandIn;
+use super::{World, is};
+
+impl<I: StandIn> World<I> {
+    /// Runs kubectl in the world's namespace, as an administrator.
+    pub async fn kubectl(&self, arguments: &[&str]) -> String {
+        let all = [arguments, &["-n", &self.namespace]].concat();
+        self.plane.kubectl(&all).await.unwrap()
+    }
+
+    /// Changes a part of the spec, as `kubectl patch` does; it must be JSON.
+    pub async fn patch(&self, name: &str, spec: &str) {
+        let patch = format!(r#"{{"spec":{spec}}}"#);
+        self.kubectl(&["patch", "smr", name, "--type=merge", "-p", &patch])
+            .await;
+    }
+
+    /// Asks for a look now; the value that the answer will have.
+    pub async fn ask(&self, name: &str) -> String {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let value = format!("look {}", ASKED.fetch_add(1, Ordering::Relaxed));
+        self.annotate(name, RECONCILE_ANNOTATION, Some(&value))
+            .await;
+        value
+    }
+
+    /// Asks for a look now, and waits until it has been answered and the work is done, well or not.
+    pub async fn looked_at(&self, name: &str) -> SessionManagerRole {
+        let asked = self.ask(name).await;
+        self.status_of(name, "looked at", |s| {
+            s.last_handled_reconcile_at.as_ref() == Some(&asked) && !is(s, "Reconciling", "True")
+        })
+        .await
+    }
+
+    /// What the running program serves at /metrics.
+    pub async fn metrics(&self) -> String {
+        let log = self.log();
+        let said = log
+            .lines()
+            .rev()
+            .find(|line| line.contains("serving /metrics"));
+        let address = said.and_then(|line| line.rsplit("address=").next());
+        let address = address.expect("no address of /metrics in the log").trim();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(" 200 OK"), "{answer}");
+        answer
+    }
+}
