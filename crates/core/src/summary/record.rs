@@ -51,7 +51,9 @@ pub(super) fn record(
                         }
                     }
                     // The pass that repaired it did not come to tell.
-                    None if conditions::was(before, false, Activity::Repairing.reason()) => {
+                    None if !before.drift.is_empty()
+                        && !conditions::was(before, false, "Drifted") =>
+                    {
                         last.repaired = true;
                     }
                     Some(_) | None => {}
