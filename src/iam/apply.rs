@@ -82,7 +82,7 @@ impl Iam {
             Err(failure) if takes_away && failure.class == FailureClass::NotFound => {
                 Ok(Reply::Done)
             }
-            other => other,
+            other => other.map_err(|failure| failure.of_step(step)),
         }
     }
 

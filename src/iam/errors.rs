@@ -26,7 +26,7 @@ where
             let said = service.err().message().unwrap_or(code);
             (
                 classify(action, code, said, service.raw().status().as_u16()),
-                without_request_id(said),
+                lasting(said),
             )
         }
         SdkError::TimeoutError(_) => (
@@ -37,10 +37,7 @@ where
         | SdkError::DispatchFailure(_)
         | SdkError::ResponseError(_) => match credentials_error(error) {
             Some(said) => (FailureClass::Credentials, said),
-            None => (
-                FailureClass::Unavailable,
-                "the connection to AWS failed".to_owned(),
-            ),
+            None => (FailureClass::Unavailable, connection_error(error)),
         },
         _ => (FailureClass::Unavailable, "the request failed".to_owned()),
     };
@@ -143,7 +140,7 @@ const fn outcome(class: FailureClass) -> &'static str {
         FailureClass::ConcurrentChange => "concurrent_change",
         FailureClass::Unavailable => "unavailable",
         FailureClass::AccessDenied => "access_denied",
-        FailureClass::Credentials => "credentials",
+        FailureClass::Credentials | FailureClass::Partition => "credentials",
         FailureClass::Quota => "quota",
         FailureClass::TooLarge => "too_large",
         FailureClass::Refused => "refused",
@@ -154,103 +151,52 @@ const fn outcome(class: FailureClass) -> &'static str {
     }
 }
 
-/// Some services put the request's id into the text: it would make every message differ.
-fn without_request_id(said: &str) -> String {
-    let cut = [
-        "(Request ID",
-        "(RequestId",
-        "Request ID:",
-        "RequestId:",
-        "request id:",
-        "Encoded authorization failure message",
+/// What of AWS's words is the same whenever the cause is, so that no retry changes a message: no
+/// request id, no time, no name of a session, nothing of the request, no encoded message.
+fn lasting(said: &str) -> String {
+    const CUT: [&str; 6] = [
+        "(service: ",
+        "request id",
+        "requestid",
+        "encoded authorization failure message",
+        "the canonical string for this request",
+        "the string-to-sign should have been",
     ];
-    let end = cut
-        .iter()
-        .filter_map(|mark| said.find(mark))
-        .min()
-        .unwrap_or(said.len());
-    said.get(..end).unwrap_or(said).trim().to_owned()
+    let lower = said.to_ascii_lowercase();
+    if lower.starts_with("signature expired") || lower.starts_with("signature not yet current") {
+        return "the controller's clock and AWS's differ too much".to_owned();
+    }
+    let end = CUT.iter().filter_map(|mark| lower.find(mark)).min();
+    let kept = &said[..end.unwrap_or(said.len())];
+    without_session_name(kept.trim_end_matches([' ', '\n', '(', ';', ',']))
+}
+
+/// `…:assumed-role/NAME/SESSION` without the session, which is another one in each replica and
+/// whenever credentials are renewed.
+fn without_session_name(said: &str) -> String {
+    const MARK: &str = ":assumed-role/";
+    let Some((before, after)) = said.split_once(MARK) else {
+        return said.to_owned();
+    };
+    let end = after.find(char::is_whitespace).unwrap_or(after.len());
+    let (caller, rest) = after.split_at(end);
+    let role = caller.split('/').next().unwrap_or_default();
+    format!("{before}{MARK}{role}{rest}")
+}
+
+/// The kind of what happened, which is the same at every retry; its text may name ports.
+fn connection_error(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(io) = current.downcast_ref::<std::io::Error>()
+            && io.kind() != std::io::ErrorKind::Other
+        {
+            return format!("the connection to AWS failed ({})", io.kind());
+        }
+        next = current.source();
+    }
+    "the connection to AWS failed".to_owned()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_told_apart_by_their_words() {
-        for (action, said, class) in [
-            (
-                "CreateRole",
-                "Cannot exceed quota for RolesPerAccount: 1000",
-                FailureClass::Quota,
-            ),
-            (
-                "AttachRolePolicy",
-                "Cannot exceed quota for PoliciesPerRole: 10",
-                FailureClass::Quota,
-            ),
-            (
-                "CreatePolicy",
-                "Cannot exceed quota for PolicySize: 6144",
-                FailureClass::TooLarge,
-            ),
-            (
-                "UpdateAssumeRolePolicy",
-                "Cannot exceed quota for ACLSizePerRole: 2048",
-                FailureClass::TooLarge,
-            ),
-            (
-                "PutRolePolicy",
-                "Maximum policy size of 10240 bytes exceeded for role r",
-                FailureClass::TooLarge,
-            ),
-            (
-                "CreatePolicyVersion",
-                "Cannot exceed quota for PolicySize: 6144",
-                FailureClass::TooLarge,
-            ),
-            (
-                "CreatePolicyVersion",
-                "A managed policy can have up to 5 versions.",
-                FailureClass::AlreadyExists,
-            ),
-            (
-                "AddRoleToInstanceProfile",
-                "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
-                FailureClass::AlreadyExists,
-            ),
-            (
-                "CreateRole",
-                "The request was rejected because there are updates awaiting replication",
-                FailureClass::ConcurrentChange,
-            ),
-        ] {
-            assert_eq!(
-                classify(action, "LimitExceeded", said, 409),
-                class,
-                "{said}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_unknown_code_is_judged_by_its_status() {
-        assert_eq!(
-            classify("GetRole", "Strange", "", 503),
-            FailureClass::Unavailable
-        );
-        assert_eq!(
-            classify("GetRole", "Strange", "", 400),
-            FailureClass::Refused
-        );
-    }
-
-    #[test]
-    fn request_ids_stay_out_of_messages() {
-        assert_eq!(
-            without_request_id("Rate exceeded (Request ID: 1-2-3)"),
-            "Rate exceeded"
-        );
-        assert_eq!(without_request_id("plain"), "plain");
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use smr_core::failure::{Failure, FailureClass};
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use smr_core::step::Kind;
-use tokio::try_join;
+use tokio::join;
 
 use super::client::{Access, Iam};
 use super::pages::{self, Page};
@@ -20,22 +20,22 @@ use super::pages::{self, Page};
 impl Iam {
     /// Reads the three objects, side by side. `taken` names those whose creation IAM refused
     /// because the name exists: where they are not found under our name and path, they are looked
-    /// for under any path and case.
+    /// for under any path and case. Where several reads fail, the same one is told of each time.
     pub async fn observe(
         &self,
         account: &Account,
         names: &Names,
         taken: &BTreeSet<Kind>,
     ) -> Result<Observed, Failure> {
-        let (role, policy, instance_profile) = try_join!(
+        let (role, policy, instance_profile) = join!(
             self.role(account, names, taken.contains(&Kind::Role)),
             self.policy(account, names, taken.contains(&Kind::Policy)),
             self.instance_profile(account, names, taken.contains(&Kind::InstanceProfile)),
-        )?;
+        );
         Ok(Observed {
-            role,
-            policy,
-            instance_profile,
+            role: role?,
+            policy: policy?,
+            instance_profile: instance_profile?,
         })
     }
 
@@ -53,10 +53,10 @@ impl Iam {
                 None => Ok(BTreeSet::new()),
             }
         };
-        let (role_in_profiles, policy_users) = try_join!(of_role, of_policy)?;
+        let (role_in_profiles, policy_users) = join!(of_role, of_policy);
         Ok(Users {
-            role_in_profiles,
-            policy_users,
+            role_in_profiles: role_in_profiles?,
+            policy_users: policy_users?,
         })
     }
 
@@ -68,14 +68,15 @@ impl Iam {
     ) -> Result<Option<ObservedRole>, Failure> {
         let arn = names.role_arn(account);
         let of_name = async |name: &str| {
-            let found = try_join!(
+            let (role, attached, inline) = join!(
                 self.get_role(&arn, name),
                 self.attached(&arn, name),
                 self.inline(&arn, name, &names.policy)
-            )?;
-            Ok::<_, Failure>(found.0.map(|role| ObservedRole {
-                attached: found.1,
-                inline: found.2,
+            );
+            let (role, attached, inline) = (role?, attached?, inline?);
+            Ok::<_, Failure>(role.map(|role| ObservedRole {
+                attached,
+                inline,
                 ..role
             }))
         };
@@ -240,7 +241,8 @@ impl Iam {
             let answer = found(self.send("GetPolicy", Access::Read, resource(), call).await)?;
             Ok::<_, Failure>(answer.and_then(|a| a.policy))
         };
-        let (policy, versions) = try_join!(get, self.versions(arn))?;
+        let (policy, versions) = join!(get, self.versions(arn));
+        let (policy, versions) = (policy?, versions?);
         let Some(policy) = policy else {
             return Ok(None);
         };

@@ -1,7 +1,11 @@
 //! What can go wrong in a call to AWS, as people and the retry policy see it. Values only; no IO.
 //! The edge maps the SDK's errors to these; nothing here knows the SDK.
 
+mod words;
+
 use std::fmt;
+
+use crate::step::Step;
 
 /// A call that did not do what it was to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum FailureClass {
     AccessDenied,
     /// No credentials, or they are expired or unknown.
     Credentials,
+    /// The credentials are of a partition that this program does not know.
+    Partition,
     /// A quota of the account.
     Quota,
     /// A document is over IAM's size limit.
@@ -70,6 +76,7 @@ impl FailureClass {
             Self::InUse
             | Self::AccessDenied
             | Self::Credentials
+            | Self::Partition
             | Self::Quota
             | Self::TooLarge
             | Self::Refused => Remedy::Stall,
@@ -78,76 +85,68 @@ impl FailureClass {
     }
 }
 
-/// The longest that AWS's own words are quoted, in characters.
+/// The longest text: Kubernetes refuses events of more than 1024 bytes.
+const MESSAGE_MAX: usize = 1000;
+/// The longest that AWS's own words are quoted, where there is room.
 const QUOTED_MAX: usize = 600;
 
+/// What was tried on what, what AWS said, what to do. Where it does not all fit, AWS's words are
+/// cut, and neither the name of the object nor what to do.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.action)?;
+        let way_out = self.way_out();
+        let mut head = self.action.clone();
         if !self.resource.is_empty() {
-            write!(f, " on {}", self.resource)?;
+            head.push_str(" on ");
+            head.push_str(&self.resource);
         }
+        let taken = head.len() + way_out.len() + ": … . ".len();
+        let room = MESSAGE_MAX.saturating_sub(taken).min(QUOTED_MAX);
         let said = self.said.trim().trim_end_matches('.');
-        if said.chars().count() > QUOTED_MAX {
-            write!(
-                f,
-                ": {}…",
-                said.chars().take(QUOTED_MAX).collect::<String>()
-            )?;
-        } else if !said.is_empty() {
-            write!(f, ": {said}")?;
-        }
-        match self.way_out() {
-            Some(way_out) => write!(f, ". {way_out}"),
-            None => Ok(()),
+        let (said, more) = match said.len() > room {
+            true => (&said[..said.floor_char_boundary(room)], "…"),
+            false => (said, ""),
+        };
+        if said.is_empty() {
+            write!(f, "{head}. {way_out}")
+        } else {
+            write!(f, "{head}: {said}{more}. {way_out}")
         }
     }
 }
 
 impl Failure {
-    /// What a person has to do; `None` where nobody has to.
-    pub fn way_out(&self) -> Option<String> {
+    /// The same, with what only the step can tell: which statement AWS does not take.
+    #[must_use]
+    pub fn of_step(mut self, step: &Step) -> Self {
+        if self.class == FailureClass::Refused
+            && let Some((document, name)) = step.document()
+            && let Some(number) = words::blamed_statement(document, &self.said)
+        {
+            let said = self.said.trim().trim_end_matches('.');
+            self.said = format!("{said} (statement {number} of the {name})");
+        }
+        self
+    }
+
+    /// What a person has to do, or that nobody has to.
+    fn way_out(&self) -> String {
         match self.class {
-            FailureClass::AccessDenied => Some(self.missing_right()),
-            FailureClass::Credentials => {
-                Some("Give the controller working AWS credentials (IRSA, Pod Identity, or the SDK's environment variables)".to_owned())
+            FailureClass::AccessDenied => words::missing_right(&self.action, &self.said),
+            FailureClass::Credentials => words::credentials(&self.said).to_owned(),
+            FailureClass::Partition => {
+                "Run the controller with credentials of one of these".to_owned()
             }
-            FailureClass::Quota => Some("Ask AWS for a higher quota (Service Quotas, IAM), or remove what is not needed".to_owned()),
-            FailureClass::TooLarge => Some("Ask for less in spec: IAM's limit can't be raised".to_owned()),
-            FailureClass::Refused => Some("Correct the spec".to_owned()),
-            FailureClass::InUse => Some("Remove what still uses it".to_owned()),
+            FailureClass::Quota => words::quota(&self.said),
+            FailureClass::TooLarge => words::too_large(&self.said).to_owned(),
+            FailureClass::Refused => words::refused(&self.said).to_owned(),
+            FailureClass::InUse => "Remove in AWS what still uses it".to_owned(),
             FailureClass::Throttled
             | FailureClass::ConcurrentChange
             | FailureClass::Unavailable
             | FailureClass::AlreadyExists
             | FailureClass::NotFound
-            | FailureClass::NotLeader => None,
-        }
-    }
-
-    /// AWS says which kind of policy denied; only that one helps.
-    fn missing_right(&self) -> String {
-        let said = self.said.to_ascii_lowercase();
-        if said.contains("service control policy") {
-            format!(
-                "A service control policy of the organization denies {}: ask its administrators",
-                self.action
-            )
-        } else if said.contains("permissions boundary") {
-            format!(
-                "The permissions boundary of the controller's role does not allow {}",
-                self.action
-            )
-        } else if said.contains("explicit deny") {
-            format!(
-                "A policy denies {} explicitly: see the controller's role",
-                self.action
-            )
-        } else {
-            format!(
-                "Allow {} in the policy of the controller's role",
-                self.action
-            )
+            | FailureClass::NotLeader => "It is tried again by itself".to_owned(),
         }
     }
 }

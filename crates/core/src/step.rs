@@ -252,6 +252,32 @@ impl Step {
         }
     }
 
+    /// The document that the call sends, and what it is called.
+    pub fn document(&self) -> Option<(&str, &'static str)> {
+        match self {
+            Self::CreateRole { trust, .. } | Self::UpdateAssumeRolePolicy { trust, .. } => {
+                Some((trust, "trust policy"))
+            }
+            Self::CreatePolicy { document, .. }
+            | Self::CreatePolicyVersion { document, .. }
+            | Self::PutRolePolicy { document, .. } => Some((document, "policy")),
+            Self::CreateInstanceProfile { .. }
+            | Self::AttachRolePolicy { .. }
+            | Self::DetachRolePolicy { .. }
+            | Self::DeleteRolePolicy { .. }
+            | Self::AddRoleToInstanceProfile { .. }
+            | Self::RemoveRoleFromInstanceProfile { .. }
+            | Self::UpdateRole { .. }
+            | Self::PutRolePermissionsBoundary { .. }
+            | Self::DeletePolicyVersion { .. }
+            | Self::Tag { .. }
+            | Self::Untag { .. }
+            | Self::DeleteRole { .. }
+            | Self::DeletePolicy { .. }
+            | Self::DeleteInstanceProfile { .. } => None,
+        }
+    }
+
     /// Whether the call makes an object that was not there.
     pub const fn creates(&self) -> bool {
         matches!(

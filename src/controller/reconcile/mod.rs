@@ -178,7 +178,7 @@ impl Pass<'_> {
                 let failure = match error {
                     IdentityError::Call(failed) => failed.0,
                     IdentityError::Account(error) => Failure {
-                        class: FailureClass::Credentials,
+                        class: FailureClass::Partition,
                         action: "sts:GetCallerIdentity".to_owned(),
                         resource: String::new(),
                         said: error.to_string(),

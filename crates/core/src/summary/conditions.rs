@@ -85,6 +85,28 @@ pub fn in_sync_since(
     in_sync.then_some(ready.last_transition_time.0)
 }
 
+/// Whether the same work at this generation was begun before and held up by a failed call.
+pub(super) fn held_up(
+    status: &SessionManagerRoleStatus,
+    generation: i64,
+    activity: &'static str,
+) -> bool {
+    const FAILED: [&str; 8] = [
+        "Throttled",
+        "AwsUnavailable",
+        "AccessDenied",
+        "CredentialsUnavailable",
+        "QuotaExceeded",
+        "PolicyTooLarge",
+        "InvalidSpec",
+        "DeletionBlocked",
+    ];
+    let not_ready = find(status, READY)
+        .filter(|c| c.status == "False" && c.observed_generation == Some(generation));
+    find(status, PAUSED).is_none()
+        && not_ready.is_some_and(|c| c.reason == activity || FAILED.contains(&c.reason.as_str()))
+}
+
 fn find<'a>(status: &'a SessionManagerRoleStatus, type_: &str) -> Option<&'a Condition> {
     status.conditions.iter().find(|c| c.type_ == type_)
 }

@@ -234,6 +234,13 @@ pub fn summarize(object: Object, now: Timestamp, outcome: &Outcome) -> Summary {
     }
     let verdict = judge(outcome);
     record(&mut status, &before, outcome, now);
+    if let Outcome::Started { activity, .. } = outcome
+        && status.drift == before.drift
+        && conditions::held_up(&before, object.generation, activity.reason())
+    {
+        // A retry: what held it up stays told until it is known to be over.
+        return Summary { status, events };
+    }
     write(&mut status, &verdict, object.generation, now);
     tell(&mut events, &before, &status, &verdict, outcome);
     Summary { status, events }
@@ -285,7 +292,9 @@ fn failed(failure: &Failure, activity: Activity) -> Verdict {
         | FailureClass::NotFound
         | FailureClass::NotLeader => Verdict::reconciling(activity.reason(), message),
         FailureClass::AccessDenied => Verdict::stalled("AccessDenied", message),
-        FailureClass::Credentials => Verdict::stalled("CredentialsUnavailable", message),
+        FailureClass::Credentials | FailureClass::Partition => {
+            Verdict::stalled("CredentialsUnavailable", message)
+        }
         FailureClass::Quota => Verdict::stalled("QuotaExceeded", message),
         FailureClass::TooLarge => Verdict::stalled("PolicyTooLarge", message),
         FailureClass::Refused => Verdict::stalled("InvalidSpec", message),

@@ -48,7 +48,9 @@ pub(super) fn record(
                     // Observed until the spec let it be put right.
                     Some(done) if done.activity == Activity::Updating => last.repaired = true,
                     // The pass that repaired it did not come to tell.
-                    None if conditions::was(before, false, Activity::Repairing.reason()) => {
+                    None if !before.drift.is_empty()
+                        && !conditions::was(before, false, "Drifted") =>
+                    {
                         last.repaired = true;
                     }
                     Some(_) | None => {}

@@ -304,3 +304,112 @@ fn a_repair_that_is_held_up_stays_one() {
         assert_eq!((last.time.0, last.repaired), (at(10), false));
     }
 }
+
+/// A retry that fails as before writes nothing and tells nothing, though each begins anew.
+#[test]
+fn a_retry_that_fails_as_before_changes_nothing() {
+    let world = World::new("{}");
+    let drift = [drift("Role", "description", "the role's description was a")];
+    for activity in ACTIVITIES {
+        let started = Outcome::Started {
+            activity,
+            drift: &drift,
+        };
+        for class in CLASSES {
+            let failure = failure(class);
+            let failed = Outcome::Failed {
+                facts: Some(world.facts()),
+                activity,
+                failure: &failure,
+            };
+            let begun = summary(Some(&world.ready()), 1, 10, &started).status;
+            let once = summary(Some(&begun), 1, 20, &failed).status;
+            let again = summary(Some(&once), 1, 30, &started);
+            assert_eq!(again.status, once, "{activity:?} {class:?}");
+            let again = summary(Some(&once), 1, 40, &failed);
+            assert_eq!(
+                (again.status, again.events),
+                (once, vec![]),
+                "{activity:?} {class:?}"
+            );
+        }
+    }
+}
+
+/// What held up another generation, or other drift, or stood there before a pause, says nothing
+/// of what begins now.
+#[test]
+fn what_begins_is_told_where_it_is_new() {
+    let world = World::new("{}");
+    let one = [drift("Role", "description", "the role's description was a")];
+    let other = [drift("Role", "description", "the role's description was b")];
+    let denied = failure(FailureClass::AccessDenied);
+    let failed = Outcome::Failed {
+        facts: Some(world.facts()),
+        activity: Activity::Repairing,
+        failure: &denied,
+    };
+    let started = |drift| Outcome::Started {
+        activity: Activity::Repairing,
+        drift,
+    };
+    let begun = summary(Some(&world.ready()), 1, 10, &started(&one)).status;
+    let held_up = summary(Some(&begun), 1, 20, &failed).status;
+    let reason = |generation, before, outcome: &Outcome| {
+        let status = summary(Some(before), generation, 30, outcome).status;
+        condition(&status, READY).unwrap().reason.clone()
+    };
+    assert_eq!(reason(1, &held_up, &started(&one)), "AccessDenied");
+    assert_eq!(reason(1, &held_up, &started(&other)), "Repairing");
+    assert_eq!(reason(2, &held_up, &started(&one)), "Repairing");
+    let paused = summary(Some(&held_up), 1, 25, &Outcome::Paused).status;
+    let resumed = summary(Some(&paused), 1, 30, &started(&one)).status;
+    assert_eq!(condition(&resumed, "Paused"), None);
+    assert_eq!(condition(&resumed, READY).unwrap().reason, "Repairing");
+    // A crash after the repair: the next pass finds nothing to do.
+    let done = summary(Some(&held_up), 1, 40, &world.converged()).status;
+    assert!(done.last_drift.unwrap().repaired);
+}
+
+/// kstatus' rules for a custom resource (sigs.k8s.io/cli-utils, pkg/kstatus/status), and what we
+/// mean: done, going on, or waiting for a person.
+#[test]
+fn the_summary_agrees_with_kstatus() {
+    let world = World::new("{}");
+    let kstatus = |status: &SessionManagerRoleStatus, generation: i64| {
+        let is =
+            |type_: &str, value: &str| condition(status, type_).is_some_and(|c| c.status == value);
+        if status.observed_generation != generation {
+            "InProgress"
+        } else if is(STALLED, "True") {
+            "Failed"
+        } else if is(RECONCILING, "True") || is(READY, "False") {
+            "InProgress"
+        } else {
+            "Current"
+        }
+    };
+    let before = world.ready();
+    every_outcome(&world, |name, reason, outcome| {
+        let expected = match reason {
+            "Converged" => "Current",
+            reason if RECONCILING_REASONS.contains(&reason) => "InProgress",
+            reason => {
+                assert!(STALLED_REASONS.contains(&reason), "{name}: {reason}");
+                "Failed"
+            }
+        };
+        for (before, generation) in [(None, 1), (Some(&before), 1), (Some(&before), 2)] {
+            let status = summary(before, generation, 10, outcome).status;
+            assert_eq!(kstatus(&status, generation), expected, "{name}");
+            // A newer generation is not done before it was looked at.
+            assert_eq!(kstatus(&status, generation + 1), "InProgress", "{name}");
+        }
+    });
+    let paused = summary(Some(&before), 2, 10, &Outcome::Paused).status;
+    assert_eq!(
+        kstatus(&paused, 2),
+        "InProgress",
+        "a change waits behind the pause"
+    );
+}

@@ -129,12 +129,13 @@ const ACTIVITIES: [Activity; 4] = [
     Activity::Deleting,
 ];
 
-const CLASSES: [FailureClass; 12] = [
+const CLASSES: [FailureClass; 13] = [
     FailureClass::Throttled,
     FailureClass::ConcurrentChange,
     FailureClass::Unavailable,
     FailureClass::AccessDenied,
     FailureClass::Credentials,
+    FailureClass::Partition,
     FailureClass::Quota,
     FailureClass::TooLarge,
     FailureClass::Refused,
@@ -194,7 +195,7 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
                 FailureClass::Throttled => "Throttled",
                 FailureClass::Unavailable => "AwsUnavailable",
                 FailureClass::AccessDenied => "AccessDenied",
-                FailureClass::Credentials => "CredentialsUnavailable",
+                FailureClass::Credentials | FailureClass::Partition => "CredentialsUnavailable",
                 FailureClass::Quota => "QuotaExceeded",
                 FailureClass::TooLarge => "PolicyTooLarge",
                 FailureClass::Refused => "InvalidSpec",
