@@ -353,8 +353,8 @@ impl Sweeper {
         // What has the name of an object that is not looked at (paused, say) is left alone.
         let mut named = BTreeSet::new();
         for object in self.context.store.all() {
-            let names = self.names(&object);
-            named.extend([names.policy, names.instance_profile].map(|name| name.to_lowercase()));
+            let of = self.names(&object);
+            named.extend([of.policy, of.instance_profile].map(|name| name.to_lowercase()));
         }
         let is_stray = |name: &str| !named.contains(&name.to_lowercase());
         self.strays

@@ -103,9 +103,10 @@ impl fmt::Display for Failure {
         let taken = head.len() + way_out.len() + ": … . ".len();
         let room = MESSAGE_MAX.saturating_sub(taken).min(QUOTED_MAX);
         let said = self.said.trim().trim_end_matches('.');
-        let (said, more) = match said.len() > room {
-            true => (&said[..said.floor_char_boundary(room)], "…"),
-            false => (said, ""),
+        let (said, more) = if said.len() > room {
+            (&said[..said.floor_char_boundary(room)], "…")
+        } else {
+            (said, "")
         };
         if said.is_empty() {
             write!(f, "{head}. {way_out}")
