@@ -131,4 +131,6 @@ fn one_or_many<S: Serializer>(values: &Vec<String>, serializer: S) -> Result<S::
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 mod conditions;
 mod events;
 mod facts;
+mod kstatus;
 
 use super::*;
 use crate::desired::desired;
