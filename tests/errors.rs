@@ -1,0 +1,315 @@
+//! Every kind of refusal by AWS as people see it: reason, Stalled or Reconciling, the whole message,
+//! and that trying again changes neither text nor status.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
+
+mod support;
+
+use std::fmt::Write as _;
+
+use iam_emulator::{Fault, FaultKind};
+use support::{Start, World, condition, is};
+
+/// Beside `Ready=False`.
+const STALLED: &str = "Stalled";
+const RECONCILING: &str = "Reconciling";
+
+/// One object, one fault.
+struct Case {
+    name: &'static str,
+    action: &'static str,
+    kind: FaultKind,
+    beside: &'static str,
+    reason: &'static str,
+}
+
+fn case(
+    name: &'static str,
+    action: &'static str,
+    kind: FaultKind,
+    beside: &'static str,
+    reason: &'static str,
+) -> Case {
+    Case {
+        name,
+        action,
+        kind,
+        beside,
+        reason,
+    }
+}
+
+fn error(status: u16, code: &str, message: &str) -> FaultKind {
+    FaultKind::Error {
+        status,
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn denied(action: &str, why: &str) -> FaultKind {
+    let who = "arn:aws:sts::111122223333:assumed-role/smr/web-identity-1732500000000";
+    let role = "arn:aws:iam::111122223333:role/session-manager/x";
+    let text =
+        format!("User: {who} is not authorized to perform: {action} on resource: {role} {why}");
+    error(403, "AccessDenied", &text)
+}
+
+fn cases() -> Vec<Case> {
+    let create = "CreateRole";
+    vec![
+        case(
+            "throttled",
+            create,
+            FaultKind::Throttle,
+            RECONCILING,
+            "Throttled",
+        ),
+        case(
+            "failure",
+            create,
+            FaultKind::ServiceFailure,
+            RECONCILING,
+            "AwsUnavailable",
+        ),
+        case(
+            "unavailable",
+            "CreatePolicy",
+            error(
+                503,
+                "ServiceUnavailable",
+                "The request has failed due to a temporary failure of the server.",
+            ),
+            RECONCILING,
+            "AwsUnavailable",
+        ),
+        case(
+            "replicating",
+            create,
+            FaultKind::updates_awaiting_replication(),
+            RECONCILING,
+            "Creating",
+        ),
+        case(
+            "concurrent",
+            create,
+            FaultKind::concurrent_modification(),
+            RECONCILING,
+            "Creating",
+        ),
+        case(
+            "quota-roles",
+            create,
+            FaultKind::quota("RolesPerAccount", 1000),
+            STALLED,
+            "QuotaExceeded",
+        ),
+        case(
+            "quota-attached",
+            "AttachRolePolicy",
+            FaultKind::quota("PoliciesPerRole", 10),
+            STALLED,
+            "QuotaExceeded",
+        ),
+        case(
+            "too-large",
+            "CreatePolicy",
+            FaultKind::quota("PolicySize", 6144),
+            STALLED,
+            "PolicyTooLarge",
+        ),
+        case(
+            "trust-too-large",
+            create,
+            FaultKind::quota("ACLSizePerRole", 2048),
+            STALLED,
+            "PolicyTooLarge",
+        ),
+        case(
+            "malformed",
+            "CreatePolicy",
+            error(
+                400,
+                "MalformedPolicyDocument",
+                "Resource arn:aws:s3:::my-logs/* must be in ARN format or \"*\".",
+            ),
+            STALLED,
+            "InvalidSpec",
+        ),
+        case(
+            "denied",
+            create,
+            FaultKind::AccessDenied,
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "denied-by-boundary",
+            create,
+            denied(
+                "iam:CreateRole",
+                "because no permissions boundary allows the iam:CreateRole action",
+            ),
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "denied-by-scp",
+            create,
+            denied(
+                "iam:CreateRole",
+                "with an explicit deny in a service control policy",
+            ),
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "denied-by-session",
+            create,
+            denied(
+                "iam:CreateRole",
+                "because no session policy allows the iam:CreateRole action",
+            ),
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "denied-explicitly",
+            create,
+            denied(
+                "iam:CreateRole",
+                "with an explicit deny in an identity-based policy",
+            ),
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "denied-to-pass",
+            "AddRoleToInstanceProfile",
+            denied(
+                "iam:PassRole",
+                "because no identity-based policy allows the iam:PassRole action",
+            ),
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "denied-to-read",
+            "ListAttachedRolePolicies",
+            FaultKind::AccessDenied,
+            STALLED,
+            "AccessDenied",
+        ),
+        case(
+            "expired",
+            create,
+            error(
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired",
+            ),
+            STALLED,
+            "CredentialsUnavailable",
+        ),
+    ]
+}
+
+/// How often the object's status was written, by the API server's own account.
+fn status_writes(world: &World, name: &str) -> usize {
+    let events = world.plane.audit_events().unwrap();
+    let about = events.iter().filter(|event| {
+        let object = &event.object;
+        object.namespace == world.namespace && object.name == name && object.subresource == "status"
+    });
+    about.filter(|event| event.is_write()).count()
+}
+
+#[tokio::test]
+async fn every_refusal_is_told_once_and_the_same_again() {
+    let mut world = World::quiet("errors").await;
+    for case in cases() {
+        let role = format!("{}.{}", world.namespace, case.name);
+        let fault = Fault::new(case.action, 100_000, case.kind).named(role);
+        world.iam.inject(fault);
+    }
+    world.run(&Start::default());
+    for case in cases() {
+        world
+            .apply(case.name, "sessionLogs: {s3: {bucket: my-logs}}")
+            .await;
+    }
+    let mut told = String::new();
+    for case in cases() {
+        let Case {
+            name,
+            beside,
+            reason,
+            ..
+        } = case;
+        // The failure's own words: that work began is told before under the same reason.
+        let object = world
+            .status_of(name, reason, |status| {
+                [beside, "Ready"].iter().all(|type_| {
+                    condition(status, type_)
+                        .is_some_and(|c| c.reason == reason && c.message.starts_with("iam:"))
+                }) && is(status, beside, "True")
+                    && is(status, "Ready", "False")
+            })
+            .await;
+        let status = object.status.unwrap();
+        let message = &condition(&status, beside).unwrap().message;
+        let message = message.replace(&world.namespace, "NAMESPACE");
+        assert!(message.len() <= 1024, "{message}");
+        writeln!(told, "{name}: {beside} {reason}\n  {message}\n").unwrap();
+    }
+    insta::assert_snapshot!(told);
+
+    // What goes on by itself is tried at least three times more, without a word.
+    let writes = |name: &str| status_writes(&world, name);
+    let (going_on, stalled): (Vec<_>, Vec<_>) = cases()
+        .into_iter()
+        .partition(|case| case.beside == RECONCILING);
+    let before: Vec<usize> = going_on.iter().map(|case| writes(case.name)).collect();
+    let seen = world.iam.calls().last().unwrap().seq;
+    for case in &going_on {
+        let role = format!("{}.{}", world.namespace, case.name);
+        world
+            .eventually(&format!("{} is tried again", case.name), async || {
+                let calls = world.iam.calls_since(seen);
+                let passes = calls.iter().filter(|call| {
+                    call.action == "GetRole" && call.params.get("RoleName") == Some(&role)
+                });
+                passes.count() >= 4
+            })
+            .await;
+    }
+    let after: Vec<usize> = going_on.iter().map(|case| writes(case.name)).collect();
+    assert_eq!(after, before, "status writes of what is tried again");
+
+    // What waits for a person is tried again when asked: an answer to that, and the same text.
+    for case in &stalled {
+        let before = world.get(case.name).await.unwrap().status.unwrap();
+        let written = writes(case.name);
+        world
+            .annotate(
+                case.name,
+                "sessionmanager.dev/reconcile-requested-at",
+                Some("now"),
+            )
+            .await;
+        let object = world
+            .status_of(case.name, "looked at again", |status| {
+                status.last_handled_reconcile_at.is_some() && is(status, case.beside, "True")
+            })
+            .await;
+        let after = object.status.unwrap();
+        assert_eq!(
+            condition(&after, "Ready"),
+            condition(&before, "Ready"),
+            "{}",
+            case.name
+        );
+        assert_eq!(after.conditions, before.conditions, "{}", case.name);
+        assert_eq!(writes(case.name), written + 1, "{}", case.name);
+    }
+}
