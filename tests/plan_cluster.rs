@@ -12,8 +12,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use steps::assert_same;
 use support::iam::{LAMBDA_TRUST, READ_S3, tag};
-use support::{SOMEONE, Start, World};
-use tokio::process::Command;
+use support::{Start, World};
 
 /// Runs `smr plan -o json` on a manifest, with the cluster's admin as the person who plans.
 async fn plan(world: &World, name: &str, spec: &str, flags: &[&str]) -> Value {
@@ -22,25 +21,7 @@ async fn plan(world: &World, name: &str, spec: &str, flags: &[&str]) -> Value {
         "metadata": { "name": name, "namespace": world.namespace },
         "spec": serde_yaml::from_str::<Value>(spec).unwrap(),
     });
-    let file = std::env::temp_dir().join(format!("{}-{name}.json", world.namespace));
-    std::fs::write(&file, manifest.to_string()).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_smr"))
-        .args(["plan", "--cluster-name=test", "-o", "json", "-f"])
-        .arg(&file)
-        .args(flags)
-        .env_clear()
-        .env("KUBECONFIG", world.plane.admin_kubeconfig())
-        .env("AWS_ENDPOINT_URL", world.iam.endpoint())
-        .env("AWS_ACCESS_KEY_ID", SOMEONE)
-        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .await
-        .unwrap();
-    std::fs::remove_file(&file).unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let report = world.plan(&manifest.to_string(), flags).await;
     assert!(report["notes"].as_array().unwrap().is_empty(), "{report}");
     report["objects"][0].clone()
 }

@@ -48,32 +48,15 @@ async fn metric(world: &World, name: &str) -> String {
         .to_owned()
 }
 
-/// What `smr plan` says of the manifests of [`many`].
-async fn plan(world: &World, count: usize) -> serde_json::Value {
-    let manifests = (0..count).map(|number| {
+/// The manifests of [`many`].
+fn manifests(world: &World, count: usize) -> String {
+    let manifest = |number| {
         format!(
             "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {{name: web-{number}, namespace: {}}}\nspec: {{tags: {{team: a}}}}\n---\n",
             world.namespace
         )
-    });
-    let file = std::env::temp_dir().join(format!("{}.yaml", world.namespace));
-    std::fs::write(&file, manifests.collect::<String>()).unwrap();
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_smr"))
-        .args(["plan", "--cluster-name=test", "-o", "json", "-f"])
-        .arg(&file)
-        .env_clear()
-        .env("KUBECONFIG", world.plane.admin_kubeconfig())
-        .env("AWS_ENDPOINT_URL", world.iam.endpoint())
-        .env("AWS_ACCESS_KEY_ID", SOMEONE)
-        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .await
-        .unwrap();
-    std::fs::remove_file(&file).unwrap();
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    (0..count).map(manifest).collect()
 }
 
 #[tokio::test]
@@ -98,7 +81,7 @@ async fn objects_in_sync_cost_one_reading_however_many_they_are() {
 
     // To plan them all takes one reading too.
     world.iam.clear_calls();
-    let report = plan(&world, 40).await;
+    let report = world.plan(&manifests(&world, 40), &[]).await;
     assert_eq!(report["summary"], serde_json::json!({ "none": 40 }));
     let calls = world.iam.calls();
     let mut reads: Vec<_> = (calls.iter())

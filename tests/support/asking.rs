@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::Value;
 use smr_api::{RECONCILE_ANNOTATION, SessionManagerRole};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
 
 use super::iam::StandIn;
-use super::{World, is};
+use super::{SOMEONE, World, is};
 
 impl<I: StandIn> World<I> {
     /// Runs kubectl in the world's namespace, as an administrator.
@@ -20,6 +22,30 @@ impl<I: StandIn> World<I> {
         let patch = format!(r#"{{"spec":{spec}}}"#);
         self.kubectl(&["patch", "smr", name, "--type=merge", "-p", &patch])
             .await;
+    }
+
+    /// What `smr plan -o json` says of manifests, with the cluster's administrator as the person who
+    /// plans.
+    pub async fn plan(&self, manifests: &str, flags: &[&str]) -> Value {
+        let file = std::env::temp_dir().join(format!("{}.yaml", self.namespace));
+        std::fs::write(&file, manifests).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_smr"))
+            .args(["plan", "--cluster-name=test", "-o", "json", "-f"])
+            .arg(&file)
+            .args(flags)
+            .env_clear()
+            .env("KUBECONFIG", self.plane.admin_kubeconfig())
+            .env("AWS_ENDPOINT_URL", self.iam.endpoint())
+            .env("AWS_ACCESS_KEY_ID", SOMEONE)
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .output()
+            .await
+            .unwrap();
+        std::fs::remove_file(&file).unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     /// Asks for a look now; the value that the answer will have.
