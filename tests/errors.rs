@@ -238,6 +238,11 @@ async fn every_refusal_is_told_once_and_the_same_again() {
             .apply(case.name, "sessionLogs: {s3: {bucket: my-logs}}")
             .await;
     }
+    // A creation reads nothing, and a sweep reads no object on its own.
+    let request = "sessionmanager.dev/reconcile-requested-at";
+    world
+        .annotate("denied-to-read", request, Some("look"))
+        .await;
     let mut told = String::new();
     for case in cases() {
         let Case {
@@ -290,16 +295,11 @@ async fn every_refusal_is_told_once_and_the_same_again() {
     for case in &stalled {
         let before = world.get(case.name).await.unwrap().status.unwrap();
         let written = writes(case.name);
-        world
-            .annotate(
-                case.name,
-                "sessionmanager.dev/reconcile-requested-at",
-                Some("now"),
-            )
-            .await;
+        world.annotate(case.name, request, Some("now")).await;
         let object = world
             .status_of(case.name, "looked at again", |status| {
-                status.last_handled_reconcile_at.is_some() && is(status, case.beside, "True")
+                status.last_handled_reconcile_at.as_deref() == Some("now")
+                    && is(status, case.beside, "True")
             })
             .await;
         let after = object.status.unwrap();
