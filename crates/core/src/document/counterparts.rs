@@ -3,11 +3,13 @@
 
 use smr_api::Counterparts;
 
+use super::policy::for_s3;
 use super::{Document, Principal, Statement};
 use crate::account::Account;
 use crate::validate::{S3Encryption, S3Logs, SessionEncryption, ValidSpec};
 
-/// The statements, each naming the role; `None` where nothing is needed.
+/// The statements, each naming the role and as narrow as the role's own: in one account either
+/// is enough to allow. `None` where nothing is needed.
 pub fn counterparts(spec: &ValidSpec, role_arn: &str) -> Option<Counterparts> {
     let role = || Principal::Aws(role_arn.to_owned());
     let s3 = spec.s3_logs.as_ref();
@@ -16,9 +18,9 @@ pub fn counterparts(spec: &ValidSpec, role_arn: &str) -> Option<Counterparts> {
             .filter(|logs| logs.other_owner(&spec.account).is_some())
             .map(|logs| json(bucket_policy(logs, &spec.account, &role))),
         bucket_key_policy: s3.and_then(|logs| match &logs.encryption {
-            S3Encryption::Kms { .. } => Some(json(vec![
-                Statement::allow(["kms:GenerateDataKey", "kms:Decrypt"], ["*"]).principal(role()),
-            ])),
+            S3Encryption::Kms { key_arn } => {
+                Some(json(vec![for_s3(key_arn, "*").principal(role())]))
+            }
             S3Encryption::Unspecified | S3Encryption::S3Managed => None,
         }),
         session_key_policy: spec

@@ -106,28 +106,21 @@ fn bucket_key(logs: &S3Logs) -> Option<Statement> {
     match &logs.encryption {
         S3Encryption::Unspecified => Some(Statement::allow(["kms:GenerateDataKey"], ["*"])),
         S3Encryption::S3Managed => None,
-        S3Encryption::Kms { key_arn } => Some(
-            Statement::allow(["kms:GenerateDataKey", "kms:Decrypt"], [key_arn.as_str()]).when(
-                "StringLike",
-                "kms:ViaService",
-                // The key's region is the bucket's; China's endpoints end in .cn.
-                [
-                    "s3.*.amazonaws.com",
-                    "s3.*.amazonaws.com.cn",
-                    "s3.*.amazonaws.eu",
-                ]
-                .into_iter()
-                .filter(|service| via_service_fits(service, key_arn)),
-            ),
-        ),
+        S3Encryption::Kms { key_arn } => Some(for_s3(key_arn, key_arn)),
     }
 }
 
-fn via_service_fits(service: &str, key_arn: &str) -> bool {
+/// What uploads need of the bucket's key, through S3 only. The key's region is the bucket's.
+pub(super) fn for_s3(key_arn: &str, resource: &str) -> Statement {
+    // S3 answers under the DNS suffix of the key's partition.
     let suffix = match key_arn.split(':').nth(1) {
-        Some("aws-cn") => ".com.cn",
-        Some("aws-eusc") => ".eu",
-        _ => ".com",
+        Some("aws-cn") => "amazonaws.com.cn",
+        Some("aws-eusc") => "amazonaws.eu",
+        _ => "amazonaws.com",
     };
-    service.ends_with(suffix)
+    Statement::allow(["kms:GenerateDataKey", "kms:Decrypt"], [resource]).when(
+        "StringLike",
+        "kms:ViaService",
+        [format!("s3.*.{suffix}")],
+    )
 }

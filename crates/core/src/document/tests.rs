@@ -232,7 +232,8 @@ fn counterparts_name_the_role_and_nobody_else() {
     assert_eq!(
         json(found.bucket_key_policy),
         serde_json::json!([{ "Effect": "Allow", "Principal": { "AWS": role },
-            "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*" }])
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*",
+            "Condition": { "StringLike": { "kms:ViaService": ["s3.*.amazonaws.com"] } } }])
     );
     assert_eq!(
         json(found.session_key_policy),
