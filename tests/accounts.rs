@@ -1,11 +1,12 @@
-//! Credentials: another account's, none, without rights.
+//! Credentials: another account's, none, too old, without rights, of a partition that is not known.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
 
 mod support;
 
-use iam_emulator::{Fault, FaultKind};
-use support::{OTHER_ACCOUNT, OTHER_KEY, Start, World};
+use iam_emulator::{Config, Emulator, Fault, FaultKind};
+use support::iam::StandIn;
+use support::{ACCOUNT, OTHER_ACCOUNT, OTHER_KEY, Start, World, condition, is};
 
 #[tokio::test]
 async fn another_accounts_credentials_write_nothing_and_drop_no_finalizer() {
@@ -88,4 +89,147 @@ async fn a_quota_is_named() {
     world.apply("web", "{}").await;
     let message = world.reason("web", "QuotaExceeded").await;
     assert!(message.contains("RolesPerAccount"), "{message}");
+}
+
+/// What concerns all calls is told on each object, in whole sentences.
+#[tokio::test]
+async fn what_stands_in_the_way_of_every_call_is_told() {
+    let mut all = Vec::new();
+
+    let world = World::start("expired").await;
+    let expired = FaultKind::Error {
+        status: 403,
+        code: "ExpiredToken".to_owned(),
+        message: "The security token included in the request is expired".to_owned(),
+    };
+    let fault = Fault::new("GetCallerIdentity", 100_000, expired);
+    world.iam.inject(fault);
+    all.push(told("expired", &world).await);
+
+    let mut world = World::quiet("none").await;
+    world.run(&Start {
+        access_key: String::new(),
+        ..Start::default()
+    });
+    all.push(told("none", &world).await);
+    assert_eq!(world.iam.calls(), []);
+
+    let mut world = World::with("nowhere", Nowhere).await;
+    world.run(&Start::default());
+    all.push(told("refused", &world).await);
+
+    let config = Config {
+        account_id: ACCOUNT.to_owned(),
+        partition: "aws-iso".to_owned(),
+        ..Config::default()
+    };
+    let mut world = World::with("iso", Emulator::start(config).await.unwrap()).await;
+    world.run(&Start::default());
+    all.push(told("partition", &world).await);
+    assert!(world.iam.calls().iter().all(|call| call.service == "sts"));
+
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+/// An object's conditions once the caller could not be told.
+async fn told<I: StandIn>(row: &str, world: &World<I>) -> String {
+    world.apply("web", "{}").await;
+    let object = world
+        .status_of("web", row, |status| {
+            is(status, "Ready", "False")
+                && condition(status, "Ready").is_some_and(|c| c.message.starts_with("sts:"))
+        })
+        .await;
+    let status = object.status.unwrap();
+    let beside: Vec<&str> = ["Reconciling", "Stalled"]
+        .into_iter()
+        .filter(|beside| is(&status, beside, "True"))
+        .collect();
+    let ready = condition(&status, "Ready").unwrap();
+    let (reason, message) = (&ready.reason, &ready.message);
+    format!("{row}: {} {reason}\n  {message}", beside.join(" and "))
+}
+
+/// Nothing listens there.
+struct Nowhere;
+
+impl StandIn for Nowhere {
+    fn endpoint(&self) -> String {
+        "http://127.0.0.1:9".to_owned()
+    }
+}
+
+/// What IAM says of a deletion holds it up, and is told with what to do.
+#[tokio::test]
+async fn what_iam_says_against_a_deletion_is_told() {
+    let world = World::start("used").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let conflict = FaultKind::Error {
+        status: 409,
+        code: "DeleteConflict".to_owned(),
+        message: "Cannot delete a policy attached to entities.".to_owned(),
+    };
+    world
+        .iam
+        .inject(Fault::new("DeletePolicy", 100_000, conflict));
+    world.delete("web").await;
+    let message = world.reason("web", "DeletionBlocked").await;
+    assert_eq!(
+        message.replace(&world.namespace, "NAMESPACE"),
+        "iam:DeletePolicy on arn:aws:iam::111122223333:policy/session-manager/NAMESPACE.web: \
+         Cannot delete a policy attached to entities. Remove in AWS what still uses it"
+    );
+    let held = world.get("web").await.unwrap();
+    assert!(held.metadata.finalizers.is_some_and(|f| !f.is_empty()));
+    world.iam.clear_faults();
+    world
+        .annotate(
+            "web",
+            "sessionmanager.dev/reconcile-requested-at",
+            Some("now"),
+        )
+        .await;
+    world.gone("web").await;
+    world.nothing_left().await;
+}
+
+/// The operator may name EC2 otherwise, for roles that are there too. What IAM refuses of it is
+/// told with the flag, and the role stays as it was.
+#[tokio::test]
+async fn the_operators_name_for_ec2_reaches_roles_that_are_there() {
+    let config = Config {
+        account_id: ACCOUNT.to_owned(),
+        partition: "aws-cn".to_owned(),
+        ..Config::default()
+    };
+    let mut world = World::with("china", Emulator::start(config).await.unwrap()).await;
+    world.run(&Start::default());
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let name = format!("{}.web", world.namespace);
+    let trusts = |world: &World| {
+        let trust = world.iam.snapshot().roles[&name].trust.clone();
+        let trust: serde_json::Value = serde_json::from_str(&trust).unwrap();
+        trust["Statement"][0]["Principal"]["Service"].clone()
+    };
+    assert_eq!(trusts(&world), "ec2.amazonaws.com.cn");
+    world.kill().await;
+    world.run(&Start::default().flag("--ec2-principal=ec2.amazonaws.com"));
+    world
+        .eventually("the role trusts the other", async || {
+            trusts(&world) == "ec2.amazonaws.com"
+        })
+        .await;
+    world.kill().await;
+    world.run(&Start::default().flag("--ec2-principal=ec2.amazonaws.eu"));
+    let message = world.reason("web", "InvalidSpec").await;
+    for part in [
+        "ec2.amazonaws.eu",
+        "statement 1 of the trust policy",
+        "--ec2-principal",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(trusts(&world), "ec2.amazonaws.com");
 }

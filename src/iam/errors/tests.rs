@@ -102,11 +102,19 @@ fn answering(action: &str, status: u16, code: &str, message: &str) -> Iam {
             message: message.to_owned(),
         },
     ));
-    let credentials = Credentials::new("AKIACONTROLLER", "not-a-secret", None, None, "test");
+    reaching(&emulator)
+}
+
+fn reaching(emulator: &Emulator) -> Iam {
     iam(&SdkConfig::builder()
-        .http_client(Connector::new(&emulator))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(Connector::new(emulator))
+        .credentials_provider(credentials())
         .build())
+}
+
+fn credentials() -> SharedCredentialsProvider {
+    let credentials = Credentials::new("AKIACONTROLLER", "not-a-secret", None, None, "test");
+    SharedCredentialsProvider::new(credentials)
 }
 
 fn iam(config: &SdkConfig) -> Iam {
@@ -274,13 +282,7 @@ async fn what_people_read_where_aws_was_not_reached() {
     let refused = iam(&SdkConfig::builder()
         // Nothing listens there.
         .endpoint_url("http://127.0.0.1:9")
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "AKIACONTROLLER",
-            "not-a-secret",
-            None,
-            None,
-            "test",
-        )))
+        .credentials_provider(credentials())
         .build());
     let emulator = Emulator::new(Config::default());
     let none = iam(&SdkConfig::builder()
@@ -332,4 +334,18 @@ async fn messages_are_bounded_and_keep_what_to_do() {
         text.ends_with("…. Allow iam:CreateRole in the policy of the controller's role"),
         "{text}"
     );
+}
+
+/// Of several reads that fail, the one that is told of does not depend on which answered first.
+#[tokio::test(start_paused = true)]
+async fn the_same_failing_read_is_told_of_each_time() {
+    for slow in ["GetRole", "GetPolicy", "ListAttachedRolePolicies"] {
+        let emulator = Emulator::new(Config::default());
+        emulator.inject(Fault::new(slow, 1, FaultKind::Hang));
+        emulator.inject(Fault::new("*", 100, FaultKind::AccessDenied));
+        let iam = reaching(&emulator);
+        let none = std::collections::BTreeSet::new();
+        let failure = iam.observe(&account(), &names(), &none).await.unwrap_err();
+        assert_eq!(failure.action, "iam:GetRole", "{slow} was slow");
+    }
 }

@@ -69,6 +69,8 @@ fn between<'a>(text: &'a str, mark: &str, ends: &[&str]) -> Option<&'a str> {
 pub(super) fn credentials(said: &str) -> &'static str {
     if said.contains("clock") {
         "Set the clock of the controller's node"
+    } else if said.contains("token included in the request is invalid") {
+        "Give the controller working AWS credentials (IRSA, Pod Identity, or the SDK's environment variables); where they are not of partition aws, also AWS_REGION"
     } else {
         "Give the controller working AWS credentials (IRSA, Pod Identity, or the SDK's environment variables)"
     }

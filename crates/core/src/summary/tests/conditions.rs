@@ -413,3 +413,31 @@ fn the_summary_agrees_with_kstatus() {
         "a change waits behind the pause"
     );
 }
+
+/// Whatever was told before, and whenever: the same cause gives the same text.
+#[test]
+fn the_same_cause_gives_the_same_message() {
+    let world = World::new("{}");
+    let ready = world.ready();
+    let mut befores = vec![None, Some(ready.clone())];
+    every_outcome(&world, |_, _, outcome| {
+        befores.push(Some(summary(Some(&ready), 7, 10, outcome).status));
+    });
+    // A retry of what is held up is the exception, which has a test of its own.
+    every_outcome(&world, |name, _, outcome| {
+        if matches!(outcome, Outcome::Started { .. }) {
+            return;
+        }
+        let message = |before: Option<&SessionManagerRoleStatus>, second| {
+            let status = summary(before, 7, second, outcome).status;
+            condition(&status, READY).unwrap().message.clone()
+        };
+        for (second, before) in (1..).zip(&befores) {
+            assert_eq!(
+                message(before.as_ref(), second * 1000),
+                message(None, 0),
+                "{name}"
+            );
+        }
+    });
+}
