@@ -14,6 +14,8 @@ use smr_api::{
 };
 use smr_core::names::Subject;
 
+use super::queue::Namespaced;
+
 /// Where an object is: the key of queue, store and memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -23,11 +25,17 @@ pub struct Key {
     pub name: String,
 }
 
+impl Namespaced for Key {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}
+
 /// An object as it was read from the API server.
 #[derive(Clone, Debug, Resource)]
 #[resource(inherit = SessionManagerRole)]
 pub struct Object {
-    /// As the API server has it, less managedFields.
+    /// As the API server has it, as far as it is of interest: see [`of_interest`].
     pub metadata: ObjectMeta,
     /// The spec, or why it can't be understood.
     pub spec: Result<SessionManagerRoleSpec, String>,
@@ -50,16 +58,15 @@ impl<'de> Deserialize<'de> for Object {
             status: Value,
         }
         let Raw {
-            mut metadata,
+            metadata,
             spec,
             status,
         } = Raw::deserialize(deserializer)?;
         if metadata.name.is_none() || metadata.namespace.is_none() {
             return Err(D::Error::custom("metadata has no name or namespace"));
         }
-        metadata.managed_fields = None;
         Ok(Self {
-            metadata,
+            metadata: of_interest(metadata),
             deletion_policy: deletion_policy(&spec),
             mode: spec
                 .get("mode")
@@ -69,6 +76,24 @@ impl<'de> Deserialize<'de> for Object {
             spec: serde_json::from_value(spec).map_err(|error| error.to_string()),
             status: serde_json::from_value(status).ok(),
         })
+    }
+}
+
+/// What the controller asks of metadata. The rest may be large (managedFields, and the whole object
+/// once more in what kubectl notes of it), and every object is kept in memory.
+fn of_interest(metadata: ObjectMeta) -> ObjectMeta {
+    let mut annotations = metadata.annotations.unwrap_or_default();
+    annotations.retain(|key, _| key == PAUSED_ANNOTATION || key == RECONCILE_ANNOTATION);
+    ObjectMeta {
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        resource_version: metadata.resource_version,
+        generation: metadata.generation,
+        deletion_timestamp: metadata.deletion_timestamp,
+        finalizers: metadata.finalizers,
+        annotations: Some(annotations).filter(|kept| !kept.is_empty()),
+        ..ObjectMeta::default()
     }
 }
 

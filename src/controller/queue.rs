@@ -25,6 +25,12 @@ pub enum Priority {
     Resync,
 }
 
+/// Whose a key is: within a priority, namespaces are served by turns.
+pub trait Namespaced {
+    /// The namespace.
+    fn namespace(&self) -> &str;
+}
+
 /// A reading of the queue for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
@@ -41,9 +47,10 @@ pub struct Depth {
 /// A deduplicating queue with priorities and not-before times; clones share it.
 ///
 /// A less urgent key that has been ready for [`Queue::PATIENCE`] goes before fresh edits, but
-/// takes at most every fourth turn, so that neither starves the other.
+/// takes at most every fourth turn, so that neither starves the other. Within a priority the
+/// namespaces have turns, and within a namespace the first to come is the first served.
 #[derive(Debug)]
-pub struct Queue<K: Ord + Clone>(Arc<Shared<K>>);
+pub struct Queue<K: Ord + Clone + Namespaced>(Arc<Shared<K>>);
 
 #[derive(Debug)]
 struct Shared<K> {
@@ -57,13 +64,13 @@ struct State<K> {
     closed: bool,
 }
 
-impl<K: Ord + Clone> Clone for Queue<K> {
+impl<K: Ord + Clone + Namespaced> Clone for Queue<K> {
     fn clone(&self) -> Self {
         Queue(Arc::clone(&self.0))
     }
 }
 
-impl<K: Ord + Clone> Default for Queue<K> {
+impl<K: Ord + Clone + Namespaced> Default for Queue<K> {
     fn default() -> Self {
         let state = State {
             order: Order::new(),
@@ -76,7 +83,7 @@ impl<K: Ord + Clone> Default for Queue<K> {
     }
 }
 
-impl<K: Ord + Clone> Queue<K> {
+impl<K: Ord + Clone + Namespaced> Queue<K> {
     /// How long a ready key lets more urgent ones go first.
     pub const PATIENCE: Duration = order::PATIENCE;
 
@@ -175,14 +182,14 @@ impl<K: Ord + Clone> Queue<K> {
 /// A key being worked on, by nobody else until this is dropped, also in a panic.
 #[derive(Debug)]
 #[must_use = "dropping this says that the work is done"]
-pub struct Work<K: Ord + Clone> {
+pub struct Work<K: Ord + Clone + Namespaced> {
     queue: Queue<K>,
     key: K,
     priority: Priority,
     waited: Duration,
 }
 
-impl<K: Ord + Clone> Work<K> {
+impl<K: Ord + Clone + Namespaced> Work<K> {
     /// The key.
     pub fn key(&self) -> &K {
         &self.key
@@ -208,7 +215,7 @@ impl<K: Ord + Clone> Work<K> {
     }
 }
 
-impl<K: Ord + Clone> Drop for Work<K> {
+impl<K: Ord + Clone + Namespaced> Drop for Work<K> {
     fn drop(&mut self) {
         self.queue.lock().order.done(&self.key);
         self.queue.0.changed.notify_waiters();

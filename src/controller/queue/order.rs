@@ -1,11 +1,11 @@
 //! The order of the work queue: keys, priorities and moments enter, the next key leaves. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Depth, Priority};
+use super::{Depth, Namespaced, Priority};
 
 /// How long a ready key lets more urgent ones go first.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,24 +51,97 @@ pub(super) enum Next<K> {
     Empty,
 }
 
-type Line<K> = BTreeSet<(Instant, u64, K)>;
+/// The keys of one priority: a line for each namespace, ordered by time, and served by turns, so
+/// that the many of one tenant are not before the one of another. What is not ready yet stands at
+/// the end of the same line.
+#[derive(Debug)]
+struct Lines<K> {
+    by_namespace: BTreeMap<String, BTreeSet<(Instant, u64, K)>>,
+    turns: VecDeque<String>,
+}
 
-/// Every key once; per priority a line ordered by time. What is not ready yet stands at the end
-/// of the same line.
+impl<K: Ord + Clone + Namespaced> Lines<K> {
+    const fn new() -> Self {
+        Lines {
+            by_namespace: BTreeMap::new(),
+            turns: VecDeque::new(),
+        }
+    }
+
+    fn insert(&mut self, at: Instant, turn: u64, key: K) {
+        if let Some(line) = self.by_namespace.get_mut(key.namespace()) {
+            line.insert((at, turn, key));
+        } else {
+            let namespace = key.namespace().to_owned();
+            self.turns.push_back(namespace.clone());
+            let line = BTreeSet::from([(at, turn, key)]);
+            self.by_namespace.insert(namespace, line);
+        }
+    }
+
+    fn remove(&mut self, at: Instant, turn: u64, key: &K) {
+        if let Some(line) = self.by_namespace.get_mut(key.namespace()) {
+            line.remove(&(at, turn, key.clone()));
+            if line.is_empty() {
+                self.by_namespace.remove(key.namespace());
+                self.turns.retain(|of| of != key.namespace());
+            }
+        }
+    }
+
+    /// The first of the namespace that had no turn for the longest, of those where one is ready.
+    fn pop(&mut self, now: Instant) -> Option<(Instant, K)> {
+        let is_ready = |of: &String| self.first(of).is_some_and(|at| at <= now);
+        let index = self.turns.iter().position(is_ready)?;
+        let namespace = self.turns.remove(index)?;
+        let line = self.by_namespace.get_mut(&namespace)?;
+        let first = line.pop_first();
+        if line.is_empty() {
+            self.by_namespace.remove(&namespace);
+        } else {
+            self.turns.push_back(namespace);
+        }
+        first.map(|(at, _, key)| (at, key))
+    }
+
+    /// Since when the oldest is ready, or when it will be.
+    fn oldest(&self) -> Option<Instant> {
+        self.turns.iter().filter_map(|of| self.first(of)).min()
+    }
+
+    fn first(&self, namespace: &str) -> Option<Instant> {
+        let first = self.by_namespace.get(namespace)?.first()?;
+        Some(first.0)
+    }
+
+    fn len(&self) -> usize {
+        self.by_namespace.values().map(BTreeSet::len).sum()
+    }
+
+    fn ready(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        let lines = self.by_namespace.values();
+        lines.flat_map(move |line| {
+            let ats = line.iter().map(|(at, ..)| *at);
+            ats.take_while(move |at| *at <= now)
+        })
+    }
+}
+
+/// Every key once.
 #[derive(Debug)]
 pub(super) struct Order<K> {
     slots: BTreeMap<K, Slot>,
-    lines: [Line<K>; 3],
+    lines: [Lines<K>; 3],
     turns: u64,
     /// Turns by urgency since one went to impatience.
     by_urgency: u32,
 }
 
-impl<K: Ord + Clone> Order<K> {
+impl<K: Ord + Clone + Namespaced> Order<K> {
     pub(super) fn new() -> Self {
         Order {
             slots: BTreeMap::new(),
-            lines: [const { BTreeSet::new() }; 3],
+            lines: [const { Lines::new() }; 3],
             turns: 0,
             by_urgency: TURNS_BETWEEN,
         }
@@ -115,7 +188,7 @@ impl<K: Ord + Clone> Order<K> {
             let lines = PRIORITIES.into_iter().zip(&self.lines);
             lines
                 .take_while(|(priority, _)| *priority <= least)
-                .filter_map(|(priority, line)| line.first().map(|(at, ..)| (priority, *at)))
+                .filter_map(|(priority, lines)| Some((priority, lines.oldest()?)))
         };
         let Some((_, earliest)) = firsts().min_by_key(|(_, at)| *at) else {
             return Next::Empty;
@@ -137,8 +210,8 @@ impl<K: Ord + Clone> Order<K> {
             }
             None => urgent,
         };
-        match self.lines[priority as usize].pop_first() {
-            Some((at, _, key)) => {
+        match self.lines[priority as usize].pop(now) {
+            Some((at, key)) => {
                 self.slots.insert(key.clone(), Slot::Active { again: None });
                 Next::Ready {
                     key,
@@ -160,17 +233,14 @@ impl<K: Ord + Clone> Order<K> {
     }
 
     pub(super) fn depth(&self, now: Instant) -> Depth {
-        let waiting: usize = self.lines.iter().map(BTreeSet::len).sum();
-        let ready = || {
-            let lines = self.lines.iter();
-            lines.flat_map(move |line| line.iter().take_while(move |(at, ..)| *at <= now))
-        };
+        let waiting: usize = self.lines.iter().map(Lines::len).sum();
+        let ready = || self.lines.iter().flat_map(|lines| lines.ready(now));
         let ready_count = ready().count();
         Depth {
             ready: ready_count,
             delayed: waiting - ready_count,
             active: self.slots.len() - waiting,
-            oldest_wait: ready().map(|(at, ..)| now - *at).max().unwrap_or_default(),
+            oldest_wait: ready().map(|at| now - at).max().unwrap_or_default(),
         }
     }
 
@@ -179,13 +249,13 @@ impl<K: Ord + Clone> Order<K> {
         self.unline(&key);
         self.turns += 1;
         let turn = self.turns;
-        self.lines[entry.priority as usize].insert((entry.at, turn, key.clone()));
+        self.lines[entry.priority as usize].insert(entry.at, turn, key.clone());
         self.slots.insert(key, Slot::Waiting { entry, turn });
     }
 
     fn unline(&mut self, key: &K) {
         if let Some(Slot::Waiting { entry, turn }) = self.slots.get(key) {
-            self.lines[entry.priority as usize].remove(&(entry.at, *turn, key.clone()));
+            self.lines[entry.priority as usize].remove(entry.at, *turn, key);
         }
     }
 }

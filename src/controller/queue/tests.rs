@@ -6,6 +6,13 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// `tenant/web` is of the namespace `tenant`; all keys without a slash are of one.
+impl Namespaced for &str {
+    fn namespace(&self) -> &str {
+        self.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+}
+
 struct Bench {
     order: Order<&'static str>,
     start: Instant,
@@ -57,6 +64,23 @@ fn urgent_first_then_first_come() {
         taken,
         ["edit 1", "edit 2", "edit 3", "repair", "resync", ""]
     );
+}
+
+#[test]
+fn namespaces_have_turns_within_a_priority() {
+    let mut bench = Bench::new();
+    for key in ["loop/a", "loop/b", "loop/c"] {
+        bench.add(key, 0, Priority::Edit);
+    }
+    bench.add("other/a", 1, Priority::Edit);
+    bench.add("later/a", 50, Priority::Edit);
+    let order = [(); 4].map(|()| bench.take(1));
+    assert_eq!(order, ["loop/a", "other/a", "loop/b", "loop/c"]);
+    assert_eq!(bench.take(50), "later/a");
+    // Its turn was the last before: one that was idle is not ahead of one that waited.
+    bench.add("later/b", 60, Priority::Edit);
+    bench.add("loop/d", 61, Priority::Edit);
+    assert_eq!([(); 2].map(|()| bench.take(61)), ["later/b", "loop/d"]);
 }
 
 #[test]
