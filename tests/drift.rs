@@ -132,3 +132,52 @@ async fn what_means_the_same_is_no_drift() {
     assert_eq!(text, expected);
     assert!(counted.is_empty() && metric(&world).await.is_empty());
 }
+
+/// An event is counted up where the same is told again, and only then.
+#[tokio::test]
+async fn each_repair_is_told_in_its_own_words() {
+    let world = World::start("words").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let (someone, name) = (world.someone(), format!("{}.web", world.namespace));
+    let describe = async || {
+        let changed = someone
+            .update_role()
+            .role_name(&name)
+            .description("by hand");
+        changed.max_session_duration(3600).send().await.unwrap();
+    };
+    let repairs = async |words: &str| {
+        let events = world
+            .kubectl(&["get", "events.events.k8s.io", "-o", "json"])
+            .await;
+        let events: serde_json::Value = serde_json::from_str(&events).unwrap();
+        let mut told = events["items"].as_array().unwrap().iter();
+        let repair = told.find(|event| {
+            event["reason"] == "Repaired" && event["note"].as_str().unwrap().contains(words)
+        });
+        repair.map_or(0, |event| event["series"]["count"].as_u64().unwrap_or(1))
+    };
+    describe().await;
+    world
+        .eventually("the first repair is told", async || {
+            repairs("description").await == 1
+        })
+        .await;
+    // The same once more, and then something else.
+    describe().await;
+    world
+        .eventually("the second repair is counted", async || {
+            repairs("description").await == 2
+        })
+        .await;
+    let trust = someone.update_assume_role_policy().role_name(&name);
+    let trust = trust.policy_document(support::iam::LAMBDA_TRUST);
+    trust.send().await.unwrap();
+    world
+        .eventually("the third repair is told", async || {
+            repairs("trust policy").await == 1
+        })
+        .await;
+    assert_eq!(repairs("description").await, 2);
+}

@@ -5,13 +5,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
-use kube::runtime::events::{self, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleStatus};
 use smr_core::summary::Event;
-use tracing::debug;
 
+use super::events::{Teller, Told};
 use super::lease::{Fence, NotLeader};
 use super::object::{Key, Object};
 
@@ -40,18 +39,14 @@ pub enum WriteError {
 pub struct Cluster {
     client: Client,
     fence: Fence,
-    recorder: Recorder,
+    teller: Teller,
 }
 
 impl Cluster {
     /// Events name `instance` as the one who tells.
     pub fn new(client: Client, fence: Fence, instance: String) -> Self {
-        let reporter = Reporter {
-            controller: FIELD_MANAGER.to_owned(),
-            instance: Some(instance),
-        };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            teller: Teller::new(client.clone(), instance),
             client,
             fence,
         }
@@ -127,31 +122,9 @@ impl Cluster {
             .await
     }
 
-    /// Tells an event. One that is refused (the namespace is on its way out) stands in nobody's way.
-    pub async fn tell(&self, object: &Object, event: &Event) {
-        let Event {
-            warning,
-            reason,
-            note,
-        } = event;
-        let event = events::Event {
-            type_: if *warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            },
-            reason: (*reason).to_owned(),
-            note: Some(note.clone()),
-            action: (*reason).to_owned(),
-            secondary: None,
-        };
-        let reference = object.reference();
-        match tokio::time::timeout(ATTEMPT_TIMEOUT, self.recorder.publish(&event, &reference)).await
-        {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!(%error, reason, "an event was refused"),
-            Err(_elapsed) => debug!(reason, "an event got no answer"),
-        }
+    /// Tells an event; `told` is the object's last one.
+    pub async fn tell(&self, object: &Object, event: &Event, told: &mut Option<Told>) {
+        self.teller.tell(object, event, told).await;
     }
 
     fn api(&self, namespace: &str) -> Api<Object> {

@@ -10,6 +10,7 @@ use smr_api::Drift;
 use smr_core::plan::Plan;
 use smr_core::settle::History;
 
+use super::events::Told;
 use super::object::{Key, Trigger};
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ pub struct Memory {
     pub new_policy_since: Option<Timestamp>,
     /// What was put right and is not told yet: a repair may take more than one pass.
     pub repaired: Vec<Drift>,
+    /// The last event.
+    pub told: Option<Told>,
     /// What woke the object last.
     pub woken_by: Option<Trigger>,
     /// Passes in a row that ended in a failure.

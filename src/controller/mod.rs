@@ -2,6 +2,7 @@
 //! clients; out: nothing, until the end. Does network IO.
 
 pub mod cluster;
+pub mod events;
 pub mod identity;
 pub mod lease;
 pub mod memory;

@@ -30,7 +30,8 @@ impl Pass<'_> {
                 "Retained",
                 "mode Observe: whatever is in IAM stays as it is",
             );
-            self.context.cluster.tell(&self.object, &left).await;
+            let told = &mut self.memory.told;
+            self.context.cluster.tell(&self.object, &left, told).await;
             return self.gone().await;
         }
         let account = match self.account(DELETING).await? {
@@ -196,7 +197,8 @@ impl Pass<'_> {
     async fn release(&mut self, done: &Told) -> Result<Ended, Broken> {
         for event in done.events() {
             info!(reason = event.reason, note = event.note, "event");
-            self.context.cluster.tell(&self.object, &event).await;
+            let told = &mut self.memory.told;
+            self.context.cluster.tell(&self.object, &event, told).await;
         }
         self.gone().await
     }

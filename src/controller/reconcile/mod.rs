@@ -219,7 +219,8 @@ impl Pass<'_> {
         }
         for event in &events {
             info!(reason = event.reason, note = event.note, "event");
-            self.context.cluster.tell(&self.object, event).await;
+            let told = &mut self.memory.told;
+            self.context.cluster.tell(&self.object, event, told).await;
         }
         Ok(())
     }
