@@ -15,11 +15,9 @@ use smr_core::ownership::CLUSTER;
 use tokio::try_join;
 
 use super::client::{Access, Iam};
-use super::observe::{decoded, found, tags};
+use super::listings::PAGE;
+use super::observe::{decoded, tags};
 use super::pages::{self, Page};
-
-/// The most that IAM gives on one page.
-pub(super) const PAGE: i32 = 1000;
 
 /// What of the account is kept.
 #[derive(Clone, Debug)]
@@ -68,7 +66,6 @@ impl Interest {
 #[derive(Clone, Debug, Default)]
 pub struct WholeAccount {
     roles: BTreeMap<String, ObservedRole>,
-    inline: BTreeMap<String, BTreeMap<String, String>>,
     policies: BTreeMap<String, ObservedPolicy>,
     profiles: BTreeMap<String, ObservedInstanceProfile>,
     calls: usize,
@@ -187,33 +184,6 @@ impl Iam {
         Ok((settings, calls))
     }
 
-    /// Lists roles; the calls it took.
-    pub(super) async fn list_roles(
-        &self,
-        prefixes: &[Option<String>],
-        mut keep: impl FnMut(Role),
-    ) -> Result<usize, Failure> {
-        let mut calls = 0;
-        for prefix in prefixes {
-            let page = async |marker: Option<String>| {
-                let call = || {
-                    self.client
-                        .list_roles()
-                        .set_path_prefix(prefix.clone())
-                        .max_items(PAGE)
-                        .set_marker(marker.clone())
-                        .send()
-                };
-                let answer = self
-                    .send("ListRoles", Access::Read, String::new(), call)
-                    .await?;
-                Ok(Page::new(answer.roles, answer.is_truncated, answer.marker))
-            };
-            calls += pages::each(page, &mut keep).await?;
-        }
-        Ok(calls)
-    }
-
     /// Instance profiles without their tags, and the calls it took.
     pub(super) async fn profiles(
         &self,
@@ -221,7 +191,7 @@ impl Iam {
         prefixes: &[Option<String>],
     ) -> Result<(BTreeMap<String, ObservedInstanceProfile>, usize), Failure> {
         let mut profiles = BTreeMap::new();
-        let mut keep = |found: InstanceProfile| {
+        let keep = |found: InstanceProfile| {
             if !interest.has_name(&found.instance_profile_name) && !interest.has_path(&found.path) {
                 return;
             }
@@ -234,89 +204,41 @@ impl Iam {
             };
             profiles.insert(profile.name.to_lowercase(), profile);
         };
-        let mut calls = 0;
-        for prefix in prefixes {
-            let page = async |marker: Option<String>| {
-                let call = || {
-                    self.client
-                        .list_instance_profiles()
-                        .set_path_prefix(prefix.clone())
-                        .max_items(PAGE)
-                        .set_marker(marker.clone())
-                        .send()
-                };
-                let answer = self
-                    .send("ListInstanceProfiles", Access::Read, String::new(), call)
-                    .await?;
-                Ok(Page::new(
-                    answer.instance_profiles,
-                    answer.is_truncated,
-                    answer.marker,
-                ))
-            };
-            calls += pages::each(page, &mut keep).await?;
-        }
+        let calls = self.list_instance_profiles(prefixes, keep).await?;
         Ok((profiles, calls))
-    }
-
-    /// A policy's tags.
-    pub async fn policy_tags(&self, arn: &str) -> Result<Tags, Failure> {
-        let call = || {
-            self.client
-                .list_policy_tags()
-                .policy_arn(arn)
-                .max_items(100)
-                .send()
-        };
-        let answer = self
-            .send("ListPolicyTags", Access::Read, arn.to_owned(), call)
-            .await;
-        Ok(tags(found(answer)?.map(|a| a.tags).unwrap_or_default()))
-    }
-
-    /// An instance profile's tags.
-    pub async fn profile_tags(&self, arn: &str, name: &str) -> Result<Tags, Failure> {
-        let call = || {
-            self.client
-                .list_instance_profile_tags()
-                .instance_profile_name(name)
-                .max_items(100)
-                .send()
-        };
-        let answer = self
-            .send(
-                "ListInstanceProfileTags",
-                Access::Read,
-                arn.to_owned(),
-                call,
-            )
-            .await;
-        Ok(tags(found(answer)?.map(|a| a.tags).unwrap_or_default()))
     }
 }
 
 impl WholeAccount {
     /// One object's part of it; tags of policy and profile are not known yet.
     pub fn find(&self, names: &Names) -> Observed {
-        let role = self
-            .roles
-            .get(&names.role.to_lowercase())
-            .cloned()
-            .map(|mut role| {
-                let documents = self.inline.get(&role.name.to_lowercase());
-                if let Some(own) = role.inline.get_mut(&names.policy) {
-                    *own = documents.and_then(|d| d.get(&names.policy)).cloned();
-                }
-                role
-            });
+        let role = self.roles.get(&names.role.to_lowercase()).cloned();
         Observed {
-            role,
-            policy: self.policies.get(&names.policy.to_lowercase()).cloned(),
-            instance_profile: self
-                .profiles
-                .get(&names.instance_profile.to_lowercase())
-                .cloned(),
+            role: role.map(|role| with_own_document(role, names)),
+            policy: self.policy(names).cloned(),
+            instance_profile: self.profile(names).cloned(),
         }
+    }
+
+    /// The same, and it is no longer in it.
+    pub fn take(&mut self, names: &Names) -> Observed {
+        let role = self.roles.remove(&names.role.to_lowercase());
+        Observed {
+            role: role.map(|role| with_own_document(role, names)),
+            policy: self.policies.remove(&names.policy.to_lowercase()),
+            instance_profile: (self.profiles).remove(&names.instance_profile.to_lowercase()),
+        }
+    }
+
+    /// One object's policy.
+    pub fn policy(&self, names: &Names) -> Option<&ObservedPolicy> {
+        self.policies.get(&names.policy.to_lowercase())
+    }
+
+    /// One object's instance profile.
+    pub fn profile(&self, names: &Names) -> Option<&ObservedInstanceProfile> {
+        let name = names.instance_profile.to_lowercase();
+        self.profiles.get(&name)
     }
 
     /// How many calls the reading took.
@@ -359,11 +281,11 @@ impl WholeAccount {
             return;
         }
         let arn = role.arn.unwrap_or_default();
-        let inline: BTreeMap<String, String> = role
+        let inline: BTreeMap<String, Option<String>> = role
             .role_policy_list
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|p| Some((p.policy_name?, decoded(&p.policy_document?))))
+            .filter_map(|p| Some((p.policy_name?, Some(decoded(&p.policy_document?)))))
             .collect();
         let attached: BTreeSet<String> = role
             .attached_managed_policies
@@ -389,9 +311,8 @@ impl WholeAccount {
             last_used: (role.role_last_used.and_then(|used| used.last_used_date))
                 .and_then(|date| Timestamp::from_second(date.secs()).ok()),
             attached,
-            inline: inline.keys().map(|name| (name.clone(), None)).collect(),
+            inline,
         };
-        self.inline.insert(name.to_lowercase(), inline);
         self.roles.insert(name.to_lowercase(), observed);
     }
 
@@ -421,4 +342,14 @@ impl WholeAccount {
         };
         self.policies.insert(name.to_lowercase(), observed);
     }
+}
+
+/// Of inline policies only the own one's document is told, as a look at the role alone does.
+fn with_own_document(mut role: ObservedRole, names: &Names) -> ObservedRole {
+    for (name, document) in &mut role.inline {
+        if *name != names.policy {
+            *document = None;
+        }
+    }
+    role
 }

@@ -6,8 +6,10 @@ pub mod budget;
 pub mod bulk;
 pub mod client;
 pub mod errors;
-pub mod lists;
+pub mod listed;
+mod listings;
 pub mod observe;
 mod pages;
+mod users;
 
 pub use client::{Aws, Gate, Iam};

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::types::{PolicyScopeType, Tag};
+use aws_sdk_iam::types::{InstanceProfile, Policy, Role, Tag};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use smr_core::Tags;
 use smr_core::account::Account;
-use smr_core::deletion::{PolicyUser, Users};
 use smr_core::failure::{Failure, FailureClass};
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
@@ -15,6 +14,7 @@ use smr_core::step::Kind;
 use tokio::join;
 
 use super::client::{Access, Iam};
+use super::listings::ANYWHERE;
 use super::pages::{self, Page};
 
 impl Iam {
@@ -36,27 +36,6 @@ impl Iam {
             role: role?,
             policy: policy?,
             instance_profile: instance_profile?,
-        })
-    }
-
-    /// Reads who else uses the role and the policy, which stands in the way of deletion.
-    pub async fn users(&self, observed: &Observed) -> Result<Users, Failure> {
-        let of_role = async {
-            match &observed.role {
-                Some(role) => self.profiles_with_role(&role.arn, &role.name).await,
-                None => Ok(BTreeSet::new()),
-            }
-        };
-        let of_policy = async {
-            match &observed.policy {
-                Some(policy) => self.entities_with_policy(&policy.arn).await,
-                None => Ok(BTreeSet::new()),
-            }
-        };
-        let (role_in_profiles, policy_users) = join!(of_role, of_policy);
-        Ok(Users {
-            role_in_profiles: role_in_profiles?,
-            policy_users: policy_users?,
         })
     }
 
@@ -204,18 +183,14 @@ impl Iam {
     }
 
     async fn role_of_any_case(&self, name: &str) -> Result<Option<String>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || self.client.list_roles().set_marker(marker.clone()).send();
-            let answer = self
-                .send("ListRoles", Access::Read, String::new(), call)
-                .await?;
-            Ok(Page::new(answer.roles, answer.is_truncated, answer.marker))
+        let mut of_name = None;
+        let keep = |role: Role| {
+            if role.role_name.eq_ignore_ascii_case(name) {
+                of_name = Some(role.role_name);
+            }
         };
-        let all = pages::all(page).await?;
-        Ok(all
-            .into_iter()
-            .map(|role| role.role_name)
-            .find(|found| found.eq_ignore_ascii_case(name)))
+        self.list_roles(ANYWHERE, keep).await?;
+        Ok(of_name)
     }
 
     async fn policy(
@@ -299,31 +274,15 @@ impl Iam {
     }
 
     async fn policy_of_any_path(&self, name: &str) -> Result<Option<String>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || {
-                self.client
-                    .list_policies()
-                    .scope(PolicyScopeType::Local)
-                    .set_marker(marker.clone())
-                    .send()
-            };
-            let answer = self
-                .send("ListPolicies", Access::Read, String::new(), call)
-                .await?;
-            Ok(Page::new(
-                answer.policies.unwrap_or_default(),
-                answer.is_truncated,
-                answer.marker,
-            ))
+        let mut of_name = None;
+        let keep = |policy: Policy| {
+            let found = policy.policy_name.unwrap_or_default();
+            if found.eq_ignore_ascii_case(name) {
+                of_name = policy.arn;
+            }
         };
-        let all = pages::all(page).await?;
-        let named = |policy: &aws_sdk_iam::types::Policy| {
-            policy
-                .policy_name
-                .as_deref()
-                .is_some_and(|found| found.eq_ignore_ascii_case(name))
-        };
-        Ok(all.into_iter().find(named).and_then(|policy| policy.arn))
+        self.list_policies(ANYWHERE, keep).await?;
+        Ok(of_name)
     }
 
     async fn instance_profile(
@@ -380,100 +339,14 @@ impl Iam {
     }
 
     async fn instance_profile_of_any_case(&self, name: &str) -> Result<Option<String>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || {
-                self.client
-                    .list_instance_profiles()
-                    .set_marker(marker.clone())
-                    .send()
-            };
-            let answer = self
-                .send("ListInstanceProfiles", Access::Read, String::new(), call)
-                .await?;
-            Ok(Page::new(
-                answer.instance_profiles,
-                answer.is_truncated,
-                answer.marker,
-            ))
+        let mut of_name = None;
+        let keep = |profile: InstanceProfile| {
+            if profile.instance_profile_name.eq_ignore_ascii_case(name) {
+                of_name = Some(profile.instance_profile_name);
+            }
         };
-        let all = pages::all(page).await?;
-        Ok(all
-            .into_iter()
-            .map(|p| p.instance_profile_name)
-            .find(|found| found.eq_ignore_ascii_case(name)))
-    }
-
-    async fn profiles_with_role(&self, arn: &str, role: &str) -> Result<BTreeSet<String>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || {
-                self.client
-                    .list_instance_profiles_for_role()
-                    .role_name(role)
-                    .set_marker(marker.clone())
-                    .send()
-            };
-            let answer = found(
-                self.send(
-                    "ListInstanceProfilesForRole",
-                    Access::Read,
-                    arn.to_owned(),
-                    call,
-                )
-                .await,
-            )?;
-            Ok(answer.map_or_else(
-                || Page::new(Vec::new(), false, None),
-                |a| Page::new(a.instance_profiles, a.is_truncated, a.marker),
-            ))
-        };
-        let all = pages::all(page).await?;
-        Ok(all
-            .into_iter()
-            .map(|profile| profile.instance_profile_name)
-            .collect())
-    }
-
-    async fn entities_with_policy(&self, arn: &str) -> Result<BTreeSet<PolicyUser>, Failure> {
-        let page = async |marker: Option<String>| {
-            let call = || {
-                self.client
-                    .list_entities_for_policy()
-                    .policy_arn(arn)
-                    .set_marker(marker.clone())
-                    .send()
-            };
-            let answer = found(
-                self.send("ListEntitiesForPolicy", Access::Read, arn.to_owned(), call)
-                    .await,
-            )?;
-            let Some(a) = answer else {
-                return Ok(Page::new(Vec::new(), false, None));
-            };
-            let roles = a
-                .policy_roles
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|r| r.role_name)
-                .map(PolicyUser::Role);
-            let users = a
-                .policy_users
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|u| u.user_name)
-                .map(PolicyUser::User);
-            let groups = a
-                .policy_groups
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|g| g.group_name)
-                .map(PolicyUser::Group);
-            Ok(Page::new(
-                roles.chain(users).chain(groups).collect(),
-                a.is_truncated,
-                a.marker,
-            ))
-        };
-        Ok(pages::all(page).await?.into_iter().collect())
+        self.list_instance_profiles(ANYWHERE, keep).await?;
+        Ok(of_name)
     }
 }
 

@@ -266,3 +266,49 @@ async fn told_fifty_on_an_account_of_ten_it_converges() {
         assert!(throttled <= 0.05, "{throttled}");
     }
 }
+
+/// A thousand creations of five calls, by sixteen workers, on an account that gives 10 a second
+/// (and 20 at once) while we are told 50: what is refused is sent again.
+#[test]
+fn an_account_that_throttles_is_used_to_nearly_all_it_allows() {
+    const NEEDED: u32 = 5000;
+    let start = Instant::now();
+    let (mut now, latency) = (start, 20 * MILLI);
+    let mut bucket: Bucket<()> = Bucket::new(50.0, now);
+    let (mut account, mut filled) = (20.0_f64, now);
+    let mut under_way: std::collections::VecDeque<(Instant, bool)> =
+        std::collections::VecDeque::new();
+    let (mut served, mut refused, mut idle) = (0_u32, 0_u32, 16);
+    while served < NEEDED {
+        for _ in 0..std::mem::take(&mut idle) {
+            bucket.join(Priority::Edit, "ns", now, ());
+        }
+        let token = bucket.next_token(now);
+        let answer = under_way.front().map(|(at, _)| *at);
+        now = token.into_iter().chain(answer).min().unwrap();
+        while under_way.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, is_served) = under_way.pop_front().unwrap();
+            idle += 1;
+            if is_served {
+                served += 1;
+                bucket.succeeded(now);
+            } else {
+                refused += 1;
+                bucket.throttled(now);
+            }
+        }
+        while bucket.grant(now).is_some() {
+            account = (account + (now - filled).as_secs_f64() * 10.0).min(20.0);
+            filled = now;
+            let is_served = account >= 1.0;
+            account -= f64::from(u8::from(is_served));
+            under_way.push_back((now + latency, is_served));
+        }
+    }
+    let (took, part) = (
+        (now - start).as_secs_f64(),
+        f64::from(refused) / f64::from(served + refused),
+    );
+    assert!(took <= 1.1 * f64::from(NEEDED) / 10.0, "{took} s");
+    assert!(part <= 0.03, "{part} refused");
+}

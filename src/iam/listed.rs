@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::{Policy, PolicyScopeType, Role};
+use aws_sdk_iam::types::{Policy, Role};
 use smr_core::Tags;
 use smr_core::failure::Failure;
 use smr_core::names::Names;
@@ -11,10 +11,9 @@ use smr_core::observed::{ObservedInstanceProfile, ObservedRole};
 use smr_core::sweep::{Listed, ListedPolicy};
 use tokio::try_join;
 
-use super::bulk::{Interest, PAGE};
-use super::client::{Access, Iam};
+use super::bulk::Interest;
+use super::client::Iam;
 use super::observe::decoded;
-use super::pages::{self, Page};
 
 /// What lists show, by name without case.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +35,7 @@ impl Iam {
         };
         let (_, policies, profiles) = try_join!(
             self.list_roles(&prefixes, keep),
-            self.list_policies(interest, &prefixes),
+            self.listed_policies(interest, &prefixes),
             self.profiles(interest, &prefixes),
         )?;
         Ok(ListedAccount {
@@ -46,13 +45,13 @@ impl Iam {
         })
     }
 
-    async fn list_policies(
+    async fn listed_policies(
         &self,
         interest: &Interest,
         prefixes: &[Option<String>],
     ) -> Result<BTreeMap<String, ListedPolicy>, Failure> {
         let mut policies = BTreeMap::new();
-        let mut keep = |policy: Policy| {
+        let keep = |policy: Policy| {
             let name = policy.policy_name.unwrap_or_default();
             if interest.has_name(&name) {
                 let listed = ListedPolicy {
@@ -65,25 +64,7 @@ impl Iam {
                 policies.insert(name.to_lowercase(), listed);
             }
         };
-        for prefix in prefixes {
-            let page = async |marker: Option<String>| {
-                let call = || {
-                    self.client
-                        .list_policies()
-                        .scope(PolicyScopeType::Local)
-                        .set_path_prefix(prefix.clone())
-                        .max_items(PAGE)
-                        .set_marker(marker.clone())
-                        .send()
-                };
-                let answer = self
-                    .send("ListPolicies", Access::Read, String::new(), call)
-                    .await?;
-                let items = answer.policies.unwrap_or_default();
-                Ok(Page::new(items, answer.is_truncated, answer.marker))
-            };
-            pages::each(page, &mut keep).await?;
-        }
+        self.list_policies(prefixes, keep).await?;
         Ok(policies)
     }
 }
