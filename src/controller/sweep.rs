@@ -18,6 +18,7 @@ use smr_core::sweep::{
     cheapest, needs_look,
 };
 use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::memory::spread;
@@ -94,9 +95,10 @@ struct Target {
 }
 
 /// Something whose tags no list gives.
-struct Tagged {
+struct Tagged<'a> {
     kind: TaggedKind,
-    name: String,
+    arn: &'a str,
+    name: &'a str,
 }
 
 enum TaggedKind {
@@ -125,14 +127,16 @@ impl Sweeper {
     pub async fn run(mut self) {
         let interval = self.context.resync_interval;
         loop {
-            let pause = match self.sweep().await {
-                Ok(()) => interval,
+            let begun = Instant::now();
+            let next = match self.sweep().await {
+                // From beginning to beginning: drift is seen within the interval.
+                Ok(()) => begun + interval,
                 Err(error) => {
                     warn!(%error, "the sweep of IAM failed");
-                    interval.min(RETRY)
+                    Instant::now() + spread(interval.min(RETRY))
                 }
             };
-            tokio::time::sleep(spread(pause)).await;
+            tokio::time::sleep_until(next).await;
         }
     }
 
@@ -229,7 +233,7 @@ impl Sweeper {
         targets: &[Target],
     ) -> Result<(), SweepError> {
         let iam = self.iam();
-        let reading = match iam.whole_account(&self.interest(targets)).await {
+        let mut reading = match iam.whole_account(&self.interest(targets)).await {
             Ok(reading) => reading,
             Err(failure) if failure.class == FailureClass::AccessDenied => {
                 // Some organisations deny it. Not asked again before a restart.
@@ -242,8 +246,9 @@ impl Sweeper {
         };
         self.details_calls = reading.calls();
         let read = self.read_tags(&iam, &reading, targets).await?;
+        self.count_orphans(&reading);
         for (number, target) in targets.iter().enumerate() {
-            let observed = reading.find(&target.names);
+            let observed = reading.take(&target.names);
             let tags = ReadTags {
                 policy: (observed.policy.as_ref()).and_then(|p| read.get(&p.arn).cloned()),
                 instance_profile: (observed.instance_profile.as_ref())
@@ -254,7 +259,6 @@ impl Sweeper {
                 tokio::task::yield_now().await;
             }
         }
-        self.count_orphans(&reading);
         Ok(())
     }
 
@@ -277,9 +281,9 @@ impl Sweeper {
             self.judge(account, target, complete, ReadTags::default());
         }
         // What lists leave out.
-        let keys: Vec<Key> = targets.iter().map(|t| t.key.clone()).collect();
+        let keys: Vec<&Key> = targets.iter().map(|t| &t.key).collect();
         let turn = self.looks.next(&keys, keys.len().div_ceil(SWEEPS_PER_LOOK));
-        self.ask_all(&turn, Priority::Resync);
+        self.ask_all(turn, Priority::Resync);
         Ok(())
     }
 
@@ -329,59 +333,68 @@ impl Sweeper {
         reading: &WholeAccount,
         targets: &[Target],
     ) -> Result<BTreeMap<String, Tags>, SweepError> {
-        let mut own = BTreeSet::new();
-        for target in targets {
-            let observed = reading.find(&target.names);
-            own.extend(observed.policy.map(|p| p.arn));
-            own.extend(observed.instance_profile.map(|p| p.arn));
-        }
-        let policies = reading.policies().map(|p| {
-            let tagged = Tagged {
-                kind: TaggedKind::Policy,
-                name: p.name.clone(),
-            };
-            (p.arn.clone(), tagged)
-        });
-        let profiles = reading.profiles().map(|p| {
-            let tagged = Tagged {
-                kind: TaggedKind::InstanceProfile,
-                name: p.name.clone(),
-            };
-            (p.arn.clone(), tagged)
-        });
-        let all: BTreeMap<String, Tagged> = policies.chain(profiles).collect();
-        // What has the name of an object that is not looked at (paused, say) is left alone.
-        let mut named = BTreeSet::new();
-        for object in self.context.store.all() {
-            let of = self.names(&object);
-            named.extend([of.policy, of.instance_profile].map(|name| name.to_lowercase()));
-        }
-        let is_stray = |name: &str| !named.contains(&name.to_lowercase());
-        self.strays
-            .retain(|arn, _| all.get(arn).is_some_and(|tagged| is_stray(&tagged.name)));
-        let waits = |(arn, tagged): &(&String, &Tagged)| {
-            own.contains(*arn) || (is_stray(&tagged.name) && !self.strays.contains_key(*arn))
-        };
-        let waiting: Vec<String> = all
-            .iter()
-            .filter(waits)
-            .map(|(arn, _)| arn.clone())
+        let own: BTreeSet<&str> = (targets.iter())
+            .flat_map(|Target { names, .. }| {
+                let policy = reading.policy(names).map(|p| p.arn.as_str());
+                let profile = reading.profile(names).map(|p| p.arn.as_str());
+                [policy, profile]
+            })
+            .flatten()
             .collect();
+        let policies = reading.policies().map(|p| Tagged {
+            kind: TaggedKind::Policy,
+            arn: &p.arn,
+            name: &p.name,
+        });
+        let profiles = reading.profiles().map(|p| Tagged {
+            kind: TaggedKind::InstanceProfile,
+            arn: &p.arn,
+            name: &p.name,
+        });
+        let all = policies.chain(profiles).map(|tagged| (tagged.arn, tagged));
+        let all: BTreeMap<&str, Tagged> = all.collect();
+        let others: Vec<&Tagged> = (all.values())
+            .filter(|tagged| !own.contains(tagged.arn))
+            .collect();
+        // What has the name of an object that is not looked at (paused, say) is left alone.
+        let named = if others.is_empty() {
+            BTreeSet::new()
+        } else {
+            self.names_in_use()
+        };
+        let strays: BTreeSet<&str> = (others.into_iter())
+            .filter(|tagged| !named.contains(&tagged.name.to_lowercase()))
+            .map(|tagged| tagged.arn)
+            .collect();
+        self.strays.retain(|arn, _| strays.contains(arn.as_str()));
+        let unread = strays.iter().filter(|arn| !self.strays.contains_key(**arn));
+        let waiting: BTreeSet<&str> = own.iter().chain(unread).copied().collect();
+        let waiting: Vec<&str> = waiting.into_iter().collect();
         let turn = self.tags.next(&waiting, TAG_READS);
-        let reads = turn.iter().filter_map(|arn| Some((arn, all.get(arn)?)));
-        let reads = reads.map(async |(arn, tagged)| {
-            let tags = match tagged.kind {
+        let reads = turn.into_iter().filter_map(|arn| all.get(arn));
+        let reads = reads.map(async |Tagged { kind, arn, name }| {
+            let tags = match kind {
                 TaggedKind::Policy => iam.policy_tags(arn).await,
-                TaggedKind::InstanceProfile => iam.profile_tags(arn, &tagged.name).await,
+                TaggedKind::InstanceProfile => iam.profile_tags(arn, name).await,
             };
-            tags.map(|tags| (arn.clone(), tags))
+            tags.map(|tags| ((*arn).to_owned(), tags))
                 .map_err(SweepError::Call)
         });
         let read: BTreeMap<String, Tags> = try_join_all(reads).await?.into_iter().collect();
-        for (arn, tags) in read.iter().filter(|(arn, _)| !own.contains(*arn)) {
+        for (arn, tags) in read.iter().filter(|(arn, _)| strays.contains(arn.as_str())) {
             self.strays.insert(arn.clone(), self.owner(tags));
         }
         Ok(read)
+    }
+
+    /// Names of the policies and profiles of all objects, in lower case.
+    fn names_in_use(&self) -> BTreeSet<String> {
+        let objects = self.context.store.all();
+        let names = objects.iter().map(|object| self.names(object));
+        names
+            .flat_map(|of| [of.policy, of.instance_profile])
+            .map(|name| name.to_lowercase())
+            .collect()
     }
 
     /// The owner in this cluster, as tags tell.

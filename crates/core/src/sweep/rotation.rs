@@ -1,6 +1,8 @@
 //! Turns: a few of many, in order and around. In: everything that waits for a turn; out: whose turn
 //! it is. No IO.
 
+use std::borrow::Borrow;
+
 /// Whose turn was last.
 #[derive(Clone, Debug)]
 pub struct Rotation<T>(Option<T>);
@@ -11,18 +13,22 @@ impl<T> Default for Rotation<T> {
     }
 }
 
-impl<T: Ord + Clone> Rotation<T> {
+impl<T> Rotation<T> {
     /// The next `count` of `all` (sorted, without doubles), beginning after the last one that had
     /// its turn; everything once where there are not more.
-    pub fn next(&mut self, all: &[T], count: usize) -> Vec<T> {
+    pub fn next<'a, B>(&mut self, all: &[&'a B], count: usize) -> Vec<&'a B>
+    where
+        T: Borrow<B>,
+        B: Ord + ToOwned<Owned = T> + ?Sized,
+    {
         let start = match &self.0 {
-            Some(last) => all.partition_point(|item| item <= last),
+            Some(last) => all.partition_point(|item| *item <= last.borrow()),
             None => 0,
         };
         let (before, after) = all.split_at(start);
-        let turn: Vec<T> = after.iter().chain(before).take(count).cloned().collect();
+        let turn: Vec<&B> = after.iter().chain(before).take(count).copied().collect();
         if let Some(last) = turn.last() {
-            self.0 = Some(last.clone());
+            self.0 = Some((*last).to_owned());
         }
         turn
     }
@@ -34,14 +40,14 @@ mod tests {
 
     #[test]
     fn everyone_has_a_turn_before_anyone_has_a_second() {
-        let mut rotation = Rotation::default();
-        let all = [1, 2, 3, 4, 5];
-        assert_eq!(rotation.next(&all, 2), [1, 2]);
-        assert_eq!(rotation.next(&all, 2), [3, 4]);
-        assert_eq!(rotation.next(&all, 2), [5, 1]);
+        let mut rotation = Rotation::<String>::default();
+        let all = ["a", "b", "c", "d", "e"];
+        assert_eq!(rotation.next(&all, 2), ["a", "b"]);
+        assert_eq!(rotation.next(&all, 2), ["c", "d"]);
+        assert_eq!(rotation.next(&all, 2), ["e", "a"]);
         // Those that come and go in between change nothing for the others.
-        assert_eq!(rotation.next(&[2, 4, 6], 2), [2, 4]);
-        assert_eq!(rotation.next(&[3, 5], 2), [5, 3]);
-        assert_eq!(rotation.next(&[], 2), Vec::<i32>::new());
+        assert_eq!(rotation.next(&["b", "d", "f"], 2), ["b", "d"]);
+        assert_eq!(rotation.next(&["c", "e"], 2), ["e", "c"]);
+        assert_eq!(rotation.next::<str>(&[], 2), Vec::<&str>::new());
     }
 }
