@@ -68,6 +68,8 @@ pub struct Start {
     pub flags: Vec<String>,
     pub access_key: String,
     pub kubeconfig: Option<PathBuf>,
+    /// What is logged: `RUST_LOG`.
+    pub rust_log: String,
 }
 
 impl Default for Start {
@@ -81,6 +83,7 @@ impl Default for Start {
             flags: flags.map(str::to_owned).to_vec(),
             access_key: KEY.to_owned(),
             kubeconfig: None,
+            rust_log: "info,session_manager_role=debug".to_owned(),
         }
     }
 }
@@ -182,13 +185,19 @@ impl<I: StandIn> World<I> {
             .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_LOG", "info,session_manager_role=debug")
+            .env("RUST_LOG", &start.rust_log)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap()
+    }
+
+    /// The number of the program's process.
+    pub fn pid(&self) -> u32 {
+        let controller = self.controller.as_ref().expect("no controller runs");
+        controller.id().expect("the program has ended")
     }
 
     /// SIGKILL, and waits until the process is gone.

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::emulator::{Emulator, Settings};
+use crate::controls::Settings;
+use crate::emulator::Emulator;
 use crate::faults::Fault;
 
 #[derive(Deserialize)]

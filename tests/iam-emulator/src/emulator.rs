@@ -1,24 +1,22 @@
 //! The emulator itself: a request enters, an answer (or none) leaves. No IO but the clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use crate::actions::{Action, Context, Ids};
 use crate::config::{Config, Quotas};
-use crate::faults::{Fault, FaultKind, Faults};
+use crate::faults::{FaultKind, Faults};
 use crate::guard::Guard;
 use crate::lag::History;
 use crate::log::{Call, Log};
 use crate::rate::{Bucket, Rate};
 use crate::record;
-use crate::snapshot::Snapshot;
-use crate::store::{Account, Role};
+use crate::store::Account;
 use crate::wire::{IamError, Params, Result, Xml};
 
 const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -38,16 +36,16 @@ struct Shared {
     state: Mutex<State>,
 }
 
-struct State {
-    history: History,
-    log: Log,
-    faults: Faults,
-    guards: Vec<Guard>,
-    latency: Duration,
-    rate: Option<Rate>,
-    buckets: HashMap<String, Bucket>,
-    quotas: Quotas,
-    page_size: usize,
+pub(crate) struct State {
+    pub(crate) history: History,
+    pub(crate) log: Log,
+    pub(crate) faults: Faults,
+    pub(crate) guards: Vec<Guard>,
+    pub(crate) latency: Duration,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) buckets: HashMap<String, Bucket>,
+    pub(crate) quotas: Quotas,
+    pub(crate) page_size: usize,
 }
 
 /// A request, as far as the emulator looks at it.
@@ -70,34 +68,6 @@ pub struct Reply {
     pub request_id: String,
     /// XML.
     pub body: String,
-}
-
-/// Changes of the emulator's manners; what is left out stays.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// How far behind reads are.
-    pub lag_ms: Option<u64>,
-    /// How long every answer takes.
-    pub latency_ms: Option<u64>,
-    /// The token bucket of each account.
-    #[serde(deserialize_with = "given")]
-    pub rate: Option<Option<Rate>>,
-    /// The most items on one page.
-    pub page_size: Option<usize>,
-    /// All quotas: those left out go back to IAM's defaults.
-    pub quotas: Option<Quotas>,
-    /// All tag conditions.
-    pub guards: Option<Vec<Guard>>,
-}
-
-#[expect(clippy::option_option, reason = "left out and null differ")]
-fn given<'de, D, T>(deserializer: D) -> std::result::Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// A request that is read: who asks for what.
@@ -190,147 +160,6 @@ impl Emulator {
                 request_id,
             },
         })
-    }
-
-    /// The log, in order.
-    pub fn calls(&self) -> Vec<Call> {
-        self.calls_since(0)
-    }
-
-    /// The log after a number, in order.
-    pub fn calls_since(&self, seq: u64) -> Vec<Call> {
-        self.state().log.since(seq).to_vec()
-    }
-
-    /// How often each action was called.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
-        self.counts_since(0)
-    }
-
-    /// How often each action was called after a number of the log.
-    pub fn counts_since(&self, seq: u64) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for call in self.state().log.since(seq) {
-            *counts.entry(call.action.clone()).or_default() += 1;
-        }
-        counts
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_calls(&self) {
-        self.state().log.clear();
-    }
-
-    /// Orders a fault.
-    pub fn inject(&self, fault: Fault) {
-        self.state().faults.push(fault);
-    }
-
-    /// Takes back all faults.
-    pub fn clear_faults(&self) {
-        self.state().faults.clear();
-    }
-
-    /// Lets reads and tag conditions see the store as it was so long ago.
-    pub fn set_lag(&self, lag: Duration) {
-        self.state().history.set_lag(lag, Instant::now());
-    }
-
-    /// Lets every answer take so long.
-    pub fn set_latency(&self, latency: Duration) {
-        self.state().latency = latency;
-    }
-
-    /// Throttles each account, from a full bucket on.
-    pub fn set_rate(&self, rate: Option<Rate>) {
-        let mut state = self.state();
-        state.rate = rate;
-        state.buckets.clear();
-    }
-
-    /// Changes quotas: `set_quota(|quotas| quotas.roles = 3)`.
-    pub fn set_quota(&self, change: impl FnOnce(&mut Quotas)) {
-        change(&mut self.state().quotas);
-    }
-
-    /// The most items on one page, whatever callers ask for.
-    pub fn set_page_size(&self, page_size: usize) {
-        self.state().page_size = page_size;
-    }
-
-    /// Holds callers to tag conditions.
-    pub fn set_guards(&self, guards: Vec<Guard>) {
-        self.state().guards = guards;
-    }
-
-    /// Changes whatever the settings hold.
-    pub fn set(&self, settings: Settings) {
-        if let Some(lag) = settings.lag_ms {
-            self.set_lag(Duration::from_millis(lag));
-        }
-        if let Some(latency) = settings.latency_ms {
-            self.set_latency(Duration::from_millis(latency));
-        }
-        if let Some(rate) = settings.rate {
-            self.set_rate(rate);
-        }
-        if let Some(page_size) = settings.page_size {
-            self.set_page_size(page_size);
-        }
-        if let Some(quotas) = settings.quotas {
-            self.set_quota(|held| *held = quotas);
-        }
-        if let Some(guards) = settings.guards {
-            self.set_guards(guards);
-        }
-    }
-
-    /// What the default account holds now, whatever the lag.
-    pub fn snapshot(&self) -> Snapshot {
-        self.snapshot_of(&self.shared.config.account_id)
-    }
-
-    /// What an account holds now, whatever the lag.
-    pub fn snapshot_of(&self, account_id: &str) -> Snapshot {
-        let state = self.state();
-        state
-            .history
-            .current()
-            .get(account_id)
-            .map(Snapshot::of)
-            .unwrap_or_default()
-    }
-
-    /// What readers of the default account see now, which is behind by the lag.
-    pub fn seen(&self) -> Snapshot {
-        let mut state = self.state();
-        let seen = state.history.seen(Instant::now());
-        seen.get(&self.shared.config.account_id)
-            .map(Snapshot::of)
-            .unwrap_or_default()
-    }
-
-    /// Says when a role of the default account was used last; false when there is no such role.
-    pub fn set_last_used(&self, role: &str, unix_seconds: i64) -> bool {
-        let mut state = self.state();
-        let account_id = &self.shared.config.account_id;
-        let mut account = state
-            .history
-            .current()
-            .get(account_id)
-            .cloned()
-            .unwrap_or_default();
-        let Some(held) = account.role(role) else {
-            return false;
-        };
-        let role = Role {
-            last_used: Some(unix_seconds),
-            ..Role::clone(held)
-        };
-        account.put_role(role);
-        let store = state.history.current().insert(account_id.clone(), account);
-        state.history.write(store, Instant::now());
-        true
     }
 
     fn begin(&self, asked: &Asked, user_agent: String) -> u64 {
@@ -562,7 +391,7 @@ impl Emulator {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.shared
             .state
             .lock()

@@ -11,6 +11,7 @@ mod admin;
 mod config;
 #[cfg(feature = "connector")]
 pub mod connector;
+mod controls;
 mod document;
 mod emulator;
 mod faults;
@@ -27,7 +28,8 @@ mod store;
 mod wire;
 
 pub use config::{Config, Quotas};
-pub use emulator::{Emulator, Incoming, Reply, Settings};
+pub use controls::Settings;
+pub use emulator::{Emulator, Incoming, Reply};
 pub use faults::{Fault, FaultKind};
 pub use guard::Guard;
 pub use log::Call;

@@ -42,7 +42,7 @@ pub struct Log {
 impl Log {
     /// Adds a call and says its number.
     pub fn push(&mut self, mut call: Call) -> u64 {
-        call.seq = self.cleared + self.calls.len() as u64 + 1;
+        call.seq = self.last() + 1;
         let seq = call.seq;
         self.calls.push(call);
         seq
@@ -68,9 +68,14 @@ impl Log {
         self.calls.get(skip..).unwrap_or_default()
     }
 
+    /// The number of the last call, also where it is forgotten.
+    pub fn last(&self) -> u64 {
+        self.cleared + self.calls.len() as u64
+    }
+
     /// Forgets all calls.
     pub fn clear(&mut self) {
-        self.cleared += self.calls.len() as u64;
+        self.cleared = self.last();
         self.calls.clear();
     }
 
