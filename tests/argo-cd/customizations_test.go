@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	appv1 "github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v3/util/lua"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes/fake"
 	"sigs.k8s.io/yaml"
@@ -167,6 +169,12 @@ func TestHealthOfWhatIsIncomplete(t *testing.T) {
 		assert.Equal(t, health.HealthStatusProgressing, found.Status, status)
 		assert.NotEmpty(t, found.Message, status)
 	}
+	// The API server makes a new generation of a deletion; what if it did not.
+	object := live(t, customized+"/testdata/converged.yaml")
+	object.SetDeletionTimestamp(&metav1.Time{Time: time.Now()})
+	found, err := vm.ExecuteHealthLua(object, vm.ResourceOverrides[role].HealthLua)
+	require.NoError(t, err)
+	assert.Equal(t, health.HealthStatusProgressing, found.Status)
 }
 
 func TestActions(t *testing.T) {

@@ -16,9 +16,12 @@ import (
 
 	"github.com/argoproj/argo-cd/v3/applicationset/utils"
 	appv1 "github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/argo-cd/v3/util/lua"
+	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync/syncwaves"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -167,7 +170,7 @@ func TestSampleBuilds(t *testing.T) {
 // Those of kinds that Kubernetes itself has are left to the kustomizations' tests.
 func TestTheAPIServerTakesTheSample(t *testing.T) {
 	definitions := definitions(t)
-	applications := append(in(t, "argocd/*.yaml"), in(t, "argocd/apps/*.yaml")...)
+	applications := append(in(t, "argocd/root.yaml"), in(t, "argocd/apps/*.yaml")...)
 	for _, object := range append(applications, in(t, "teams/*/*.yaml")...) {
 		assert.NoError(t, definitions.refuses(object), "%s %s", object.GetKind(), object.GetName())
 	}
@@ -260,7 +263,7 @@ func TestProjects(t *testing.T) {
 }
 
 func TestApplications(t *testing.T) {
-	all := append(in(t, "argocd/*.yaml"), in(t, "argocd/apps/*.yaml")...)
+	all := append(in(t, "argocd/root.yaml"), in(t, "argocd/apps/*.yaml")...)
 	applications := ofKind[appv1.Application](t, all, "Application")
 	for _, set := range ofKind[appv1.ApplicationSet](t, all, "ApplicationSet") {
 		repository := set.Spec.Generators[0].Git.RepoURL
@@ -297,6 +300,29 @@ func TestApplications(t *testing.T) {
 	assert.Less(t, namespaces, roles)
 	for _, object := range in(t, "argocd/apps/projects.yaml") {
 		assert.Less(t, syncwaves.Wave(object), crd, object.GetName())
+	}
+}
+
+// A part that is not there yet or has not been looked at is not healthy, and the next wave waits.
+func TestHealthOfApplications(t *testing.T) {
+	configMap := &corev1.ConfigMap{}
+	read(t, samples+"/argocd/argocd-cm.yaml", configMap)
+	vm := lua.VM{ResourceOverrides: overrides(t, configMap)}
+	application := in(t, "argocd/root.yaml")[0]
+	for status, expected := range map[string]health.HealthStatus{
+		`{}`:                          {Status: health.HealthStatusProgressing},
+		`{health: {}}`:                {Status: health.HealthStatusProgressing},
+		`{health: {status: Healthy}}`: {Status: health.HealthStatusHealthy},
+		`{health: {status: Degraded, message: as told}}`: {Status: health.HealthStatusDegraded, Message: "as told"},
+	} {
+		var value map[string]any
+		require.NoError(t, yaml.Unmarshal([]byte(status), &value))
+		application.Object["status"] = value
+		script, _, err := vm.GetHealthScript(application)
+		require.NoError(t, err)
+		found, err := vm.ExecuteHealthLua(application, script)
+		require.NoError(t, err)
+		assert.Equal(t, &expected, found, status)
 	}
 }
 
