@@ -16,14 +16,17 @@ mod support;
 
 use std::io::Write as _;
 
-use report::{Figure, Point};
+use report::{Figures, Point};
 
 /// The rows by name, in the order in which they run.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 11] = [
     "emulator",
     "first",
     "hundred",
-    "fleets",
+    "idle",
+    "fleet-100",
+    "fleet-1000",
+    "fleet-5000",
     "drift",
     "repairs",
     "thousand",
@@ -44,38 +47,40 @@ async fn main() {
         );
         std::process::exit(64);
     }
-    let (mut figures, mut points) = (Vec::new(), Vec::new());
+    let (mut figures, mut points) = (Figures::default(), Vec::new());
     for row in ROWS {
         if asked.is_empty() || asked.iter().any(|a| a == row) {
             eprintln!("{row}");
-            let measured = measure(row, &mut points).await;
-            for figure in &measured {
-                eprintln!("  {figure}");
-            }
-            figures.extend(measured);
+            measure(row, &mut figures, &mut points).await;
         }
     }
-    let table = report::table(&figures);
+    if points.len() > 1 {
+        rows::resync::per_object(&mut figures, &points);
+    }
+    let table = figures.table();
     // A closed pipe is nobody who wants to read it.
     let _ = writeln!(std::io::stdout(), "{}\n\n{table}", report::head());
     if asked.is_empty() {
         report::write(&table, &points);
     }
-    if figures.iter().any(|figure| figure.holds == Some(false)) {
+    if !figures.hold() {
         std::process::exit(1);
     }
 }
 
-async fn measure(row: &str, points: &mut Vec<Point>) -> Vec<Figure> {
+async fn measure(row: &str, figures: &mut Figures, points: &mut Vec<Point>) {
     match row {
-        "emulator" => rows::emulator::ceiling().await,
-        "first" => rows::creation::first().await,
-        "hundred" => rows::creation::hundred().await,
-        "fleets" => rows::resync::fleets(points).await,
-        "drift" => rows::reaction::drift().await,
-        "repairs" => rows::reaction::edit_in_repairs().await,
-        "thousand" => rows::creation::thousand().await,
-        "throttled" => rows::creation::throttled().await,
-        _ => Vec::new(),
+        "emulator" => rows::emulator::ceiling(figures).await,
+        "first" => rows::creation::first(figures).await,
+        "hundred" => rows::creation::hundred(figures).await,
+        "idle" => rows::resync::idle(figures).await,
+        "fleet-100" => rows::resync::fleet(100, figures, points).await,
+        "fleet-1000" => rows::resync::fleet(1000, figures, points).await,
+        "fleet-5000" => rows::resync::fleet(5000, figures, points).await,
+        "drift" => rows::reaction::drift(figures).await,
+        "repairs" => rows::reaction::edit_in_repairs(figures).await,
+        "thousand" => rows::creation::thousand(figures).await,
+        "throttled" => rows::creation::throttled(figures).await,
+        _ => {}
     }
 }

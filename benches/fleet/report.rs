@@ -29,6 +29,31 @@ impl fmt::Display for Figure {
     }
 }
 
+/// What was measured so far; each figure is shown at once, as the whole takes long.
+#[derive(Debug, Default)]
+pub struct Figures(Vec<Figure>);
+
+impl Figures {
+    pub fn push(&mut self, figure: Figure) {
+        eprintln!("  {figure}");
+        self.0.push(figure);
+    }
+
+    pub fn extend(&mut self, figures: impl IntoIterator<Item = Figure>) {
+        figures.into_iter().for_each(|figure| self.push(figure));
+    }
+
+    /// Whether everything is as it has to be.
+    pub fn hold(&self) -> bool {
+        self.0.iter().all(|figure| figure.holds != Some(false))
+    }
+
+    /// All lines, as a table in Markdown.
+    pub fn table(&self) -> String {
+        table(&self.0)
+    }
+}
+
 /// A fleet of one size.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
@@ -51,8 +76,7 @@ pub fn head() -> String {
     )
 }
 
-/// All lines, as a table in Markdown.
-pub fn table(figures: &[Figure]) -> String {
+fn table(figures: &[Figure]) -> String {
     let mut lines = vec![
         "| figure | bar | measured | |".to_owned(),
         "|---|---|---|---|".to_owned(),

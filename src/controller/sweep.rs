@@ -1,31 +1,29 @@
 //! The sweep: one bulk reading of IAM for all objects that are in sync, once every
 //! `--resync-interval`; those that need a look are queued. Reads IAM, writes nothing.
 
+mod details;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::try_join_all;
 use jiff::Timestamp;
-use smr_core::Tags;
+use smr_api::SessionManagerRoleStatus;
 use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass};
 use smr_core::names::Names;
-use smr_core::observed::Observed;
-use smr_core::ownership::{CLUSTER, OWNER};
 use smr_core::sweep::{
-    ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, TAG_READS, as_if_complete, as_if_tagged,
-    cheapest, needs_look,
+    ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, as_if_complete, as_if_tagged, cheapest,
+    needs_look,
 };
 use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::memory::spread;
 use super::object::{Key, Object};
 use super::queue::{Priority, Queue};
 use super::reconcile::Context;
-use crate::iam::bulk::{Interest, WholeAccount};
 use crate::iam::client::IdentityError;
 use crate::iam::{Iam, budget};
 
@@ -33,8 +31,6 @@ use crate::iam::{Iam, budget};
 const RETRY: Duration = Duration::from_secs(10);
 /// What the account's details are taken to cost before the first sweep, in calls.
 const FIRST_GUESS: usize = 3;
-/// After so many objects others get their turn: judging is work without a wait in it.
-const BETWEEN_BREATHS: usize = 32;
 
 /// `--sweep`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -76,6 +72,8 @@ pub struct Sweeper {
     sight: Sight,
     /// What the account's details cost the last time, in calls.
     details_calls: usize,
+    /// How many roles the account has, whosever they are, as of the last time.
+    roles: usize,
     /// The account's details are denied to us.
     denied: bool,
     /// Whose tags are read next, by ARN.
@@ -94,18 +92,6 @@ struct Target {
     names: Names,
 }
 
-/// Something whose tags no list gives.
-struct Tagged<'a> {
-    kind: TaggedKind,
-    arn: &'a str,
-    name: &'a str,
-}
-
-enum TaggedKind {
-    Policy,
-    InstanceProfile,
-}
-
 impl Sweeper {
     /// Sweeps all that `context` knows, and queues on `queue`.
     pub fn new(context: Arc<Context>, queue: Queue<Key>, mode: SweepMode, sight: Sight) -> Self {
@@ -115,6 +101,7 @@ impl Sweeper {
             mode,
             sight,
             details_calls: FIRST_GUESS,
+            roles: 0,
             denied: false,
             tags: Rotation::default(),
             looks: Rotation::default(),
@@ -210,58 +197,6 @@ impl Sweeper {
         self.context.aws.on_behalf_of("", budget::Priority::Sweep)
     }
 
-    fn interest(&self, targets: &[Target]) -> Interest {
-        let names = targets.iter().flat_map(|target| {
-            let Names {
-                role,
-                policy,
-                instance_profile,
-                ..
-            } = &target.names;
-            [role, policy, instance_profile].map(|name| name.to_lowercase())
-        });
-        Interest::Ours {
-            names: names.collect(),
-            paths: targets.iter().map(|t| t.names.path.clone()).collect(),
-            cluster: self.context.limits.cluster_name.clone(),
-        }
-    }
-
-    async fn by_details(
-        &mut self,
-        account: &Account,
-        targets: &[Target],
-    ) -> Result<(), SweepError> {
-        let iam = self.iam();
-        let mut reading = match iam.whole_account(&self.interest(targets)).await {
-            Ok(reading) => reading,
-            Err(failure) if failure.class == FailureClass::AccessDenied => {
-                // Some organisations deny it. Not asked again before a restart.
-                warn!(%failure, "the account's details are denied: objects are looked at by lists and in turns");
-                self.denied = true;
-                self.context.metrics.sweep_degraded(true);
-                return self.by_lists(account, targets).await;
-            }
-            Err(failure) => return Err(SweepError::Call(failure)),
-        };
-        self.details_calls = reading.calls();
-        let read = self.read_tags(&iam, &reading, targets).await?;
-        self.count_orphans(&reading);
-        for (number, target) in targets.iter().enumerate() {
-            let observed = reading.take(&target.names);
-            let tags = ReadTags {
-                policy: (observed.policy.as_ref()).and_then(|p| read.get(&p.arn).cloned()),
-                instance_profile: (observed.instance_profile.as_ref())
-                    .and_then(|p| read.get(&p.arn).cloned()),
-            };
-            self.judge(account, target, |_| observed, tags);
-            if number % BETWEEN_BREATHS == 0 {
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
-    }
-
     async fn by_lists(&mut self, account: &Account, targets: &[Target]) -> Result<(), SweepError> {
         let lists = match self.iam().lists(&self.interest(targets)).await {
             Ok(lists) => Some(lists),
@@ -274,11 +209,11 @@ impl Sweeper {
         for target in targets {
             let Some(lists) = &lists else { break };
             let listed = lists.find(&target.names);
-            let complete = |wanted: &Wanted| {
-                let status = target.object.written_status().cloned().unwrap_or_default();
-                as_if_complete(listed, &wanted.desired, &status)
-            };
-            self.judge(account, target, complete, ReadTags::default());
+            self.judge(account, target, |wanted, status| {
+                let reading = as_if_complete(listed, &wanted.desired, status);
+                let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
+                needs_look(wanted, status, &reading)
+            });
         }
         // What lists leave out.
         let keys: Vec<&Key> = targets.iter().map(|t| &t.key).collect();
@@ -287,13 +222,12 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Queues the object where it needs a look.
+    /// Queues the object where `needs_look` says why.
     fn judge(
         &self,
         account: &Account,
         target: &Target,
-        reading: impl FnOnce(&Wanted) -> Observed,
-        tags: ReadTags,
+        needs_look: impl FnOnce(&Wanted, &SessionManagerRoleStatus) -> Option<&'static str>,
     ) {
         let Target { key, object, .. } = target;
         let (Ok(spec), Some(status)) = (&object.spec, object.written_status()) else {
@@ -301,10 +235,7 @@ impl Sweeper {
         };
         let (subject, limits) = (object.subject(), &self.context.limits);
         let why = match wanted(spec, &subject, Some(status), account, limits, None) {
-            Ok(wanted) => {
-                let reading = as_if_tagged(&wanted.desired, reading(&wanted), tags);
-                needs_look(&wanted, status, &reading)
-            }
+            Ok(wanted) => needs_look(&wanted, status),
             Err(_) => Some("the operator's limits have changed"),
         };
         if let Some(why) = why {
@@ -323,123 +254,5 @@ impl Sweeper {
             self.context.metrics.queue_added();
             self.queue.add(key.clone(), priority);
         }
-    }
-
-    /// A few of the tags that no list gives, in turns: of our policies and profiles, and once of
-    /// what lies beside them under our paths.
-    async fn read_tags(
-        &mut self,
-        iam: &Iam,
-        reading: &WholeAccount,
-        targets: &[Target],
-    ) -> Result<BTreeMap<String, Tags>, SweepError> {
-        let own: BTreeSet<&str> = (targets.iter())
-            .flat_map(|Target { names, .. }| {
-                let policy = reading.policy(names).map(|p| p.arn.as_str());
-                let profile = reading.profile(names).map(|p| p.arn.as_str());
-                [policy, profile]
-            })
-            .flatten()
-            .collect();
-        let policies = reading.policies().map(|p| Tagged {
-            kind: TaggedKind::Policy,
-            arn: &p.arn,
-            name: &p.name,
-        });
-        let profiles = reading.profiles().map(|p| Tagged {
-            kind: TaggedKind::InstanceProfile,
-            arn: &p.arn,
-            name: &p.name,
-        });
-        let all = policies.chain(profiles).map(|tagged| (tagged.arn, tagged));
-        let all: BTreeMap<&str, Tagged> = all.collect();
-        let others: Vec<&Tagged> = (all.values())
-            .filter(|tagged| !own.contains(tagged.arn))
-            .collect();
-        // What has the name of an object that is not looked at (paused, say) is left alone.
-        let named = if others.is_empty() {
-            BTreeSet::new()
-        } else {
-            self.names_in_use()
-        };
-        let strays: BTreeSet<&str> = (others.into_iter())
-            .filter(|tagged| !named.contains(&tagged.name.to_lowercase()))
-            .map(|tagged| tagged.arn)
-            .collect();
-        self.strays.retain(|arn, _| strays.contains(arn.as_str()));
-        let unread = strays.iter().filter(|arn| !self.strays.contains_key(**arn));
-        let waiting: BTreeSet<&str> = own.iter().chain(unread).copied().collect();
-        let waiting: Vec<&str> = waiting.into_iter().collect();
-        let turn = self.tags.next(&waiting, TAG_READS);
-        let reads = turn.into_iter().filter_map(|arn| all.get(arn));
-        let reads = reads.map(async |Tagged { kind, arn, name }| {
-            let tags = match kind {
-                TaggedKind::Policy => iam.policy_tags(arn).await,
-                TaggedKind::InstanceProfile => iam.profile_tags(arn, name).await,
-            };
-            tags.map(|tags| ((*arn).to_owned(), tags))
-                .map_err(SweepError::Call)
-        });
-        let read: BTreeMap<String, Tags> = try_join_all(reads).await?.into_iter().collect();
-        for (arn, tags) in read.iter().filter(|(arn, _)| strays.contains(arn.as_str())) {
-            self.strays.insert(arn.clone(), self.owner(tags));
-        }
-        Ok(read)
-    }
-
-    /// Names of the policies and profiles of all objects, in lower case.
-    fn names_in_use(&self) -> BTreeSet<String> {
-        let objects = self.context.store.all();
-        let names = objects.iter().map(|object| self.names(object));
-        names
-            .flat_map(|of| [of.policy, of.instance_profile])
-            .map(|name| name.to_lowercase())
-            .collect()
-    }
-
-    /// The owner in this cluster, as tags tell.
-    fn owner(&self, tags: &Tags) -> Option<String> {
-        let cluster = tags.get(CLUSTER)?;
-        (*cluster == self.context.limits.cluster_name).then(|| tags.get(OWNER).cloned())?
-    }
-
-    /// What is ours by tag and belongs to no object is counted and named, never touched.
-    fn count_orphans(&mut self, reading: &WholeAccount) {
-        if self.sight.selects {
-            return;
-        }
-        let roles = reading
-            .roles()
-            .filter_map(|role| Some((role.arn.clone(), self.owner(&role.tags)?)));
-        let strays = self
-            .strays
-            .iter()
-            .filter_map(|(arn, owner)| Some((arn.clone(), owner.clone()?)));
-        let found: BTreeSet<String> = roles
-            .chain(strays)
-            .filter(|(_, owner)| self.is_orphaned(owner))
-            .map(|(arn, _)| arn)
-            .collect();
-        for arn in found.difference(&self.orphans) {
-            info!(
-                arn,
-                "carries this cluster's tags and belongs to no SessionManagerRole"
-            );
-        }
-        self.context.metrics.orphans(found.len());
-        self.orphans = found;
-    }
-
-    fn is_orphaned(&self, owner: &str) -> bool {
-        let Some((namespace, name)) = owner.split_once('/') else {
-            return true;
-        };
-        let namespaces = &self.sight.namespaces;
-        let in_sight = namespaces.is_empty() || namespaces.iter().any(|n| n == namespace);
-        let key = Key {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        };
-        in_sight && self.context.store.get(&key).is_none()
     }
 }

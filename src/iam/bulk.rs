@@ -1,7 +1,7 @@
 //! Reads the whole account in few calls: what is of interest in, roles, own policies and instance
-//! profiles out. Does network IO; never writes. Page by page, and what is of no interest is dropped
-//! with its page. What the bulk calls leave out (tags of policies and profiles) is read for those
-//! objects that are asked for.
+//! profiles out, part by part. Does network IO; never writes. A page is gone before the next one
+//! comes. What the bulk calls leave out (tags of policies and profiles) is read for those objects
+//! that are asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,7 @@ use smr_core::failure::Failure;
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use smr_core::ownership::CLUSTER;
+use smr_core::sweep::Part;
 use tokio::try_join;
 
 use super::client::{Access, Iam};
@@ -61,15 +62,25 @@ impl Interest {
     }
 }
 
-/// What was kept of the account, by name without case: names in IAM are unique whatever path and
-/// case.
+/// What a reading has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// In calls.
+    pub calls: usize,
+    /// Roles of the account, whosever they are.
+    pub roles: usize,
+}
+
+/// All of the account, by name without case: names in IAM are unique whatever path and case.
 #[derive(Clone, Debug, Default)]
 pub struct WholeAccount {
     roles: BTreeMap<String, ObservedRole>,
     policies: BTreeMap<String, ObservedPolicy>,
     profiles: BTreeMap<String, ObservedInstanceProfile>,
-    calls: usize,
 }
+
+/// What `ListRoles` has that the bulk call leaves out, by ARN: description and session duration.
+type Settings = BTreeMap<String, (String, i32)>;
 
 enum Entity {
     Role(Box<RoleDetail>),
@@ -77,18 +88,31 @@ enum Entity {
 }
 
 impl Iam {
-    /// Reads what is of interest, in sequence where one call's cost decides on the next.
-    pub async fn whole_account(&self, interest: &Interest) -> Result<WholeAccount, Failure> {
-        let mut account = WholeAccount::default();
-        let roles = self.entities(interest, &mut account).await?;
-        let prefixes = interest.prefixes(roles.div_ceil(1000));
-        let (settings, profiles) = try_join!(
+    /// Reads what is of interest and hands out each part as it comes in. `pages_of_roles`: on how
+    /// many pages all roles of the account are, as far as is known, which decides what is listed.
+    pub async fn read_account(
+        &self,
+        interest: &Interest,
+        pages_of_roles: usize,
+        mut take: impl FnMut(Part),
+    ) -> Result<Cost, Failure> {
+        let prefixes = interest.prefixes(pages_of_roles);
+        let ((mut settings, calls), more) = try_join!(
             self.role_settings(interest, &prefixes),
-            self.profiles(interest, &prefixes)
+            self.profiles(interest, &prefixes, &mut take)
         )?;
-        account.calls += settings.1 + profiles.1;
-        account.settle(settings.0);
-        account.profiles = profiles.0;
+        let cost = self.entities(interest, &mut settings, &mut take).await?;
+        Ok(Cost {
+            calls: cost.calls + calls + more,
+            ..cost
+        })
+    }
+
+    /// Reads all of it.
+    pub async fn whole_account(&self) -> Result<WholeAccount, Failure> {
+        let mut account = WholeAccount::default();
+        self.read_account(&Interest::Everything, 1, |part| account.keep(part))
+            .await?;
         Ok(account)
     }
 
@@ -121,12 +145,13 @@ impl Iam {
         Ok(observed)
     }
 
-    /// How many roles there are, whosever they are.
+    /// Roles and the account's own policies.
     async fn entities(
         &self,
         interest: &Interest,
-        account: &mut WholeAccount,
-    ) -> Result<usize, Failure> {
+        settings: &mut Settings,
+        take: &mut impl FnMut(Part),
+    ) -> Result<Cost, Failure> {
         let page = async |marker: Option<String>| {
             let call = || {
                 self.client
@@ -154,25 +179,30 @@ impl Iam {
             Ok(Page::new(items, answer.is_truncated, answer.marker))
         };
         let mut roles = 0;
-        let take = |entity| match entity {
+        let each = |entity| match entity {
             Entity::Role(role) => {
                 roles += 1;
-                account.take_role(*role, interest);
+                if let Some(role) = observed_role(*role, interest, settings) {
+                    take(Part::Role(Box::new(role)));
+                }
             }
-            Entity::Policy(policy) => account.take_policy(*policy, interest),
+            Entity::Policy(policy) => {
+                if let Some(policy) = observed_policy(*policy, interest) {
+                    take(Part::Policy(Box::new(policy)));
+                }
+            }
         };
-        let pages = pages::each(page, take).await?;
-        account.calls += pages;
-        Ok(roles)
+        let calls = pages::each(page, each).await?;
+        Ok(Cost { calls, roles })
     }
 
-    /// Description and session duration, which the bulk call leaves out, and the calls it took.
+    /// What the bulk call leaves out of roles, and the calls it took.
     async fn role_settings(
         &self,
         interest: &Interest,
         prefixes: &[Option<String>],
-    ) -> Result<(BTreeMap<String, (String, i32)>, usize), Failure> {
-        let mut settings = BTreeMap::new();
+    ) -> Result<(Settings, usize), Failure> {
+        let mut settings = Settings::new();
         let keep = |role: Role| {
             if interest.has_name(&role.role_name) {
                 let duration = role.max_session_duration.unwrap_or(3600);
@@ -184,28 +214,19 @@ impl Iam {
         Ok((settings, calls))
     }
 
-    /// Instance profiles without their tags, and the calls it took.
+    /// Instance profiles without their tags; the calls it took.
     pub(super) async fn profiles(
         &self,
         interest: &Interest,
         prefixes: &[Option<String>],
-    ) -> Result<(BTreeMap<String, ObservedInstanceProfile>, usize), Failure> {
-        let mut profiles = BTreeMap::new();
-        let keep = |found: InstanceProfile| {
-            if !interest.has_name(&found.instance_profile_name) && !interest.has_path(&found.path) {
-                return;
+        take: &mut impl FnMut(Part),
+    ) -> Result<usize, Failure> {
+        let each = |found: InstanceProfile| {
+            if interest.has_name(&found.instance_profile_name) || interest.has_path(&found.path) {
+                take(Part::InstanceProfile(Box::new(observed_profile(found))));
             }
-            let profile = ObservedInstanceProfile {
-                arn: found.arn,
-                id: found.instance_profile_id,
-                name: found.instance_profile_name,
-                tags: Tags::new(),
-                roles: found.roles.into_iter().map(|role| role.role_name).collect(),
-            };
-            profiles.insert(profile.name.to_lowercase(), profile);
         };
-        let calls = self.list_instance_profiles(prefixes, keep).await?;
-        Ok((profiles, calls))
+        self.list_instance_profiles(prefixes, each).await
     }
 }
 
@@ -220,132 +241,103 @@ impl WholeAccount {
         }
     }
 
-    /// The same, and it is no longer in it.
-    pub fn take(&mut self, names: &Names) -> Observed {
-        let role = self.roles.remove(&names.role.to_lowercase());
-        Observed {
-            role: role.map(|role| with_own_document(role, names)),
-            policy: self.policies.remove(&names.policy.to_lowercase()),
-            instance_profile: (self.profiles).remove(&names.instance_profile.to_lowercase()),
-        }
-    }
-
-    /// One object's policy.
-    pub fn policy(&self, names: &Names) -> Option<&ObservedPolicy> {
+    fn policy(&self, names: &Names) -> Option<&ObservedPolicy> {
         self.policies.get(&names.policy.to_lowercase())
     }
 
-    /// One object's instance profile.
-    pub fn profile(&self, names: &Names) -> Option<&ObservedInstanceProfile> {
+    fn profile(&self, names: &Names) -> Option<&ObservedInstanceProfile> {
         let name = names.instance_profile.to_lowercase();
         self.profiles.get(&name)
     }
 
-    /// How many calls the reading took.
-    pub fn calls(&self) -> usize {
-        self.calls
-    }
-
-    /// All roles that were kept.
-    pub fn roles(&self) -> impl Iterator<Item = &ObservedRole> {
-        self.roles.values()
-    }
-
-    /// All policies that were kept; their tags are not known.
-    pub fn policies(&self) -> impl Iterator<Item = &ObservedPolicy> {
-        self.policies.values()
-    }
-
-    /// All instance profiles that were kept; their tags are not known.
-    pub fn profiles(&self) -> impl Iterator<Item = &ObservedInstanceProfile> {
-        self.profiles.values()
-    }
-
-    fn settle(&mut self, mut settings: BTreeMap<String, (String, i32)>) {
-        for role in self.roles.values_mut() {
-            if let Some((description, duration)) = settings.remove(&role.arn) {
-                role.description = description;
-                role.max_session_duration = duration;
-            }
+    fn keep(&mut self, part: Part) {
+        let name = part.name().to_lowercase();
+        match part {
+            Part::Role(role) => drop(self.roles.insert(name, *role)),
+            Part::Policy(policy) => drop(self.policies.insert(name, *policy)),
+            Part::InstanceProfile(profile) => drop(self.profiles.insert(name, *profile)),
         }
     }
+}
 
-    fn take_role(&mut self, role: RoleDetail, interest: &Interest) {
-        let name = role.role_name.unwrap_or_default();
-        let tags = tags(role.tags.unwrap_or_default());
-        let is_ours = match interest {
-            Interest::Everything => true,
-            Interest::Ours { cluster, .. } => tags.get(CLUSTER) == Some(cluster),
-        };
-        if !is_ours && !interest.has_name(&name) {
-            return;
-        }
-        let arn = role.arn.unwrap_or_default();
-        let inline: BTreeMap<String, Option<String>> = role
-            .role_policy_list
-            .unwrap_or_default()
-            .into_iter()
+/// The role, where it is of interest; its settings are taken out of `settings`.
+fn observed_role(
+    role: RoleDetail,
+    interest: &Interest,
+    settings: &mut Settings,
+) -> Option<ObservedRole> {
+    let name = role.role_name.unwrap_or_default();
+    let tags = tags(role.tags.unwrap_or_default());
+    let is_ours = match interest {
+        Interest::Everything => true,
+        Interest::Ours { cluster, .. } => tags.get(CLUSTER) == Some(cluster),
+    };
+    if !is_ours && !interest.has_name(&name) {
+        return None;
+    }
+    let arn = role.arn.unwrap_or_default();
+    let (description, max_session_duration) = settings.remove(&arn).unwrap_or_default();
+    let inline = role.role_policy_list.unwrap_or_default().into_iter();
+    let attached = role.attached_managed_policies.unwrap_or_default();
+    let trust = role.assume_role_policy_document.unwrap_or_default();
+    Some(ObservedRole {
+        arn,
+        id: role.role_id.unwrap_or_default(),
+        name,
+        trust: decoded(&trust),
+        description,
+        max_session_duration,
+        boundary: role
+            .permissions_boundary
+            .and_then(|b| b.permissions_boundary_arn),
+        tags,
+        last_used: (role.role_last_used.and_then(|used| used.last_used_date))
+            .and_then(|date| Timestamp::from_second(date.secs()).ok()),
+        attached: (attached.into_iter().filter_map(|p| p.policy_arn)).collect(),
+        inline: inline
             .filter_map(|p| Some((p.policy_name?, Some(decoded(&p.policy_document?)))))
-            .collect();
-        let attached: BTreeSet<String> = role
-            .attached_managed_policies
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|p| p.policy_arn)
-            .collect();
-        let observed = ObservedRole {
-            arn,
-            id: role.role_id.unwrap_or_default(),
-            name: name.clone(),
-            trust: decoded(
-                role.assume_role_policy_document
-                    .as_deref()
-                    .unwrap_or_default(),
-            ),
-            description: String::new(),
-            max_session_duration: 3600,
-            boundary: role
-                .permissions_boundary
-                .and_then(|b| b.permissions_boundary_arn),
-            tags,
-            last_used: (role.role_last_used.and_then(|used| used.last_used_date))
-                .and_then(|date| Timestamp::from_second(date.secs()).ok()),
-            attached,
-            inline,
-        };
-        self.roles.insert(name.to_lowercase(), observed);
-    }
+            .collect(),
+    })
+}
 
-    fn take_policy(&mut self, policy: ManagedPolicyDetail, interest: &Interest) {
-        if !interest.has_name(policy.policy_name().unwrap_or_default())
-            && !interest.has_path(policy.path().unwrap_or_default())
-        {
-            return;
-        }
-        let versions = policy.policy_version_list.unwrap_or_default();
-        let default_version = policy.default_version_id.unwrap_or_default();
-        let document = versions
-            .iter()
-            .find(|v| v.version_id.as_deref() == Some(default_version.as_str()))
-            .and_then(|v| v.document.as_deref())
-            .map(decoded)
-            .unwrap_or_default();
-        let name = policy.policy_name.unwrap_or_default();
-        let observed = ObservedPolicy {
-            arn: policy.arn.unwrap_or_default(),
-            id: policy.policy_id.unwrap_or_default(),
-            name: name.clone(),
-            tags: Tags::new(),
-            default_version,
-            document,
-            versions: versions.into_iter().filter_map(|v| v.version_id).collect(),
-        };
-        self.policies.insert(name.to_lowercase(), observed);
+/// The policy, where it is of interest; its tags are not known.
+fn observed_policy(policy: ManagedPolicyDetail, interest: &Interest) -> Option<ObservedPolicy> {
+    if !interest.has_name(policy.policy_name().unwrap_or_default())
+        && !interest.has_path(policy.path().unwrap_or_default())
+    {
+        return None;
+    }
+    let versions = policy.policy_version_list.unwrap_or_default();
+    let default_version = policy.default_version_id.unwrap_or_default();
+    let document = versions
+        .iter()
+        .find(|v| v.version_id.as_deref() == Some(default_version.as_str()))
+        .and_then(|v| v.document.as_deref())
+        .map(decoded)
+        .unwrap_or_default();
+    Some(ObservedPolicy {
+        arn: policy.arn.unwrap_or_default(),
+        id: policy.policy_id.unwrap_or_default(),
+        name: policy.policy_name.unwrap_or_default(),
+        tags: Tags::new(),
+        default_version,
+        document,
+        versions: versions.into_iter().filter_map(|v| v.version_id).collect(),
+    })
+}
+
+fn observed_profile(found: InstanceProfile) -> ObservedInstanceProfile {
+    ObservedInstanceProfile {
+        arn: found.arn,
+        id: found.instance_profile_id,
+        name: found.instance_profile_name,
+        tags: Tags::new(),
+        roles: found.roles.into_iter().map(|role| role.role_name).collect(),
     }
 }
 
 /// Of inline policies only the own one's document is told, as a look at the role alone does.
-fn with_own_document(mut role: ObservedRole, names: &Names) -> ObservedRole {
+pub fn with_own_document(mut role: ObservedRole, names: &Names) -> ObservedRole {
     for (name, document) in &mut role.inline {
         if *name != names.policy {
             *document = None;

@@ -8,7 +8,7 @@ use smr_core::Tags;
 use smr_core::failure::Failure;
 use smr_core::names::Names;
 use smr_core::observed::{ObservedInstanceProfile, ObservedRole};
-use smr_core::sweep::{Listed, ListedPolicy};
+use smr_core::sweep::{Listed, ListedPolicy, Part};
 use tokio::try_join;
 
 use super::bulk::Interest;
@@ -33,15 +33,21 @@ impl Iam {
                 roles.insert(role.role_name.to_lowercase(), listed_role(role));
             }
         };
-        let (_, policies, profiles) = try_join!(
+        let mut profiles = BTreeMap::new();
+        let mut keep_profile = |part| {
+            if let Part::InstanceProfile(profile) = part {
+                profiles.insert(profile.name.to_lowercase(), *profile);
+            }
+        };
+        let (_, policies, _) = try_join!(
             self.list_roles(&prefixes, keep),
             self.listed_policies(interest, &prefixes),
-            self.profiles(interest, &prefixes),
+            self.profiles(interest, &prefixes, &mut keep_profile),
         )?;
         Ok(ListedAccount {
             roles,
             policies,
-            profiles: profiles.0,
+            profiles,
         })
     }
 

@@ -96,16 +96,14 @@ impl Start {
 
     /// The same, and IAM is looked at when a test asks for it, and not before.
     pub fn when_asked() -> Self {
-        let mut start = Self::permissive();
-        for flag in &mut start.flags {
-            if flag.starts_with("--resync-interval") {
-                "--resync-interval=1h".clone_into(flag);
-            }
-        }
-        start
+        Self::permissive().flag("--resync-interval=1h")
     }
 
+    /// The default and this flag, which takes the place of a default of its name.
     pub fn flag(mut self, flag: &str) -> Self {
+        let name = flag.split('=').next().unwrap_or_default();
+        let defaults = Self::default().flags;
+        (self.flags).retain(|f| !(defaults.contains(f) && f.split('=').next() == Some(name)));
         self.flags.push(flag.to_owned());
         self
     }

@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::told;
 use crate::fleet::Fleet;
-use crate::report::Figure;
+use crate::report::Figures;
 
 /// Connections that ask at once.
 const CLIENTS: usize = 16;
@@ -15,7 +15,7 @@ const CLIENTS: usize = 16;
 const FOR: Duration = Duration::from_secs(5);
 
 /// Answers a second, reads and writes.
-pub async fn ceiling() -> Vec<Figure> {
+pub async fn ceiling(figures: &mut Figures) {
     let fleet = Fleet::new("ceiling").await;
     let client = fleet.world.someone();
     for number in 0..CLIENTS {
@@ -33,10 +33,10 @@ pub async fn ceiling() -> Vec<Figure> {
         write.description("changed").send().await.expect("a change");
     });
     let writes = writes.await;
-    vec![told(
+    figures.push(told(
         "the emulator's own ceiling, asked by the SDK in the same process",
         format!("{reads:.0} reads/s, {writes:.0} writes/s"),
-    )]
+    ));
 }
 
 async fn rate(ask: impl AsyncFn(usize)) -> f64 {

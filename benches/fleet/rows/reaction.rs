@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::at_most;
 use crate::fleet::{Fleet, begins_sweep};
-use crate::report::Figure;
+use crate::report::Figures;
 use crate::support::ACCOUNT;
 use crate::support::iam::{LAMBDA_TRUST, READ_S3, shape};
 
@@ -23,7 +23,7 @@ const BETWEEN: Duration = Duration::from_millis(2500);
 const EDITS: usize = 10;
 
 /// 200 drifts at random times, one object each.
-pub async fn drift() -> Vec<Figure> {
+pub async fn drift(figures: &mut Figures) {
     let mut fleet = Fleet::new("drift").await;
     fleet
         .lead(&["--iam-requests-per-second=1000", "--resync-interval=30s"])
@@ -81,7 +81,7 @@ pub async fn drift() -> Vec<Figure> {
         .collect();
     took.sort_by(f64::total_cmp);
     let at = |part: f64| took[((took.len() - 1) as f64 * part).round() as usize];
-    vec![at_most(
+    figures.push(at_most(
         format!(
             "drift among 1,000 objects until it is put right, {DRIFTS} at random times, resync interval 10 s, default rate: p99"
         ),
@@ -93,11 +93,11 @@ pub async fn drift() -> Vec<Figure> {
             at(0.5),
             at(1.0)
         ),
-    )]
+    ));
 }
 
 /// A person's edits of a fleet of 5,000, each as a sweep begins, at the default rate.
-pub async fn edit_in_sweep(fleet: &mut Fleet) -> Figure {
+pub async fn edit_in_sweep(figures: &mut Figures, fleet: &mut Fleet) {
     fleet.world.kill().await;
     fleet.world.iam.set_latency(Duration::from_millis(20));
     fleet.lead(&["--resync-interval=10s"]).await;
@@ -107,17 +107,17 @@ pub async fn edit_in_sweep(fleet: &mut Fleet) -> Figure {
         last = fleet.next_sweep(last).await;
         slowest = slowest.max(fleet.edit(number).await);
     }
-    at_most(
+    figures.push(at_most(
         "a person's edit while a sweep of 5,000 runs, 20 ms a call, default rate: until Ready, slowest of 10",
         2.0,
         " s",
         slowest.as_secs_f64(),
         "",
-    )
+    ));
 }
 
 /// A person's edits while a thousand repairs wait for the default rate.
-pub async fn edit_in_repairs() -> Vec<Figure> {
+pub async fn edit_in_repairs(figures: &mut Figures) {
     let mut fleet = Fleet::new("repairs").await;
     fleet
         .lead(&["--iam-requests-per-second=1000", "--resync-interval=30s"])
@@ -150,13 +150,13 @@ pub async fn edit_in_repairs() -> Vec<Figure> {
         .iter()
         .filter(|call| call.action == "UpdateAssumeRolePolicy")
         .count();
-    vec![at_most(
+    figures.push(at_most(
         "a person's edit while 1,000 repairs wait at 10 requests/s, 20 ms a call: until Ready, slowest of 10",
         2.0,
         " s",
         slowest.as_secs_f64(),
         format!("{} repairs still waited after the last", FLEET - repaired),
-    )]
+    ));
 }
 
 /// What someone does in AWS, and the call that puts it right.

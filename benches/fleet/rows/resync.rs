@@ -4,8 +4,8 @@ use aws_sdk_iam::Client;
 use futures::{StreamExt, stream};
 
 use super::{at_most, told};
-use crate::fleet::{Fleet, Seen};
-use crate::report::{Figure, Point};
+use crate::fleet::{Fleet, Seen, name};
+use crate::report::{Figure, Figures, Point};
 use crate::support::iam::LAMBDA_TRUST;
 
 /// Sweeps over which calls and CPU time are counted.
@@ -17,46 +17,39 @@ const FOREIGN_ROLES: usize = 4000;
 const FOREIGN_POLICIES: usize = 1500;
 const VERSIONS: usize = 5;
 
-/// Fleets of several sizes, of which the last two have bars of their own.
-pub async fn fleets(points: &mut Vec<Point>) -> Vec<Figure> {
-    let mut figures = vec![idle().await];
-    for size in [100, 1000, 5000] {
-        let mut fleet = converged(size).await;
-        let memory = fleet.memory();
-        let seen = fleet.over(SWEEPS).await;
-        let point = Point {
-            objects: size,
-            calls: per_sweep(&seen),
-            cpu: seen.cpu.as_secs_f64() / SWEEPS as f64,
-            memory: memory.now,
-        };
-        points.push(point);
-        let at_peak = format!("peak {:.1} MiB", memory.peak);
-        match size {
-            1000 => {
-                figures.push(at_most(
-                    "resident memory, 1,000 objects",
-                    32.0,
-                    " MiB",
-                    memory.now,
-                    at_peak,
-                ));
-                figures.extend(thousand(&mut fleet, &seen, point).await);
-            }
-            5000 => {
-                figures.push(at_most(
-                    "resident memory, 5,000 objects",
-                    64.0,
-                    " MiB",
-                    memory.now,
-                    at_peak,
-                ));
-                figures.push(super::reaction::edit_in_sweep(&mut fleet).await);
-            }
-            _ => {}
-        }
-        fleet.world.kill().await;
+/// A fleet of one size; two of them have bars of their own.
+pub async fn fleet(size: usize, figures: &mut Figures, points: &mut Vec<Point>) {
+    let mut fleet = converged(size).await;
+    let memory = fleet.memory();
+    let at_peak = format!("peak {:.1} MiB", memory.peak);
+    let what = format!("resident memory, {size} objects");
+    match size {
+        1000 => figures.push(at_most(what, 32.0, " MiB", memory.now, at_peak)),
+        5000 => figures.push(at_most(what, 64.0, " MiB", memory.now, at_peak)),
+        _ => figures.push(told(what, format!("{:.1} MiB ({at_peak})", memory.now))),
     }
+    let restart = restarted(&mut fleet).await;
+    let seen = fleet.over(SWEEPS).await;
+    let point = Point {
+        objects: size,
+        calls: per_sweep(&seen),
+        cpu: seen.cpu.as_secs_f64() / SWEEPS as f64,
+        memory: memory.now,
+    };
+    points.push(point);
+    if size == 1000 {
+        thousand(figures, &mut fleet, &restart, &seen, point).await;
+    }
+    if size == 5000 {
+        super::reaction::edit_in_sweep(figures, &mut fleet).await;
+    }
+    fleet.world.kill().await;
+}
+
+/// What an object costs in fleets of growing size.
+pub fn per_object(figures: &mut Figures, points: &[Point]) {
+    let sizes: Vec<String> = points.iter().map(|p| p.objects.to_string()).collect();
+    let sizes = sizes.join(" / ");
     let line = |value: &dyn Fn(&Point) -> String| {
         let all: Vec<String> = points.iter().map(value).collect();
         all.join(" / ")
@@ -65,66 +58,68 @@ pub async fn fleets(points: &mut Vec<Point>) -> Vec<Figure> {
     let cpu = line(&|p| format!("{:.0} µs", 1e6 * p.cpu / p.objects as f64));
     // Flat: a tenth more may be chance.
     let falls = |of: &dyn Fn(&Point) -> f64| {
-        (points.windows(2)).all(|pair| {
-            of(&pair[1]) / pair[1].objects as f64 <= 1.1 * of(&pair[0]) / pair[0].objects as f64
-        })
+        let each = |point: &Point| of(point) / point.objects as f64;
+        (points.windows(2)).all(|pair| each(&pair[1]) <= 1.1 * each(&pair[0]))
     };
     for (what, seen, holds) in [
-        (
-            "calls per object and sweep at 100 / 1,000 / 5,000 objects",
-            calls,
-            falls(&|p| p.calls),
-        ),
-        (
-            "CPU time per object and sweep at 100 / 1,000 / 5,000 objects",
-            cpu,
-            falls(&|p| p.cpu),
-        ),
+        ("calls", calls, falls(&|p| p.calls)),
+        ("CPU time", cpu, falls(&|p| p.cpu)),
     ] {
         figures.push(Figure {
-            what: what.to_owned(),
+            what: format!("{what} per object and resync at {sizes} objects"),
             bar: "falling or flat".to_owned(),
             seen,
             holds: Some(holds),
         });
     }
-    figures
 }
 
 /// Without any object.
-async fn idle() -> Figure {
+pub async fn idle(figures: &mut Figures) {
     let mut fleet = Fleet::new("idle").await;
     fleet.lead(&[]).await;
     fleet.create(0..1).await;
     fleet.ready(1).await;
-    fleet.world.delete(&crate::fleet::name(0)).await;
-    fleet.world.gone(&crate::fleet::name(0)).await;
+    fleet.world.delete(&name(0)).await;
+    fleet.world.gone(&name(0)).await;
     let memory = fleet.memory();
-    let at_peak = format!("peak {:.1} MiB", memory.peak);
-    at_most(
+    figures.push(at_most(
         "resident memory, idle, after one object came and went",
         20.0,
         " MiB",
         memory.now,
-        at_peak,
-    )
+        format!("peak {:.1} MiB", memory.peak),
+    ));
+    fleet.world.kill().await;
 }
 
 /// A fleet that this very process has created, three sweeps later and with what IAM may not show
-/// yet forgotten: sweeps every 30 s, so that three are longer than that.
+/// yet forgotten: sweeps every 25 s, so that three are longer than that.
 async fn converged(size: usize) -> Fleet {
     let mut fleet = Fleet::new("fleet").await;
     fleet
-        .lead(&["--iam-requests-per-second=1000", "--resync-interval=30s"])
+        .lead(&["--iam-requests-per-second=1000", "--resync-interval=25s"])
         .await;
     fleet.create(0..size).await;
     fleet.ready(size).await;
     let mut last = fleet.world.iam.last_call();
-    for _ in 0..=SWEEPS_BEFORE_MEMORY {
+    for _ in 0..SWEEPS_BEFORE_MEMORY {
         last = fleet.next_sweep(last).await;
     }
     fleet.quiet().await;
     fleet
+}
+
+/// What a restart costs: until the second sweep begins, by a process that has seen nothing.
+async fn restarted(fleet: &mut Fleet) -> Seen {
+    fleet.world.kill().await;
+    let mark = fleet.world.iam.last_call();
+    fleet.lead(&["--resync-interval=10s"]).await;
+    let first = fleet.next_sweep(mark).await;
+    let second = fleet.next_sweep(first).await;
+    let mut calls = fleet.calls_since(mark);
+    calls.retain(|call| call.seq < second);
+    Seen::of(&calls)
 }
 
 fn per_sweep(seen: &Seen) -> f64 {
@@ -132,51 +127,43 @@ fn per_sweep(seen: &Seen) -> f64 {
 }
 
 /// What has a bar at a thousand objects.
-async fn thousand(fleet: &mut Fleet, seen: &Seen, point: Point) -> Vec<Figure> {
+async fn thousand(
+    figures: &mut Figures,
+    fleet: &mut Fleet,
+    restart: &Seen,
+    seen: &Seen,
+    point: Point,
+) {
     fleet.world.iam.set_page_size(100);
+    let short_restart = restarted(fleet).await.total();
     let short = fleet.over(2).await.total() as f64 / 2.0;
     fleet.world.iam.set_page_size(1000);
-    let mut figures = vec![
-        at_most(
-            "IAM calls for a resync of 1,000 objects in sync, reads of tags and STS included",
-            12.0,
-            "",
-            point.calls,
-            format!("{short:.1} at 100 a page; ACK: 14,000"),
-        ),
-        at_most("writes of it to IAM", 0, "", seen.writes, ""),
-        at_most(
-            "writes of it to the API server, the Lease's aside",
-            0,
-            "",
-            seen.api_writes,
-            "ACK: 3,000",
-        ),
-        at_most("CPU time of it", 0.2, " s", point.cpu, ""),
-    ];
-    // A restart, by a process that has seen nothing.
-    fleet.world.kill().await;
-    let mark = fleet.world.iam.last_call();
-    fleet.lead(&["--resync-interval=30s"]).await;
-    let first = fleet.next_sweep(mark).await;
-    let second = fleet.next_sweep(first).await;
-    let mut calls = fleet.calls_since(mark);
-    calls.retain(|call| call.seq < second);
-    let restart = Seen::of(&calls);
+    figures.push(at_most(
+        "IAM calls for a resync of 1,000 objects in sync, reads of tags and STS included",
+        12.0,
+        "",
+        point.calls,
+        format!("{short:.1} at 100 a page; ACK: 14,000"),
+    ));
+    figures.push(at_most("writes of it to IAM", 0, "", seen.writes, ""));
+    let api_writes = "writes of it to the API server, the Lease's aside";
+    figures.push(at_most(api_writes, 0, "", seen.api_writes, "ACK: 3,000"));
+    figures.push(at_most("CPU time of it", 0.2, " s", point.cpu, ""));
     figures.push(at_most(
         "IAM calls of a restart with 1,000 objects in sync",
         12,
         "",
         restart.total(),
-        "ACK: 14 an object",
+        format!("{short_restart} at 100 a page; ACK: 14 an object"),
     ));
     figures.push(at_most("writes of it to IAM", 0, "", restart.writes, ""));
+
     foreign(&fleet.world.someone()).await;
     let crowded = fleet.over(SWEEPS).await;
+    let memory = fleet.memory();
     fleet.world.iam.set_page_size(100);
     let short = fleet.over(1).await.total();
     fleet.world.iam.set_page_size(1000);
-    let memory = fleet.memory();
     figures.push(at_most(
         "IAM calls for the resync beside 4,000 foreign roles and 1,500 foreign policies of 5 versions of 4 KB",
         24.0,
@@ -193,7 +180,6 @@ async fn thousand(fleet: &mut Fleet, seen: &Seen, point: Point) -> Vec<Figure> {
             memory.peak
         ),
     ));
-    figures
 }
 
 /// Fills the account with what others own.

@@ -4,6 +4,7 @@
 //! A bulk reading leaves parts out. What it does not show is taken for as it should be: a sweep
 //! only ever asks for a look, and the look reads everything, proves ownership and decides.
 
+mod part;
 mod rotation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, Observe
 use crate::plan::{POLICY_OVERLAP, Recorded, plan};
 use crate::wanted::Wanted;
 
+pub use part::{Part, is_told_of, part_needs_look, parts, tags_need_look};
 pub use rotation::Rotation;
 
 /// Calls that a look at one object on its own takes: three for the role, three for the policy, one

@@ -9,7 +9,7 @@ use smr_core::observed::Observed;
 use smr_core::step::Kind;
 
 use crate::iam::budget::Priority;
-use crate::iam::bulk::{Interest, WholeAccount};
+use crate::iam::bulk::WholeAccount;
 use crate::iam::{Aws, Iam};
 
 pub(super) struct Reading {
@@ -21,7 +21,7 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) async fn begin(aws: &Aws, account: Account) -> Result<Self, Failure> {
         let iam = aws.on_behalf_of("", Priority::Edit);
-        let whole = match iam.whole_account(&Interest::Everything).await {
+        let whole = match iam.whole_account().await {
             Ok(whole) => Some(whole),
             // Some organisations deny the bulk call.
             Err(failure) if failure.class == FailureClass::AccessDenied => None,

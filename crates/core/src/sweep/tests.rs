@@ -68,11 +68,33 @@ fn judge_all(
     )
 }
 
+/// Judged as a whole; part by part it has to come to the same.
 fn judge(spec: &str, change: impl FnOnce(&mut Observed)) -> Option<&'static str> {
     let (wanted, status, state) = in_sync(spec);
     let mut reading = in_bulk(state);
     change(&mut reading);
-    judge_all(&wanted, &status, reading, ReadTags::default())
+    let by_parts = judge_parts(&wanted, &status, reading.clone());
+    let whole = judge_all(&wanted, &status, reading, ReadTags::default());
+    assert_eq!(whole.is_some(), by_parts, "{spec}");
+    whole
+}
+
+/// Whether one of the parts tells of a look, or is missing.
+fn judge_parts(wanted: &Wanted, status: &SessionManagerRoleStatus, reading: Observed) -> bool {
+    let parts = [
+        reading.role.map(|role| Part::Role(Box::new(role))),
+        reading.policy.map(|policy| Part::Policy(Box::new(policy))),
+        reading
+            .instance_profile
+            .map(|profile| Part::InstanceProfile(Box::new(profile))),
+    ];
+    let mut missing = super::parts(status);
+    let mut looks = false;
+    for part in parts.into_iter().flatten() {
+        missing.remove(&part.kind());
+        looks |= part_needs_look(wanted, status, part).is_some();
+    }
+    looks || !missing.is_empty()
 }
 
 const SPECS: [&str; 4] = [
@@ -152,7 +174,10 @@ fn tags_that_were_read_in_turn_count() {
             policy: Some(policy.clone()),
             instance_profile: Some(instance_profile.clone()),
         };
-        judge_all(&wanted, &status, in_bulk(state.clone()), read)
+        let alone = tags_need_look(&wanted, &status, read.clone());
+        let whole = judge_all(&wanted, &status, in_bulk(state.clone()), read);
+        assert_eq!(alone.is_some(), whole.is_some());
+        whole
     };
     assert_eq!(judge(&tags, &tags), None);
     let mut changed = tags.clone();

@@ -1,0 +1,298 @@
+//! A sweep by the account's details: targets in, keys that need a look queued. Reads IAM, writes
+//! nothing. Each part is judged as its page comes in and then gone: what is kept are the few whose
+//! status tells of a difference, and what is nobody's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use smr_core::Tags;
+use smr_core::account::Account;
+use smr_core::failure::FailureClass;
+use smr_core::names::Names;
+use smr_core::observed::Observed;
+use smr_core::ownership::{CLUSTER, OWNER};
+use smr_core::step::Kind;
+use smr_core::sweep::{
+    Part, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look, part_needs_look, parts,
+    tags_need_look,
+};
+use tracing::{info, warn};
+
+use super::{Key, SweepError, Sweeper, Target};
+use crate::iam::Iam;
+use crate::iam::bulk::{Interest, with_own_document};
+
+/// Which of the three, and its name in lower case.
+type Name = (Kind, String);
+
+/// A reading as it comes in.
+struct Reading<'a> {
+    sweeper: &'a Sweeper,
+    account: &'a Account,
+    targets: &'a [Target],
+    /// Whose a name is, by its place in `targets`.
+    owners: BTreeMap<Name, usize>,
+    /// The parts of each target that are still to come.
+    missing: Vec<BTreeSet<Kind>>,
+    /// Those that are judged as a whole in the end.
+    told: BTreeMap<usize, Observed>,
+    /// Policies and profiles under our paths that have the name of no target.
+    others: Vec<Tagged>,
+    /// ARNs of roles that are ours by tag and have no object.
+    orphans: BTreeSet<String>,
+}
+
+/// Something whose tags no list gives.
+#[derive(Clone, Debug)]
+struct Tagged {
+    kind: Kind,
+    arn: String,
+    name: String,
+}
+
+impl Sweeper {
+    pub(super) async fn by_details(
+        &mut self,
+        account: &Account,
+        targets: &[Target],
+    ) -> Result<(), SweepError> {
+        let iam = self.iam();
+        let pages_of_roles = self.roles.div_ceil(1000);
+        let interest = self.interest(targets);
+        let mut reading = Reading::new(self, account, targets);
+        let read = iam.read_account(&interest, pages_of_roles, |part| reading.take(part));
+        let cost = match read.await {
+            Ok(cost) => cost,
+            Err(failure) if failure.class == FailureClass::AccessDenied => {
+                // Some organisations deny it. Not asked again before a restart.
+                warn!(%failure, "the account's details are denied: objects are looked at by lists and in turns");
+                self.denied = true;
+                self.context.metrics.sweep_degraded(true);
+                return self.by_lists(account, targets).await;
+            }
+            Err(failure) => return Err(SweepError::Call(failure)),
+        };
+        let (others, orphans) = reading.end();
+        (self.details_calls, self.roles) = (cost.calls, cost.roles);
+        self.read_tags(&iam, account, targets, others).await?;
+        self.count_orphans(orphans);
+        Ok(())
+    }
+
+    /// What is read of the account: what has the name of one of our objects, or lies beside them.
+    pub(super) fn interest(&self, targets: &[Target]) -> Interest {
+        let names = targets.iter().flat_map(|target| names_of(&target.names));
+        Interest::Ours {
+            names: names.map(|(_, name)| name).collect(),
+            paths: targets.iter().map(|t| t.names.path.clone()).collect(),
+            cluster: self.context.limits.cluster_name.clone(),
+        }
+    }
+
+    /// A few of the tags that no list gives, in turns: of our policies and profiles, and once of
+    /// what lies beside them under our paths.
+    async fn read_tags(
+        &mut self,
+        iam: &Iam,
+        account: &Account,
+        targets: &[Target],
+        others: Vec<Tagged>,
+    ) -> Result<(), SweepError> {
+        // What has the name of an object that is not looked at (paused, say) is left alone.
+        let named = if others.is_empty() {
+            BTreeSet::new()
+        } else {
+            self.names_in_use()
+        };
+        let mut strays = others;
+        strays.retain(|other| !named.contains(&(other.kind, other.name.to_lowercase())));
+        let strays: BTreeMap<&str, &Tagged> = strays
+            .iter()
+            .map(|stray| (stray.arn.as_str(), stray))
+            .collect();
+        self.strays
+            .retain(|arn, _| strays.contains_key(arn.as_str()));
+        let own = targets.iter().flat_map(|target| {
+            let status = target.object.written_status();
+            let policy = status.and_then(|s| s.policy.as_ref()?.arn.as_deref());
+            let profile = status.and_then(|s| Some(s.instance_profile.as_ref()?.arn.as_str()));
+            [policy, profile].map(|arn| Some((arn?, target)))
+        });
+        let own: BTreeMap<&str, &Target> = own.flatten().collect();
+        let unread = strays.keys().filter(|arn| !self.strays.contains_key(**arn));
+        let waiting: BTreeSet<&str> = own.keys().chain(unread).copied().collect();
+        let waiting: Vec<&str> = waiting.into_iter().collect();
+        let turn = self.tags.next(&waiting, TAG_READS);
+        let reads = turn.into_iter().map(async |arn| {
+            let (kind, name) = match strays.get(arn) {
+                Some(stray) => (stray.kind, stray.name.as_str()),
+                None => kind_and_name(arn),
+            };
+            let tags = match kind {
+                Kind::InstanceProfile => iam.profile_tags(arn, name).await,
+                Kind::Policy | Kind::Role => iam.policy_tags(arn).await,
+            };
+            tags.map(|tags| (arn, kind, tags)).map_err(SweepError::Call)
+        });
+        for (arn, kind, tags) in try_join_all(reads).await? {
+            if strays.contains_key(arn) {
+                self.strays.insert(arn.to_owned(), self.owner(&tags));
+            } else if let Some(target) = own.get(arn) {
+                let read = match kind {
+                    Kind::InstanceProfile => ReadTags {
+                        instance_profile: Some(tags),
+                        ..ReadTags::default()
+                    },
+                    Kind::Policy | Kind::Role => ReadTags {
+                        policy: Some(tags),
+                        ..ReadTags::default()
+                    },
+                };
+                self.judge(account, target, |wanted, status| {
+                    tags_need_look(wanted, status, read)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of the policies and profiles of all objects.
+    fn names_in_use(&self) -> BTreeSet<Name> {
+        let objects = self.context.store.all();
+        let names = objects.iter().map(|object| self.names(object));
+        names.flat_map(|names| names_of(&names)).collect()
+    }
+
+    /// The owner in this cluster, as tags tell.
+    fn owner(&self, tags: &Tags) -> Option<String> {
+        let cluster = tags.get(CLUSTER)?;
+        (*cluster == self.context.limits.cluster_name).then(|| tags.get(OWNER).cloned())?
+    }
+
+    /// What is ours by tag and belongs to no object is counted and named, never touched.
+    fn count_orphans(&mut self, mut found: BTreeSet<String>) {
+        if self.sight.selects {
+            return;
+        }
+        let strays = (self.strays.iter())
+            .filter(|(_, owner)| owner.as_ref().is_some_and(|owner| self.is_orphaned(owner)));
+        found.extend(strays.map(|(arn, _)| arn.clone()));
+        for arn in found.difference(&self.orphans) {
+            info!(
+                arn,
+                "carries this cluster's tags and belongs to no SessionManagerRole"
+            );
+        }
+        self.context.metrics.orphans(found.len());
+        self.orphans = found;
+    }
+
+    fn is_orphaned(&self, owner: &str) -> bool {
+        let Some((namespace, name)) = owner.split_once('/') else {
+            return true;
+        };
+        let namespaces = &self.sight.namespaces;
+        let in_sight = namespaces.is_empty() || namespaces.iter().any(|n| n == namespace);
+        let key = Key {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        in_sight && self.context.store.get(&key).is_none()
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn new(sweeper: &'a Sweeper, account: &'a Account, targets: &'a [Target]) -> Self {
+        let numbered = || targets.iter().enumerate();
+        let owners = numbered()
+            .flat_map(|(number, target)| names_of(&target.names).map(|name| (name, number)));
+        let status = |target: &Target| target.object.written_status().cloned();
+        let told = numbered()
+            .filter(|(_, target)| (target.object.written_status()).is_some_and(is_told_of));
+        Self {
+            owners: owners.collect(),
+            missing: (targets.iter())
+                .map(|target| status(target).as_ref().map(parts).unwrap_or_default())
+                .collect(),
+            told: told
+                .map(|(number, _)| (number, Observed::default()))
+                .collect(),
+            others: Vec::new(),
+            orphans: BTreeSet::new(),
+            sweeper,
+            account,
+            targets,
+        }
+    }
+
+    /// A part that is of interest.
+    fn take(&mut self, part: Part) {
+        if let Part::Role(role) = &part
+            && let Some(owner) = self.sweeper.owner(&role.tags)
+            && self.sweeper.is_orphaned(&owner)
+        {
+            self.orphans.insert(role.arn.clone());
+        }
+        let kind = part.kind();
+        let name = (kind, part.name().to_lowercase());
+        let Some(number) = self.owners.get(&name).copied() else {
+            if kind != Kind::Role {
+                self.others.push(Tagged {
+                    kind,
+                    arn: part.arn().to_owned(),
+                    name: part.name().to_owned(),
+                });
+            }
+            return;
+        };
+        let target = &self.targets[number];
+        self.missing[number].remove(&kind);
+        let part = match part {
+            Part::Role(role) => Part::Role(Box::new(with_own_document(*role, &target.names))),
+            Part::Policy(_) | Part::InstanceProfile(_) => part,
+        };
+        match self.told.get_mut(&number) {
+            Some(observed) => part.put_into(observed),
+            None => self.sweeper.judge(self.account, target, |wanted, status| {
+                part_needs_look(wanted, status, part)
+            }),
+        }
+    }
+
+    /// All pages are read: what is missing, and what is judged as a whole. What is nobody's, and
+    /// orphaned roles.
+    fn end(self) -> (Vec<Tagged>, BTreeSet<String>) {
+        for (number, target) in self.targets.iter().enumerate() {
+            if let Some(observed) = self.told.get(&number) {
+                self.sweeper.judge(self.account, target, |wanted, status| {
+                    let desired = &wanted.desired;
+                    let reading = as_if_tagged(desired, observed.clone(), ReadTags::default());
+                    needs_look(wanted, status, &reading)
+                });
+            } else if !self.missing[number].is_empty() {
+                self.sweeper.judge(self.account, target, |_, _| {
+                    Some("one of the three is missing")
+                });
+            }
+        }
+        (self.others, self.orphans)
+    }
+}
+
+fn names_of(names: &Names) -> [Name; 3] {
+    [
+        (Kind::Role, names.role.to_lowercase()),
+        (Kind::Policy, names.policy.to_lowercase()),
+        (Kind::InstanceProfile, names.instance_profile.to_lowercase()),
+    ]
+}
+
+/// What an ARN of ours says: `arn:aws:iam::111122223333:policy/session-manager/team.web`.
+fn kind_and_name(arn: &str) -> (Kind, &str) {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let name = resource.rsplit('/').next().unwrap_or_default();
+    match resource.split('/').next() {
+        Some("instance-profile") => (Kind::InstanceProfile, name),
+        Some(_) | None => (Kind::Policy, name),
+    }
+}
