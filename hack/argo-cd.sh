@@ -13,34 +13,31 @@ wanted=(argocd redis manifests)
 # shellcheck source=hack/lib.sh
 source "$root/hack/lib.sh"
 
-dir=$(kept_as argo-cd "$module/go.mod" "$module/go.sum" "$module/redis/main.go" "$root/hack/argo-cd.sh")
+dir=$(kept_as argo-cd "$module/go.mod" "$module/go.sum" "$module/redis/main.go")
 if complete "$dir" "${wanted[@]}"; then
     printf '%s\n' "$dir"
     exit 0
 fi
 
 begin_building
+(cd "$module" && go mod download "$argo")
 read -r source version < <(cd "$module" && go list -m -f '{{.Dir}} {{.Version}}' "$argo")
-[[ -d "$source" ]] || {
-    (cd "$module" && go mod download "$argo")
-    read -r source version < <(cd "$module" && go list -m -f '{{.Dir}} {{.Version}}' "$argo")
-}
 say "The real Argo CD ($version) is built once, some 6 minutes on 2 cores:"
 
 # Its application controller serves metrics on every address, and has no flag for that. Nothing that a
-# test starts may listen beyond this machine.
-mkdir "$work/overlay"
-sed 's/"0\.0\.0\.0:%d", metricsPort/"127.0.0.1:%d", metricsPort/' \
-    "$source/controller/appcontroller.go" >"$work/overlay/appcontroller.go"
-! cmp -s "$source/controller/appcontroller.go" "$work/overlay/appcontroller.go" ||
-    fail "the address of the application controller's metrics is not where it was in v3.2"
-printf '{"Replace": {"%s": "%s"}}\n' \
-    "$source/controller/appcontroller.go" "$work/overlay/appcontroller.go" >"$work/overlay/overlay.json"
+# test starts may listen beyond this machine: so this one line of it differs.
+cp -R "$source" "$work/source"
+chmod -R u+w "$work/source"
+cp "$module/go.mod" "$module/go.sum" "$work/"
+controller=$work/source/controller/appcontroller.go
+sed 's/"0\.0\.0\.0:%d", metricsPort/"127.0.0.1:%d", metricsPort/' "$source/controller/appcontroller.go" >"$controller"
+! cmp -s "$source/controller/appcontroller.go" "$controller" ||
+    fail "the application controller's metrics do not listen where those of v3.2 did"
+go mod edit -replace "$argo=$work/source" "$work/go.mod"
 
 build redis ./redis -ldflags '-s -w'
-build argocd "$argo/cmd" -p 2 -overlay "$work/overlay/overlay.json" -ldflags "-s -w -X $argo/common.version=${version#v}"
-rm -r "$work/overlay"
+build argocd "$argo/cmd" -p 2 -modfile "$work/go.mod" -ldflags "-s -w -X $argo/common.version=${version#v}"
 mkdir "$work/manifests"
-cp -R "$source/manifests/crds" "$source/manifests/base/config" "$work/manifests/"
-chmod -R u+w "$work/manifests"
+cp -R "$work/source/manifests/crds" "$work/source/manifests/base/config" "$work/manifests/"
+rm -r "$work/source" "$work/go.mod" "$work/go.sum"
 keep "$dir" "${wanted[@]}"
