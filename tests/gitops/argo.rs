@@ -34,7 +34,8 @@ pub async fn argo_cd() -> &'static ArgoCd {
     RUNNING
         .get_or_init(|| async {
             let built = std::env::var_os("SMR_ARGO_CD_BIN");
-            let built = PathBuf::from(built.expect("SMR_ARGO_CD_BIN is not set: run this through make"));
+            let built =
+                PathBuf::from(built.expect("SMR_ARGO_CD_BIN is not set: run this through make"));
             let plane = plane().await;
             // Argo CD deletes in the foreground, which ends with the garbage collector.
             plane.start_namespace_controller().unwrap();
@@ -125,7 +126,14 @@ async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<
         std::fs::create_dir(dir.join(name)).unwrap();
     }
     let ports = free_ports().unwrap();
-    let [redis, repo, repo_metrics, controller_metrics, server, server_metrics] = ports;
+    let [
+        redis,
+        repo,
+        repo_metrics,
+        controller_metrics,
+        server,
+        server_metrics,
+    ] = ports;
     let binary = built.join("argocd");
     // What would be below /tmp and /app otherwise.
     let path = std::env::var("PATH").unwrap();
@@ -158,7 +166,9 @@ async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<
         // would only blur what is counted.
         component(
             "argocd-application-controller",
-            &format!("{cluster} --metrics-port {controller_metrics} --app-resync 3600 --app-resync-jitter 0"),
+            &format!(
+                "{cluster} --metrics-port {controller_metrics} --app-resync 3600 --app-resync-jitter 0"
+            ),
         ),
         component(
             "argocd-server",
@@ -230,17 +240,26 @@ impl ArgoCd {
             .sum()
     }
 
+    /// What a component has logged.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// The ends of the logs.
     pub fn logs(&self) -> String {
         let tail = |name: &str| {
-            let file = self.dir.join(format!("{name}.log"));
-            let text = std::fs::read_to_string(file).unwrap_or_default();
+            let text = self.log(name);
             let lines: Vec<&str> = text.lines().rev().take(15).collect();
             let lines: Vec<&str> = lines.into_iter().rev().collect();
             format!("--- {name}\n{}\n", lines.join("\n"))
         };
-        ["redis", "argocd-repo-server", "argocd-application-controller", "argocd-server"]
-            .map(tail)
-            .concat()
+        [
+            "redis",
+            "argocd-repo-server",
+            "argocd-application-controller",
+            "argocd-server",
+        ]
+        .map(tail)
+        .concat()
     }
 }

@@ -57,7 +57,10 @@ impl Repo {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "A person")))
-            .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "person@example.com")))
+            .envs(
+                ["AUTHOR", "COMMITTER"]
+                    .map(|who| (format!("GIT_{who}_EMAIL"), "person@example.com")),
+            )
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

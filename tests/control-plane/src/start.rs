@@ -268,11 +268,7 @@ impl Running {
     }
 }
 
-async fn wait_for_certificate(
-    path: &Path,
-    servers: &mut Servers,
-    dir: &Path,
-) -> Result<(), Error> {
+async fn wait_for_certificate(path: &Path, servers: &mut Servers, dir: &Path) -> Result<(), Error> {
     let begun = Instant::now();
     while begun.elapsed() < START_TIMEOUT && !servers.has_ended() {
         if path.is_file() {
