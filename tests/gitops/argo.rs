@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::support::asking::http_get;
-use crate::support::{PATIENCE, plane};
+use crate::support::{PATIENCE, established, plane};
 
 /// Where Applications live.
 pub const NAMESPACE: &str = "argocd";
@@ -69,9 +69,7 @@ async fn install(plane: &ControlPlane, built: &std::path::Path) {
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/argocd/argocd-cm.yaml");
     apply(&["-f", ours]).await;
     for kind in ["applications", "appprojects"] {
-        let crd = format!("crd/{kind}.argoproj.io");
-        let wait = ["wait", "--for=condition=Established", "--timeout=60s", &crd];
-        plane.kubectl(&wait).await.unwrap();
+        established(plane, &format!("{kind}.argoproj.io")).await;
     }
     let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
     std::fs::write(&file, settings(plane).to_string()).unwrap();
@@ -143,7 +141,7 @@ async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<
             "env -i PATH='{path}' HOME='{at}/home' TMPDIR='{at}/tmp' ARGOCD_BINARY_NAME={name} \
              ARGOCD_GPG_ENABLED=false ARGOCD_GNUPGHOME='{at}/config' ARGOCD_SSH_DATA_PATH='{at}/config' \
              ARGOCD_TLS_DATA_PATH='{at}/config' ARGOCD_ASK_PASS_SOCK='{at}/ask-pass.sock' \
-             '{}' --loglevel info --redis 127.0.0.1:{redis} {flags} >'{at}/{name}.log' 2>&1",
+             '{}' --redis 127.0.0.1:{redis} {flags} >'{at}/{name}.log' 2>&1",
             binary.display(),
         )
     };
@@ -159,7 +157,7 @@ async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<
         component(
             "argocd-repo-server",
             &format!(
-                "--disable-tls --address 127.0.0.1 --port {repo} --metrics-address 127.0.0.1 --metrics-port {repo_metrics}"
+                "--loglevel warn --disable-tls --address 127.0.0.1 --port {repo} --metrics-address 127.0.0.1 --metrics-port {repo_metrics}"
             ),
         ),
         // It looks when an object changes or when it is asked to, as after a push; its own interval
@@ -173,7 +171,7 @@ async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<
         component(
             "argocd-server",
             &format!(
-                "{cluster} --insecure --disable-auth --address 127.0.0.1 --port {server} \
+                "{cluster} --loglevel warn --insecure --disable-auth --address 127.0.0.1 --port {server} \
                  --metrics-address 127.0.0.1 --metrics-port {server_metrics} --staticassets '{at}/home'"
             ),
         ),
@@ -224,10 +222,10 @@ impl ArgoCd {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    /// What Argo CD's API says of an Application: with the health of its resources, which the object
-    /// in the cluster lacks.
-    pub async fn application(&self, name: &str) -> Value {
-        let answer = http_get(self.server, &format!("/api/v1/applications/{name}")).await;
+    /// What Argo CD's API answers below an Application's name. Of the Application itself it tells the
+    /// health of its resources too, which the object in the cluster lacks.
+    pub async fn api(&self, path: &str) -> Value {
+        let answer = http_get(self.server, &format!("/api/v1/applications/{path}")).await;
         serde_json::from_str(&answer.unwrap()).unwrap()
     }
 

@@ -1,6 +1,6 @@
 //! What goes from Git goes from IAM, when it may; and a whole Application does. Does network IO.
 
-use crate::site::{Site, annotated, manifest};
+use crate::site::{Site, View, annotated, manifest};
 use crate::support::iam::{LAMBDA_TRUST, READ_S3};
 
 #[tokio::test]
@@ -24,19 +24,41 @@ async fn a_file_that_is_removed_takes_its_role_along() {
     assert_eq!(left.policies.keys().collect::<Vec<_>>(), [&kept]);
     assert_eq!(left.instance_profiles.keys().collect::<Vec<_>>(), [&kept]);
 
-    site.synced("Remove the other", &[("keep.yaml", None)])
+    // Argo CD empties no Application by itself: a person does.
+    let commit = site
+        .commit("Remove the other", &[("keep.yaml", None)])
         .await;
+    let refuses = "auto-sync will wipe out all resources";
+    site.eventually("Argo CD does not sync", async |site| {
+        let application = site.api().get(&site.name).await.unwrap();
+        let conditions = application.data["status"]["conditions"].to_string();
+        View::of(&application).revision == commit && conditions.contains(refuses)
+    })
+    .await;
+    let printed = site.argocd("get", &[]).await;
+    assert!(printed.contains(refuses), "{printed}");
+    assert_eq!(site.world.account(), left);
+    site.argocd("sync", &["--prune"]).await;
+    site.until("Synced and Healthy with nothing", |v| {
+        v.is("Synced", "Healthy")
+    })
+    .await;
     assert!(site.world.account().is_empty());
 }
 
 /// Argo CD does not ask a health script about an object that is on its way out: it calls it
-/// Progressing. Its operation says what it waits for, and the object says why.
+/// Progressing, and tries again. Why it does not go is told by what Argo CD shows of the role itself: its
+/// events and its conditions.
 #[tokio::test]
 async fn a_deletion_that_is_blocked_says_why() {
     let site = Site::start("blocked").await;
     let text = manifest("web", "{}");
-    site.synced("Add a role", &[("web.yaml", Some(&text))])
-        .await;
+    let keep = manifest("keep", "{}");
+    let files = [
+        ("web.yaml", Some(text.as_str())),
+        ("keep.yaml", Some(keep.as_str())),
+    ];
+    site.synced("Add roles", &files).await;
     let name = format!("{}.web", site.world.namespace);
     let someone = site.world.someone();
     let profile = someone.create_instance_profile();
@@ -49,50 +71,49 @@ async fn a_deletion_that_is_blocked_says_why() {
     let add = add.instance_profile_name("theirs").role_name(&name);
     add.send().await.unwrap();
     let commit = site.commit("Remove it", &[("web.yaml", None)]).await;
-    let waits = "waiting for deletion of sessionmanager.dev/SessionManagerRole/web";
-    site.until("the operation waits", |v| {
-        v.revision == commit && v.phase == "Running" && v.message == waits
+    site.until("it is being deleted", |v| {
+        v.revision == commit && v.is("OutOfSync", "Progressing")
     })
     .await;
-    site.world.reason("web", "DeletionBlocked").await;
-    site.eventually("Argo CD shows the status", async |site| {
-        why(site).await.contains("DeletionBlocked")
+    let told = std::cell::RefCell::new(String::new());
+    site.eventually("Argo CD shows why", async |site| {
+        let events = site.events_of("web").await;
+        let why = events
+            .into_iter()
+            .find(|(reason, _)| reason == "DeletionBlocked");
+        *told.borrow_mut() = why.map(|(_, message)| message).unwrap_or_default();
+        !told.borrow().is_empty()
     })
     .await;
-    let why = why(&site).await;
-    assert!(why.contains("theirs"), "{why}");
-    let printed = site.argocd("get", &[]).await;
-    assert!(printed.contains(waits), "{printed}");
-    println!("{why}");
+    let told = told.into_inner();
+    let why =
+        format!("{name} is in the instance profile theirs, which is not ours: take it out there");
+    assert!(told.ends_with(&why), "{told}");
+    let printed = site.argocd("get", &["--output", "tree=detailed"]).await;
+    assert!(printed.contains("Pending deletion"), "{printed}");
+    let role = [
+        "--kind=SessionManagerRole",
+        "--resource-name=web",
+        "--filter-fields=status.conditions",
+    ];
+    let printed = site.argocd("get-resource", &role).await;
+    assert!(printed.contains(&told), "{printed}");
+    assert!(site.world.account().roles.contains_key(&name));
 
     let remove = someone.remove_role_from_instance_profile();
     let remove = remove.instance_profile_name("theirs").role_name(&name);
     remove.send().await.unwrap();
     site.world.ask("web").await;
     site.until("Synced and Healthy", |v| {
-        v.revision == commit && v.is("Synced", "Healthy") && v.phase == "Succeeded"
+        v.revision == commit && v.is("Synced", "Healthy")
     })
     .await;
     let left = site.world.account();
-    assert_eq!(
-        left.instance_profiles.keys().collect::<Vec<_>>(),
-        ["theirs"]
-    );
-    assert!(left.roles.is_empty() && left.policies.is_empty());
-}
-
-/// The conditions of the role, as Argo CD shows them.
-async fn why(site: &Site) -> String {
-    let role = [
-        "--kind",
-        "SessionManagerRole",
-        "--resource-name",
-        "web",
-        "--filter-fields",
-        "status.conditions",
-    ];
-    let arguments = [&["app", "get-resource", &site.name], &role[..]].concat();
-    site.argo.cli(&arguments).await.unwrap()
+    let kept = format!("{}.keep", site.world.namespace);
+    assert_eq!(left.roles.keys().collect::<Vec<_>>(), [&kept]);
+    assert_eq!(left.policies.keys().collect::<Vec<_>>(), [&kept]);
+    let profiles: Vec<_> = left.instance_profiles.keys().map(String::as_str).collect();
+    assert_eq!(profiles, [kept.as_str(), "theirs"]);
 }
 
 #[tokio::test]
@@ -100,8 +121,12 @@ async fn with_confirmation_a_person_decides() {
     let site = Site::start("confirm").await;
     let options = "{argocd.argoproj.io/sync-options: 'Prune=confirm,Delete=confirm'}";
     let text = annotated("web", options, "{}");
-    site.synced("Add a role", &[("web.yaml", Some(&text))])
-        .await;
+    let keep = manifest("keep", "{}");
+    let files = [
+        ("web.yaml", Some(text.as_str())),
+        ("keep.yaml", Some(keep.as_str())),
+    ];
+    site.synced("Add roles", &files).await;
     let account = site.world.account();
     let commit = site.commit("Remove it", &[("web.yaml", None)]).await;
     let waits =
@@ -110,7 +135,7 @@ async fn with_confirmation_a_person_decides() {
         v.revision == commit && v.phase == "Running" && v.message == waits
     })
     .await;
-    let printed = site.argocd("get", &[]).await;
+    let printed = site.argocd("get", &["--show-operation"]).await;
     assert!(printed.contains(waits), "{printed}");
     // It waits however often it is asked.
     site.refresh("normal").await;
@@ -124,9 +149,12 @@ async fn with_confirmation_a_person_decides() {
         v.revision == commit && v.is("Synced", "Healthy") && v.phase == "Succeeded"
     })
     .await;
-    assert!(site.world.account().is_empty());
+    assert!(site.world.get("web").await.is_none());
+    assert_eq!(site.world.account().roles.len(), 1);
 
-    // The same where the whole Application goes.
+    // The same where the whole Application goes. The word given holds for what began before it.
+    site.annotate("argocd.argoproj.io/deletion-approved", None)
+        .await;
     site.synced("Add it again", &[("web.yaml", Some(&text))])
         .await;
     let account = site.world.account();

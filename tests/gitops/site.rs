@@ -58,7 +58,7 @@ pub struct View {
 }
 
 impl View {
-    fn of(object: &DynamicObject) -> Self {
+    pub fn of(object: &DynamicObject) -> Self {
         let status = &object.data["status"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self {
@@ -217,7 +217,8 @@ impl Site {
     /// Commits, and tells Argo CD of it, as a webhook does.
     pub async fn commit(&self, message: &str, changes: &[Change<'_>]) -> String {
         let commit = self.repo.commit(message, changes);
-        self.annotate("argocd.argoproj.io/refresh", "normal").await;
+        self.annotate("argocd.argoproj.io/refresh", Some("normal"))
+            .await;
         commit
     }
 
@@ -232,7 +233,7 @@ impl Site {
 
     /// Asks for a comparison now, and waits for it.
     pub async fn refresh(&self, how: &str) {
-        self.annotate("argocd.argoproj.io/refresh", how).await;
+        self.annotate("argocd.argoproj.io/refresh", Some(how)).await;
         self.eventually("the refresh is done", async |site| {
             let application = site.api().get(&site.name).await.unwrap();
             let annotations = application.metadata.annotations.unwrap_or_default();
@@ -241,8 +242,8 @@ impl Site {
         .await;
     }
 
-    /// An annotation of the Application.
-    pub async fn annotate(&self, key: &str, value: &str) {
+    /// Sets an annotation of the Application, or takes it off.
+    pub async fn annotate(&self, key: &str, value: Option<&str>) {
         let patch = json!({ "metadata": { "annotations": { key: value } } });
         self.api()
             .patch(&self.name, &PatchParams::default(), &Patch::Merge(patch))
@@ -318,12 +319,27 @@ impl Site {
 
     /// Health and message that Argo CD tells of one of the Application's roles.
     pub async fn health_of(&self, role: &str) -> (String, String) {
-        let application = self.argo.application(&self.name).await;
+        let application = self.argo.api(&self.name).await;
         let resources = application["status"]["resources"].as_array().cloned();
         let resource = (resources.unwrap_or_default().into_iter()).find(|r| r["name"] == role);
         let health = resource.map(|r| r["health"].clone()).unwrap_or_default();
         let text = |key: &str| health[key].as_str().unwrap_or_default().to_owned();
         (text("status"), text("message"))
+    }
+
+    /// Reason and message of the events that Argo CD shows of one of the Application's roles.
+    pub async fn events_of(&self, role: &str) -> Vec<(String, String)> {
+        let object = self.world.get(role).await.unwrap();
+        let uid = object.metadata.uid.unwrap();
+        let path = format!(
+            "{}/events?resourceName={role}&resourceNamespace={}&resourceUID={uid}",
+            self.name, self.world.namespace,
+        );
+        let events = self.argo.api(&path).await["items"].as_array().cloned();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (events.unwrap_or_default().iter())
+            .map(|event| (text(&event["reason"]), text(&event["message"])))
+            .collect()
     }
 
     /// Waits until Argo CD tells this health of a role; its message.

@@ -439,14 +439,26 @@ pub async fn plane() -> &'static ControlPlane {
                 .kubectl(&["apply", "--server-side", "-k", base])
                 .await
                 .unwrap();
-            let crd = "crd/sessionmanagerroles.sessionmanager.dev";
-            plane
-                .kubectl(&["wait", "--for=condition=Established", "--timeout=60s", crd])
-                .await
-                .unwrap();
+            established(plane, "sessionmanagerroles.sessionmanager.dev").await;
             plane
         })
         .await
+}
+
+/// Waits until the API server serves a CRD's kind. (`kubectl wait` fails on one so new that it has no
+/// conditions.)
+pub async fn established(plane: &ControlPlane, crd: &str) {
+    let path = r#"jsonpath={.status.conditions[?(@.type=="Established")].status}"#;
+    let begun = Instant::now();
+    while plane
+        .kubectl(&["get", "crd", crd, "-o", path])
+        .await
+        .unwrap()
+        != "True"
+    {
+        assert!(begun.elapsed() < PATIENCE, "{crd} is not established");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Sequential round trips in a list of calls: calls that overlap in time share one.
