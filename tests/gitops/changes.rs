@@ -26,7 +26,8 @@ async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
     let before = site.view().await.revision;
     let iam = site.world.iam.emulator().clone();
     let seen = site.watch(move |view| {
-        let done = as_spec_says(&role, &iam.snapshot());
+        let answered = iam.calls().iter().all(|c| !c.write || c.ended_ms.is_some());
+        let done = answered && as_spec_says(&role, &iam.snapshot());
         let early = view.revision != before && view.health == "Healthy" && !done;
         assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
     });
