@@ -9,7 +9,7 @@ fn condition<'a>(status: &'a SessionManagerRoleStatus, type_: &str) -> Option<&'
 }
 
 /// Design, section 3: reasons that may stand beside `Reconciling` and `Stalled`.
-const RECONCILING_REASONS: [&str; 6] = [
+pub(super) const RECONCILING_REASONS: [&str; 6] = [
     "Creating",
     "Updating",
     "Repairing",
@@ -17,7 +17,7 @@ const RECONCILING_REASONS: [&str; 6] = [
     "Throttled",
     "AwsUnavailable",
 ];
-const STALLED_REASONS: [&str; 10] = [
+pub(super) const STALLED_REASONS: [&str; 10] = [
     "InvalidSpec",
     "NotOwned",
     "Replaced",

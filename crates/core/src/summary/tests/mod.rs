@@ -5,6 +5,7 @@ mod conditions;
 mod events;
 mod facts;
 mod kstatus;
+mod testdata;
 
 use super::*;
 use crate::desired::desired;
