@@ -3,12 +3,19 @@
 
 use std::time::Duration;
 
+use iam_emulator::{Fault, FaultKind};
 use smr_api::SessionManagerRole;
 
-use crate::site::{Site, manifest};
-use crate::support::SOMEONE;
+use crate::site::{Diff, Site, manifest};
 use crate::support::iam::client;
 use crate::support::watcher::as_spec_says;
+use crate::support::{SOMEONE, Start};
+
+/// The alias of a key works nowhere in IAM: a rule of the CRD says so.
+const INVALID: &str = "{sessionEncryption: {kmsKeyArn: alias/session-manager}}";
+/// How it says it.
+const WORDS: &str =
+    "spec.sessionEncryption.kmsKeyArn must be the key's ARN, such as arn:aws:kms:eu-central-1:";
 
 /// The object that a manifest makes in the site's namespace.
 fn object(site: &Site, manifest: &str) -> SessionManagerRole {
@@ -17,12 +24,19 @@ fn object(site: &Site, manifest: &str) -> SessionManagerRole {
     object
 }
 
+/// The next call of an action gets no answer, and has no effect.
+fn hang(action: &str) -> Fault {
+    Fault::new(action, 1, FaultKind::Hang)
+}
+
 #[tokio::test]
 async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
     let site = Site::start("commit").await;
     site.world.iam.set_latency(Duration::from_millis(300));
     let text = manifest("web", "{tags: {team: web}, sessionLogs: {cloudWatch: {}}}");
     let role = object(&site, &text);
+    // One call hangs until it is given up and asked again: nobody can miss that work goes on.
+    site.world.iam.inject(hang("AttachRolePolicy"));
     let before = site.view().await.revision;
     let iam = site.world.iam.emulator().clone();
     let seen = site.watch(move |view| {
@@ -31,9 +45,21 @@ async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
         let early = view.revision != before && view.health == "Healthy" && !done;
         assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
     });
-    site.synced("Add a role", &[("web.yaml", Some(&text))])
+    let commit = site
+        .commit("Add a role", &[("web.yaml", Some(&text))])
         .await;
-    site.argocd("get", &[]).await;
+    site.until("Synced and Progressing", |v| v.is("Synced", "Progressing"))
+        .await;
+    // Argo CD looks by itself when the health changes, not when its words do.
+    site.world.reason("web", "Creating").await;
+    site.refresh("normal").await;
+    let message = site.until_role("web", "Progressing").await;
+    assert!(message.starts_with("Creating: "), "{message}");
+    site.argocd("get", &["--output", "tree=detailed"]).await;
+    site.until("Synced and Healthy", |v| {
+        v.revision == commit && v.is("Synced", "Healthy")
+    })
+    .await;
     site.argocd("get", &["--output", "tree=detailed"]).await;
     seen.print("a commit becomes a role");
     let steps = [
@@ -57,8 +83,7 @@ async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
     let good = object(&site, &text);
     assert!(as_spec_says(&good, &site.world.account()));
 
-    // The alias of a key works nowhere in IAM: a rule of the CRD says so.
-    let invalid = manifest("web", "{sessionEncryption: {kmsKeyArn: alias/sessions}}");
+    let invalid = manifest("web", INVALID);
     let commit = site
         .commit("Encrypt sessions", &[("web.yaml", Some(&invalid))])
         .await;
@@ -69,9 +94,7 @@ async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
         .await;
     let printed = site.argocd("get", &[]).await;
     for said in [&view.message, &printed] {
-        let words = "must be the key's ARN, such as arn:aws:kms:";
-        assert!(said.contains(words), "{said}");
-        assert!(said.contains("spec.sessionEncryption.kmsKeyArn"), "{said}");
+        assert!(said.contains(WORDS), "{said}");
     }
     assert!(view.is("OutOfSync", "Healthy"), "{view:?}");
     assert!(as_spec_says(&good, &site.world.account()));
@@ -79,6 +102,35 @@ async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
     site.synced("Not like that", &[("web.yaml", Some(&text))])
         .await;
     assert!(as_spec_says(&good, &site.world.account()));
+}
+
+/// The API server is asked what a sync would do, and its refusal is there before one begins.
+#[tokio::test]
+async fn with_server_side_diff_an_invalid_change_is_refused_before_the_sync() {
+    let site = Site::with("refused", Diff::Server, &Start::default()).await;
+    let text = manifest("web", "{tags: {team: web}}");
+    let view = site
+        .synced("Add a role", &[("web.yaml", Some(&text))])
+        .await;
+    let account = site.world.account();
+    let invalid = manifest("web", INVALID);
+    site.commit("Encrypt sessions", &[("web.yaml", Some(&invalid))])
+        .await;
+    site.eventually("the comparison has failed", async |site| {
+        let application = site.api().get(&site.name).await.unwrap();
+        let conditions = application.data["status"]["conditions"].to_string();
+        conditions.contains("ComparisonError") && conditions.contains(WORDS)
+    })
+    .await;
+    let printed = site.argocd("get", &[]).await;
+    assert!(printed.contains(WORDS), "{printed}");
+    assert_eq!(site.view().await.started, view.started, "it has synced");
+    assert_eq!(site.world.account(), account);
+
+    let text = manifest("web", "{tags: {team: ops}}");
+    site.synced("Not like that", &[("web.yaml", Some(&text))])
+        .await;
+    assert!(as_spec_says(&object(&site, &text), &site.world.account()));
 }
 
 #[tokio::test]
@@ -113,8 +165,7 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
         .await;
     let before = site.view().await;
     let good = object(&site, &text);
-    // Long enough for a person, and for Argo CD, to see it being repaired.
-    site.world.iam.set_latency(Duration::from_millis(1500));
+    site.world.iam.inject(hang("AttachRolePolicy"));
     let seen = site.watch(|_| ());
     let someone = client(&site.world.iam.endpoint(), SOMEONE);
     let name = format!("{}.web", site.world.namespace);

@@ -7,27 +7,34 @@ use serde_json::json;
 use crate::site::{Diff, Site, manifest};
 use crate::support::Start;
 
-/// A spec that leaves everything to the defaults, and one that says much.
-const SPECS: [(&str, &str); 2] = [
-    ("plain", "{}"),
-    (
-        "full",
-        "{tags: {team: web}, policy: {type: Managed}, role: {maxSessionDurationSeconds: 7200, tags: {a: b}}, \
-          sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'}, \
-          sessionLogs: {s3: {bucket: example-session-logs, keyPrefix: web}, cloudWatch: {logGroupName: /ssm/sessions}}, \
-          additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy', 'arn:aws:iam::aws:policy/AmazonSSMPatchAssociation']}",
-    ),
-];
+/// The roles of the sample repository, one that leaves everything to the defaults, and one that says
+/// what those don't.
+fn roles() -> [(&'static str, String); 4] {
+    let sample = |name: &str| {
+        let file = format!("deploy/samples/gitops/teams/web/{name}.yaml");
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        std::fs::read_to_string(file).unwrap()
+    };
+    let rest = "{policy: {type: Managed, description: b}, role: {maxSessionDurationSeconds: 7200, tags: {a: b}}, \
+         additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy', \
+         'arn:aws:iam::aws:policy/AmazonSSMPatchAssociation'], mode: Enforce, deletionPolicy: Delete}";
+    [
+        ("production", sample("production")),
+        ("staging", sample("staging")),
+        ("plain", manifest("plain", "{}")),
+        ("rest", manifest("rest", rest)),
+    ]
+}
+
 const REFRESHES: usize = 20;
 
 async fn stays_synced(name: &str, diff: Diff) {
     let site = Site::with(name, diff, &Start::permissive()).await;
-    let texts = SPECS.map(|(name, spec)| (format!("{name}.yaml"), manifest(name, spec)));
-    let changes: Vec<_> = texts
-        .iter()
-        .map(|(file, text)| (file.as_str(), Some(text.as_str())))
+    let roles = roles().map(|(name, text)| (name, format!("{name}.yaml"), text));
+    let files: Vec<_> = (roles.iter())
+        .map(|(_, file, text)| (file.as_str(), Some(text.as_str())))
         .collect();
-    site.synced("Add roles", &changes).await;
+    site.synced("Add roles", &files).await;
     let label = format!("name=\"{}\"", site.name);
     let before = site.view().await;
     let synced = site.argo.metric("argocd_app_sync_total", &label).await;
@@ -52,7 +59,7 @@ async fn stays_synced(name: &str, diff: Diff) {
         synced
     );
     assert_eq!(site.world.cluster_writes(), writes);
-    for (name, _) in SPECS {
+    for (name, ..) in &roles {
         owns_status_and_finalizer_only(&site, name).await;
     }
     println!("{name}: {REFRESHES} refreshes, no OutOfSync, no sync, no write of ours");
