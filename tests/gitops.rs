@@ -20,3 +20,5 @@ mod states;
 #[path = "gitops/stays.rs"]
 mod stays;
 mod support;
+#[path = "gitops/waves.rs"]
+mod waves;

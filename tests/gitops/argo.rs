@@ -67,7 +67,9 @@ async fn install(plane: &ControlPlane, built: &std::path::Path) {
     apply(&["-k", manifests.join("config").to_str().unwrap()]).await;
     // As docs/gitops.md has it.
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/argocd/argocd-cm.yaml");
-    apply(&["-f", ours]).await;
+    let patch = ["patch", "configmap", "argocd-cm", "-n", NAMESPACE];
+    let patch = [&patch[..], &["--type", "merge", "--patch-file", ours]].concat();
+    plane.kubectl(&patch).await.unwrap();
     for kind in ["applications", "appprojects"] {
         established(plane, &format!("{kind}.argoproj.io")).await;
     }

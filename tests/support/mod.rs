@@ -448,15 +448,16 @@ pub async fn plane() -> &'static ControlPlane {
 /// Waits until the API server serves a CRD's kind. (`kubectl wait` fails on one so new that it has no
 /// conditions.)
 pub async fn established(plane: &ControlPlane, crd: &str) {
-    let path = r#"jsonpath={.status.conditions[?(@.type=="Established")].status}"#;
     let begun = Instant::now();
-    while plane
-        .kubectl(&["get", "crd", crd, "-o", path])
-        .await
-        .unwrap()
-        != "True"
-    {
-        assert!(begun.elapsed() < PATIENCE, "{crd} is not established");
+    loop {
+        let crd = plane.kubectl(&["get", "crd", crd, "-o", "json"]).await;
+        let crd: Value = serde_json::from_str(&crd.unwrap()).unwrap();
+        let conditions = crd["status"]["conditions"].as_array();
+        let is = |c: &Value| c["type"] == "Established" && c["status"] == "True";
+        if conditions.is_some_and(|all| all.iter().any(is)) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not established: {crd}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
