@@ -111,7 +111,7 @@ argo-cd: ## Builds Argo CD, once
 test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, and kstatus' own verdicts
 	cd tests/argo-cd && go test -count=1 ./...
 	cd tests/kstatus && go test -count=1 ./...
-	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops
+	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --show-output
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, where cargo-deny is installed

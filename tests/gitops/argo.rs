@@ -231,12 +231,12 @@ impl ArgoCd {
         serde_json::from_str(&answer.unwrap()).unwrap()
     }
 
-    /// The sum of the application controller's values of a metric whose labels contain `label`.
-    pub async fn metric(&self, name: &str, label: &str) -> f64 {
+    /// The sum of the application controller's counts of a metric whose labels contain `label`.
+    pub async fn metric(&self, name: &str, label: &str) -> u64 {
         let all = http_get(self.controller_metrics, "/metrics").await.unwrap();
         all.lines()
             .filter(|line| line.split(['{', ' ']).next() == Some(name) && line.contains(label))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .sum()
     }
 

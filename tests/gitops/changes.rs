@@ -113,9 +113,12 @@ async fn with_server_side_diff_an_invalid_change_is_refused_before_the_sync() {
         .synced("Add a role", &[("web.yaml", Some(&text))])
         .await;
     let account = site.world.account();
-    let invalid = manifest("web", INVALID);
-    site.commit("Encrypt sessions", &[("web.yaml", Some(&invalid))])
-        .await;
+    let (invalid, other) = (manifest("web", INVALID), manifest("other", "{}"));
+    let files = [
+        ("web.yaml", Some(invalid.as_str())),
+        ("other.yaml", Some(other.as_str())),
+    ];
+    site.commit("Encrypt sessions", &files).await;
     site.eventually("the comparison has failed", async |site| {
         let application = site.api().get(&site.name).await.unwrap();
         let conditions = application.data["status"]["conditions"].to_string();
@@ -124,13 +127,18 @@ async fn with_server_side_diff_an_invalid_change_is_refused_before_the_sync() {
     .await;
     let printed = site.argocd("get", &[]).await;
     assert!(printed.contains(WORDS), "{printed}");
+    // Nor does anything else of that commit come.
+    site.refresh("normal").await;
     assert_eq!(site.view().await.started, view.started, "it has synced");
+    assert!(site.world.get("other").await.is_none());
     assert_eq!(site.world.account(), account);
 
     let text = manifest("web", "{tags: {team: ops}}");
     site.synced("Not like that", &[("web.yaml", Some(&text))])
         .await;
-    assert!(as_spec_says(&object(&site, &text), &site.world.account()));
+    for text in [text, other] {
+        assert!(as_spec_says(&object(&site, &text), &site.world.account()));
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What goes from Git goes from IAM, when it may; and a whole Application does. Does network IO.
 
 use crate::site::{Site, View, annotated, manifest};
-use crate::support::iam::{LAMBDA_TRUST, READ_S3};
+use crate::support::iam::{LAMBDA_TRUST, READ_S3, tag};
 
 #[tokio::test]
 async fn a_file_that_is_removed_takes_its_role_along() {
@@ -158,7 +158,7 @@ async fn with_confirmation_a_person_decides() {
     site.synced("Add it again", &[("web.yaml", Some(&text))])
         .await;
     let account = site.world.account();
-    site.delete_application(true).await;
+    site.delete_cascading().await;
     site.eventually("Argo CD waits for a person", async |site| {
         let log = site.argo.log("argocd-application-controller");
         log.lines()
@@ -177,13 +177,19 @@ async fn with_confirmation_a_person_decides() {
 async fn an_application_that_goes_takes_what_is_ours_and_nothing_else() {
     let site = Site::start("cascade").await;
     let someone = site.world.someone();
-    // Of someone else: one beside ours, one of a similar name, and one under our path.
-    let names = ["theirs", "cascade.web", "session-manager"];
+    // Of others, under our path: someone's own, one of a similar name, and another cluster's.
+    let names = ["theirs", "cascade.web", "another-clusters"];
     for name in names {
+        let tags = [
+            tag("sessionmanager.dev/cluster", "another"),
+            tag("sessionmanager.dev/owner", &format!("{}/web", site.name)),
+        ];
+        let tags = (name == "another-clusters").then(|| tags.to_vec());
         let role = someone
             .create_role()
             .role_name(name)
-            .path("/session-manager/");
+            .path("/session-manager/")
+            .set_tags(tags);
         let role = role.assume_role_policy_document(LAMBDA_TRUST);
         role.send().await.unwrap();
         let policy = someone
@@ -215,7 +221,7 @@ async fn an_application_that_goes_takes_what_is_ours_and_nothing_else() {
         .collect();
     site.synced("Add roles", &files).await;
     assert_eq!(site.world.account().roles.len(), names.len() + specs.len());
-    site.delete_application(true).await;
+    site.delete_cascading().await;
     site.gone().await;
     for (name, _) in specs {
         assert!(site.world.get(name).await.is_none(), "{name}");

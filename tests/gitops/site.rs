@@ -21,13 +21,13 @@ use crate::repo::{Change, FOLDER, Repo};
 use crate::support::{Start, World};
 
 /// Long enough for two hundred roles on a busy machine of two cores.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Sites run beside each other, but for one that counts what all of Argo CD does.
 static TURN: RwLock<()> = RwLock::const_new(());
 
 /// How an Application compares.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Diff {
     /// As Argo CD does where nothing is said.
     Client,
@@ -226,7 +226,8 @@ impl Site {
     pub async fn synced(&self, message: &str, changes: &[Change<'_>]) -> View {
         let commit = self.commit(message, changes).await;
         self.until("Synced and Healthy at the commit", |v| {
-            v.revision == commit && v.is("Synced", "Healthy")
+            // An operation is still Running for a moment when its objects are Synced.
+            v.revision == commit && v.is("Synced", "Healthy") && v.phase != "Running"
         })
         .await
     }
@@ -251,14 +252,11 @@ impl Site {
             .unwrap();
     }
 
-    /// Deletes the Application; `cascade`: with all that it has synced.
-    pub async fn delete_application(&self, cascade: bool) {
-        let finalizers: &[&str] = if cascade {
-            &["resources-finalizer.argocd.argoproj.io"]
-        } else {
-            &[]
-        };
-        let patch = json!({ "metadata": { "finalizers": finalizers } });
+    /// Deletes the Application with all that it has synced.
+    pub async fn delete_cascading(&self) {
+        let patch = json!({ "metadata": {
+            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+        } });
         let api = self.api();
         api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch))
             .await
