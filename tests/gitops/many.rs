@@ -77,10 +77,8 @@ async fn two_hundred_roles_in_one_commit() {
     for _ in 0..LOOKS {
         site.world.another_look().await;
     }
-    println!(
-        "{} s later: {:?}, before {converged:?}",
-        begun.elapsed().as_secs(),
-        cost(&site).await
-    );
-    assert_eq!(cost(&site).await, converged, "it grows");
+    let after = cost(&site).await;
+    println!("{} s later:", begun.elapsed().as_secs());
+    println!("  before {converged:?}\n  after  {after:?}");
+    assert_eq!(after, converged, "it grows");
 }
