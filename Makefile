@@ -15,7 +15,7 @@ WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$
 WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint pure generated unit moto-conformance e2e policy-simulation moto-e2e deny
+STEPS := lint pure generated unit moto-conformance e2e policy-simulation moto-e2e test-gitops deny
 
 .PHONY: help
 help: ## This list
@@ -102,6 +102,16 @@ moto-conformance:
 .PHONY: moto-e2e
 moto-e2e:
 	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test moto
+
+.PHONY: argo-cd
+argo-cd: ## Builds Argo CD, once
+	@hack/argo-cd.sh
+
+.PHONY: test-gitops
+test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, and kstatus' own verdicts
+	cd tests/argo-cd && go test -count=1 ./...
+	cd tests/kstatus && go test -count=1 ./...
+	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --show-output
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, where cargo-deny is installed

@@ -146,18 +146,7 @@ async fn an_object_in_sync_causes_no_writes_anywhere() {
     world.ready("web").await;
     world.another_look().await;
     world.iam.clear_calls();
-    let ours = |event: &control_plane::AuditEvent| {
-        event.is_write()
-            && event.object.namespace == world.namespace
-            && event.user.username.contains("session-manager-role")
-    };
-    let before = world
-        .plane
-        .audit_events()
-        .unwrap()
-        .iter()
-        .filter(|e| ours(e))
-        .count();
+    let before = world.cluster_writes();
     assert!(
         before > 0,
         "the audit log shows no write of the controller at all"
@@ -166,16 +155,7 @@ async fn an_object_in_sync_causes_no_writes_anywhere() {
         world.another_look().await;
     }
     assert_eq!(world.writes(), []);
-    assert_eq!(
-        world
-            .plane
-            .audit_events()
-            .unwrap()
-            .iter()
-            .filter(|e| ours(e))
-            .count(),
-        before
-    );
+    assert_eq!(world.cluster_writes(), before);
 }
 
 /// In every version of the object that a watch shows, while each call takes its time.

@@ -1,4 +1,5 @@
-//! What a person asks of the cluster and of the program: kubectl, a look now, the metrics.
+//! What a person asks of the cluster and of the program: kubectl, a look now, the metrics. Runs programs
+//! and does network IO.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -66,6 +67,21 @@ impl<I: StandIn> World<I> {
         .await
     }
 
+    /// How often the program has written to the API server about this world.
+    pub fn cluster_writes(&self) -> usize {
+        let ours = |event: &&control_plane::AuditEvent| {
+            event.is_write()
+                && event.object.namespace == self.namespace
+                && event.user.username.contains("session-manager-role")
+        };
+        self.plane
+            .audit_events()
+            .unwrap()
+            .iter()
+            .filter(ours)
+            .count()
+    }
+
     /// What the running program serves at /metrics.
     pub async fn metrics(&self) -> String {
         let log = self.log();
@@ -75,12 +91,20 @@ impl<I: StandIn> World<I> {
             .find(|line| line.contains("serving /metrics"));
         let address = said.and_then(|line| line.rsplit("address=").next());
         let address = address.expect("no address of /metrics in the log").trim();
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.contains(" 200 OK"), "{answer}");
-        answer
+        let (_, port) = address.rsplit_once(':').unwrap();
+        http_get(port.parse().unwrap(), "/metrics").await.unwrap()
+    }
+}
+
+/// What a server of this machine answers, where that is a 200: anything else is an error with its text.
+pub async fn http_get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.contains(" 200 OK") => Ok(body.to_owned()),
+        _ => Err(std::io::Error::other(answer)),
     }
 }

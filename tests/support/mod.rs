@@ -446,14 +446,27 @@ pub async fn plane() -> &'static ControlPlane {
                 .kubectl(&["apply", "--server-side", "-k", base])
                 .await
                 .unwrap();
-            let crd = "crd/sessionmanagerroles.sessionmanager.dev";
-            plane
-                .kubectl(&["wait", "--for=condition=Established", "--timeout=60s", crd])
-                .await
-                .unwrap();
+            established(plane, "sessionmanagerroles.sessionmanager.dev").await;
             plane
         })
         .await
+}
+
+/// Waits until the API server serves a CRD's kind. (`kubectl wait` fails on one so new that it has no
+/// conditions.)
+pub async fn established(plane: &ControlPlane, crd: &str) {
+    let begun = Instant::now();
+    loop {
+        let crd = plane.kubectl(&["get", "crd", crd, "-o", "json"]).await;
+        let crd: Value = serde_json::from_str(&crd.unwrap()).unwrap();
+        let conditions = crd["status"]["conditions"].as_array();
+        let is = |c: &Value| c["type"] == "Established" && c["status"] == "True";
+        if conditions.is_some_and(|all| all.iter().any(is)) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not established: {crd}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Sequential round trips in a list of calls: calls that overlap in time share one.

@@ -19,6 +19,7 @@ pub use audit::AuditEvent;
 pub use error::Error;
 pub use proxy::Proxy;
 use start::Running;
+pub use start::{Servers, free_ports};
 
 /// A running etcd and kube-apiserver.
 #[derive(Debug)]

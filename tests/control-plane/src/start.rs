@@ -44,14 +44,14 @@ pub(crate) struct Running {
     pub(crate) dir: TempDir,
     pub(crate) api_port: u16,
     pub(crate) admin_kubeconfig: PathBuf,
-    watchdogs: Mutex<Vec<Watchdog>>,
+    servers: Mutex<Vec<Servers>>,
 }
 
-/// A watching shell; its children end with it.
+/// Servers under a watching shell. They end with this value, or with this process, however that ends.
 #[derive(Debug)]
-struct Watchdog(Child);
+pub struct Servers(Child);
 
-impl Drop for Watchdog {
+impl Drop for Servers {
     fn drop(&mut self) {
         drop(self.0.stdin.take());
         // It ends its children and then itself; nothing can be done about an error here.
@@ -59,11 +59,13 @@ impl Drop for Watchdog {
     }
 }
 
-impl Watchdog {
-    fn start(dir: &Path, servers: &[String]) -> Result<Self, Error> {
+impl Servers {
+    /// Starts one server for each command line of the shell, all at once. The directory goes with
+    /// them.
+    pub fn start(dir: Option<&Path>, servers: &[String]) -> Result<Self, Error> {
         Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog"])
-            .arg(dir)
+            .arg(dir.unwrap_or(Path::new("")))
             .args(servers)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -153,13 +155,13 @@ async fn try_start(binaries: &Path) -> Result<Running, Error> {
         quoted(at("audit.log")),
         log("kube-apiserver"),
     );
-    let mut watchdog = Watchdog::start(dir.path(), &[etcd, apiserver])?;
-    wait_for_certificate(&at("certs/apiserver.crt"), &mut watchdog, dir.path()).await?;
+    let mut servers = Servers::start(Some(dir.path()), &[etcd, apiserver])?;
+    wait_for_certificate(&at("certs/apiserver.crt"), &mut servers, dir.path()).await?;
     let mut running = Running {
         binaries: binaries.to_owned(),
         api_port,
         admin_kubeconfig: PathBuf::new(),
-        watchdogs: Mutex::new(vec![watchdog]),
+        servers: Mutex::new(vec![servers]),
         dir,
     };
     running.admin_kubeconfig = running.write_kubeconfig("administrator", ADMIN_TOKEN, api_port)?;
@@ -213,9 +215,9 @@ impl Running {
                 return Ok(());
             }
             let ended = self
-                .watchdogs
+                .servers
                 .lock()
-                .is_ok_and(|mut dogs| dogs.iter_mut().any(Watchdog::has_ended));
+                .is_ok_and(|mut all| all.iter_mut().any(Servers::has_ended));
             if ended {
                 break;
             }
@@ -258,21 +260,17 @@ impl Running {
                 .join("kube-controller-manager.log")
                 .display(),
         );
-        let watchdog = Watchdog::start(Path::new(""), &[command])?;
-        if let Ok(mut watchdogs) = self.watchdogs.lock() {
-            watchdogs.insert(0, watchdog);
+        let started = Servers::start(None, &[command])?;
+        if let Ok(mut servers) = self.servers.lock() {
+            servers.insert(0, started);
         }
         Ok(())
     }
 }
 
-async fn wait_for_certificate(
-    path: &Path,
-    watchdog: &mut Watchdog,
-    dir: &Path,
-) -> Result<(), Error> {
+async fn wait_for_certificate(path: &Path, servers: &mut Servers, dir: &Path) -> Result<(), Error> {
     let begun = Instant::now();
-    while begun.elapsed() < START_TIMEOUT && !watchdog.has_ended() {
+    while begun.elapsed() < START_TIMEOUT && !servers.has_ended() {
         if path.is_file() {
             return Ok(());
         }
@@ -284,8 +282,8 @@ async fn wait_for_certificate(
     })
 }
 
-/// The kernel chooses; all are held until all are chosen, so that they differ.
-fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
+/// Free ports of 127.0.0.1. The kernel chooses; all are held until all are chosen, so that they differ.
+pub fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
     for port in &mut ports {

@@ -1,0 +1,199 @@
+//! A commit becomes a role, a change of it follows, an invalid one is refused, and what others change
+//! comes back. Does network IO.
+
+use std::time::Duration;
+
+use iam_emulator::{Fault, FaultKind};
+use smr_api::SessionManagerRole;
+
+use crate::site::{Diff, Site, manifest};
+use crate::support::iam::client;
+use crate::support::watcher::as_spec_says;
+use crate::support::{SOMEONE, Start};
+
+/// The alias of a key works nowhere in IAM: a rule of the CRD says so.
+const INVALID: &str = "{sessionEncryption: {kmsKeyArn: alias/session-manager}}";
+/// How it says it.
+const WORDS: &str =
+    "spec.sessionEncryption.kmsKeyArn must be the key's ARN, such as arn:aws:kms:eu-central-1:";
+
+/// The object that a manifest makes in the site's namespace.
+fn object(site: &Site, manifest: &str) -> SessionManagerRole {
+    let mut object: SessionManagerRole = serde_yaml::from_str(manifest).unwrap();
+    object.metadata.namespace = Some(site.world.namespace.clone());
+    object
+}
+
+/// The next call of an action gets no answer, and has no effect.
+fn hang(action: &str) -> Fault {
+    Fault::new(action, 1, FaultKind::Hang)
+}
+
+#[tokio::test]
+async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
+    let site = Site::start("commit").await;
+    site.world.iam.set_latency(Duration::from_millis(300));
+    let text = manifest("web", "{tags: {team: web}, sessionLogs: {cloudWatch: {}}}");
+    let role = object(&site, &text);
+    // One call hangs until it is given up and asked again: nobody can miss that work goes on.
+    site.world.iam.inject(hang("AttachRolePolicy"));
+    let before = site.view().await.revision;
+    let iam = site.world.iam.emulator().clone();
+    let seen = site.watch(move |view| {
+        let answered = iam.calls().iter().all(|c| !c.write || c.ended_ms.is_some());
+        let done = answered && as_spec_says(&role, &iam.snapshot());
+        let early = view.revision != before && view.health == "Healthy" && !done;
+        assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
+    });
+    let commit = site
+        .commit("Add a role", &[("web.yaml", Some(&text))])
+        .await;
+    site.until("Synced and Progressing", |v| v.is("Synced", "Progressing"))
+        .await;
+    // Argo CD looks by itself when the health changes, not when its words do.
+    site.world.reason("web", "Creating").await;
+    site.refresh("normal").await;
+    let message = site.until_role("web", "Progressing").await;
+    assert!(message.starts_with("Creating: "), "{message}");
+    site.argocd("get", &["--output", "tree=detailed"]).await;
+    site.until("Synced and Healthy", |v| {
+        v.revision == commit && v.is("Synced", "Healthy")
+    })
+    .await;
+    site.argocd("get", &["--output", "tree=detailed"]).await;
+    seen.print("a commit becomes a role");
+    let steps = [
+        "Synced Healthy",
+        "OutOfSync Missing",
+        "Synced Progressing",
+        "Synced Healthy",
+    ];
+    assert_eq!(seen.steps(), steps);
+}
+
+#[tokio::test]
+async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
+    let site = Site::start("change").await;
+    let text = manifest("web", "{tags: {team: web}}");
+    site.synced("Add a role", &[("web.yaml", Some(&text))])
+        .await;
+    let text = manifest("web", "{tags: {team: ops}, sessionLogs: {cloudWatch: {}}}");
+    site.synced("Logs, and another team", &[("web.yaml", Some(&text))])
+        .await;
+    let good = object(&site, &text);
+    assert!(as_spec_says(&good, &site.world.account()));
+
+    let invalid = manifest("web", INVALID);
+    let commit = site
+        .commit("Encrypt sessions", &[("web.yaml", Some(&invalid))])
+        .await;
+    let view = site
+        .until("the sync has failed", |v| {
+            v.revision == commit && v.phase == "Failed"
+        })
+        .await;
+    let printed = site.argocd("get", &[]).await;
+    for said in [&view.message, &printed] {
+        assert!(said.contains(WORDS), "{said}");
+    }
+    assert!(view.is("OutOfSync", "Healthy"), "{view:?}");
+    assert!(as_spec_says(&good, &site.world.account()));
+
+    site.synced("Not like that", &[("web.yaml", Some(&text))])
+        .await;
+    assert!(as_spec_says(&good, &site.world.account()));
+}
+
+/// The API server is asked what a sync would do, and its refusal is there before one begins.
+#[tokio::test]
+async fn with_server_side_diff_an_invalid_change_is_refused_before_the_sync() {
+    let site = Site::with("refused", Diff::Server, &Start::default()).await;
+    let text = manifest("web", "{tags: {team: web}}");
+    let view = site
+        .synced("Add a role", &[("web.yaml", Some(&text))])
+        .await;
+    let account = site.world.account();
+    let (invalid, other) = (manifest("web", INVALID), manifest("other", "{}"));
+    let files = [
+        ("web.yaml", Some(invalid.as_str())),
+        ("other.yaml", Some(other.as_str())),
+    ];
+    site.commit("Encrypt sessions", &files).await;
+    site.eventually("the comparison has failed", async |site| {
+        let application = site.api().get(&site.name).await.unwrap();
+        let conditions = application.data["status"]["conditions"].to_string();
+        conditions.contains("ComparisonError") && conditions.contains(WORDS)
+    })
+    .await;
+    let printed = site.argocd("get", &[]).await;
+    assert!(printed.contains(WORDS), "{printed}");
+    // Nor does anything else of that commit come.
+    site.refresh("normal").await;
+    assert_eq!(site.view().await.started, view.started, "it has synced");
+    assert!(site.world.get("other").await.is_none());
+    assert_eq!(site.world.account(), account);
+
+    let text = manifest("web", "{tags: {team: ops}}");
+    site.synced("Not like that", &[("web.yaml", Some(&text))])
+        .await;
+    for text in [text, other] {
+        assert!(as_spec_says(&object(&site, &text), &site.world.account()));
+    }
+}
+
+#[tokio::test]
+async fn a_spec_edited_by_hand_is_healed() {
+    let site = Site::start("heal").await;
+    let text = manifest("web", "{tags: {team: web}}");
+    site.synced("Add a role", &[("web.yaml", Some(&text))])
+        .await;
+    let seen = site.watch(|_| ());
+    site.world.patch("web", r#"{"tags":{"team":"mine"}}"#).await;
+    let edited = site.world.get("web").await.unwrap().metadata.generation;
+    let good = object(&site, &text);
+    site.eventually("the spec is as Git says again", async |site| {
+        let object = site.world.get("web").await.unwrap();
+        object.spec == good.spec && object.metadata.generation > edited
+    })
+    .await;
+    site.until("Synced and Healthy again", |v| v.is("Synced", "Healthy"))
+        .await;
+    site.world.ready("web").await;
+    assert!(as_spec_says(&good, &site.world.account()));
+    seen.print("a spec edited by hand");
+    let left = |step: &String| step.starts_with("OutOfSync");
+    assert!(seen.steps().iter().any(left), "{:?}", seen.steps());
+}
+
+#[tokio::test]
+async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
+    let site = Site::start("drift").await;
+    let text = manifest("web", "{tags: {team: web}}");
+    site.synced("Add a role", &[("web.yaml", Some(&text))])
+        .await;
+    let before = site.view().await;
+    let good = object(&site, &text);
+    site.world.iam.inject(hang("AttachRolePolicy"));
+    let seen = site.watch(|_| ());
+    let someone = client(&site.world.iam.endpoint(), SOMEONE);
+    let name = format!("{}.web", site.world.namespace);
+    let arn = &site.world.account().policies[&name].arn;
+    let detach = someone
+        .detach_role_policy()
+        .role_name(&name)
+        .policy_arn(arn);
+    detach.send().await.unwrap();
+    let message = site.until_role("web", "Progressing").await;
+    assert!(message.contains("Repairing"), "{message}");
+    site.argocd("get", &["--output", "tree=detailed"]).await;
+    let iam = &site.world.iam;
+    site.eventually("Healthy again", async |site| {
+        let repaired = as_spec_says(&good, &iam.snapshot());
+        site.view().await.health == "Healthy" && repaired
+    })
+    .await;
+    seen.print("drift in IAM");
+    let steps = ["Synced Healthy", "Synced Progressing", "Synced Healthy"];
+    assert_eq!(seen.steps(), steps);
+    assert_eq!(site.view().await.started, before.started, "it has synced");
+}
