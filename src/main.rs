@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use session_manager_role::cli::Cli;
 
+/// A sweep reads pages of megabytes and keeps nothing of them: this allocator gives the memory back
+/// to the system, as .cargo/config.toml tells it to, where glibc's keeps it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match Cli::read().run() {
         Ok(code) => code,

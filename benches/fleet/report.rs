@@ -43,6 +43,11 @@ impl Figures {
         figures.into_iter().for_each(|figure| self.push(figure));
     }
 
+    /// Figures that have been shown already.
+    pub fn append(&mut self, mut more: Self) {
+        self.0.append(&mut more.0);
+    }
+
     /// Whether everything is as it has to be.
     pub fn hold(&self) -> bool {
         self.0.iter().all(|figure| figure.holds != Some(false))

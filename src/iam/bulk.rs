@@ -97,10 +97,9 @@ impl Iam {
         mut take: impl FnMut(Part),
     ) -> Result<Cost, Failure> {
         let prefixes = interest.prefixes(pages_of_roles);
-        let ((mut settings, calls), more) = try_join!(
-            self.role_settings(interest, &prefixes),
-            self.profiles(interest, &prefixes, &mut take)
-        )?;
+        // One after the other: a page of each at once is what memory would be at its peak.
+        let more = self.profiles(interest, &prefixes, &mut take).await?;
+        let (mut settings, calls) = self.role_settings(interest, &prefixes).await?;
         let cost = self.entities(interest, &mut settings, &mut take).await?;
         Ok(Cost {
             calls: cost.calls + calls + more,

@@ -18,22 +18,20 @@ const FLEET: usize = 1000;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// On average between two drifts: at the default rate a sweep then finds no more than it can put
 /// right before the next.
-const BETWEEN: Duration = Duration::from_millis(2500);
+const BETWEEN: Duration = Duration::from_millis(2000);
 /// Edits of which the slowest counts.
 const EDITS: usize = 10;
 
 /// 200 drifts at random times, one object each.
 pub async fn drift(figures: &mut Figures) {
     let mut fleet = Fleet::new("drift").await;
-    fleet
-        .lead(&["--iam-requests-per-second=1000", "--resync-interval=30s"])
-        .await;
+    fleet.run(&["--iam-requests-per-second=1000", "--resync-interval=1h"]);
     fleet.create(0..FLEET).await;
     fleet.ready(FLEET).await;
     fleet.world.kill().await;
     // With the default rate. What a process has written less than a minute ago it reads twice;
     // here it is what an earlier one has written, longer ago than that.
-    fleet.lead(&["--resync-interval=10s"]).await;
+    fleet.run(&["--resync-interval=10s"]);
     let mut last = fleet.world.iam.last_call();
     for _ in 0..7 {
         last = fleet.next_sweep(last).await;
@@ -119,9 +117,7 @@ pub async fn edit_in_sweep(figures: &mut Figures, fleet: &mut Fleet) {
 /// A person's edits while a thousand repairs wait for the default rate.
 pub async fn edit_in_repairs(figures: &mut Figures) {
     let mut fleet = Fleet::new("repairs").await;
-    fleet
-        .lead(&["--iam-requests-per-second=1000", "--resync-interval=30s"])
-        .await;
+    fleet.run(&["--iam-requests-per-second=1000", "--resync-interval=1h"]);
     fleet.create(0..FLEET + EDITS).await;
     fleet.ready(FLEET + EDITS).await;
     fleet.world.kill().await;
@@ -135,7 +131,7 @@ pub async fn edit_in_repairs(figures: &mut Figures) {
     fleet.world.iam.set_latency(Duration::from_millis(20));
     let mark = fleet.world.iam.last_call();
     // What was written less than a minute ago is not called drift yet.
-    fleet.lead(&[]).await;
+    fleet.run(&[]);
     fleet
         .until("repairs are under way", async || {
             fleet.calls_since(mark).iter().any(|call| call.write)
