@@ -113,6 +113,11 @@ test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, a
 	cd tests/kstatus && go test -count=1 ./...
 	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --show-output
 
+.PHONY: bench
+bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 minutes (ROWS="first idle": those only)
+	$(WITH_CONTROL_PLANE) $(CARGO) bench --features e2e --bench fleet -- $(ROWS)
+	$(CARGO) bench -p smr-core --bench core
+
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, where cargo-deny is installed
 	@if command -v cargo-deny >/dev/null; then \

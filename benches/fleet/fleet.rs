@@ -175,7 +175,7 @@ impl Fleet {
         for _ in 0..sweeps {
             last = self.next_sweep(last).await;
         }
-        let cpu = self.cpu() - cpu;
+        let cpu = self.cpu().saturating_sub(cpu);
         let mut calls = self.calls_since(first - 1);
         calls.retain(|call| call.seq < last);
         Seen {

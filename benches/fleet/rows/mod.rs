@@ -10,14 +10,14 @@ use std::fmt::Display;
 use crate::report::Figure;
 
 /// A figure that has to stay below a bar.
-pub fn at_most<T: PartialOrd + Display>(
+pub fn at_most<T: PartialOrd + Display + Copy>(
     what: impl Into<String>,
     bar: T,
     unit: &str,
     seen: T,
     beside: impl Display,
 ) -> Figure {
-    let with = |number: &T| format!("{number:.2}{unit}");
+    let with = |number: T| format!("{number:.2}{unit}");
     let beside = beside.to_string();
     let beside = if beside.is_empty() {
         beside
@@ -26,8 +26,8 @@ pub fn at_most<T: PartialOrd + Display>(
     };
     Figure {
         what: what.into(),
-        bar: format!("≤ {}", tidy(&with(&bar))),
-        seen: format!("{}{beside}", tidy(&with(&seen))),
+        bar: format!("≤ {}", tidy(&with(bar))),
+        seen: format!("{}{beside}", tidy(&with(seen))),
         holds: Some(seen <= bar),
     }
 }
