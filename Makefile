@@ -50,10 +50,11 @@ unit: ## What needs no server: unit and property tests, the emulator's conforman
 	$(CARGO) test --workspace
 
 .PHONY: generate
-generate: ## Writes the CRD from crates/api, and the IAM documents of the examples
+generate: ## Writes the CRD from crates/api, the IAM documents of the examples, and the snippets for Argo CD
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
 	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
+	@deploy/argocd/generate.sh
 
 .PHONY: generated
 generated: ## Fails where the CRD or an IAM document is stale
