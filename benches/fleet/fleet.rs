@@ -267,9 +267,9 @@ impl Drop for Fleet {
     }
 }
 
-/// A sweep reads the account's details first, from the first page on.
+/// A sweep lists the instance profiles first, from the first page on.
 pub fn begins_sweep(call: &Call) -> bool {
-    call.action == "GetAccountAuthorizationDetails" && !call.params.contains_key("Marker")
+    call.action == "ListInstanceProfiles" && !call.params.contains_key("Marker")
 }
 
 /// The name of an object.
