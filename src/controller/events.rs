@@ -31,6 +31,13 @@ pub struct Told {
     at: Timestamp,
 }
 
+impl Told {
+    /// Whether the same would be told as one more of its series.
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) < SERIES
+    }
+}
+
 /// Tells events.
 #[derive(Clone)]
 pub struct Teller {
@@ -50,7 +57,7 @@ impl Teller {
         let said = said(event);
         let again = told
             .take()
-            .filter(|last| last.said == said && now.duration_since(last.at) < SERIES);
+            .filter(|last| last.said == said && last.is_recent(now));
         let next = match again {
             Some(last) => Told {
                 count: last.count.saturating_add(1),

@@ -2,7 +2,7 @@
 //! crash. Values only; no IO.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,17 +24,17 @@ pub struct Memory {
     /// metadata.uid that this speaks of.
     pub uid: String,
     /// What we wrote to IAM, while IAM may not show it yet.
-    pub history: Option<History>,
+    pub history: Option<Box<History>>,
     /// A repair that waits for a second reading.
-    pub suspected: Option<Plan>,
+    pub suspected: Option<Box<Plan>>,
     /// Since when the policy of the wanted type is known to be in place, while its type changes.
     pub new_policy_since: Option<Timestamp>,
     /// What was put right and is not told yet: a repair may take more than one pass.
     pub repaired: Vec<Drift>,
     /// The last event.
     pub told: Option<Told>,
-    /// What woke the object last.
-    pub woken_by: Option<Trigger>,
+    /// What woke the object last, as long as it fails.
+    woken_by: Option<Trigger>,
     /// Passes in a row that ended in a failure.
     failures: u32,
 }
@@ -73,6 +73,44 @@ impl Memory {
     /// The pass succeeded.
     pub fn succeeded(&mut self) {
         self.failures = 0;
+        self.woken_by = None;
+    }
+
+    /// The object is as it should be.
+    pub fn converged(&mut self) {
+        self.succeeded();
+        self.suspected = None;
+        self.repaired = Vec::new();
+    }
+
+    /// Drops what time has made worthless.
+    fn settle(&mut self, now: Timestamp, window: SignedDuration) {
+        let recent = (self.history.as_mut()).is_some_and(|h| h.is_recent(now, window));
+        if !recent {
+            self.history = None;
+        }
+        self.told = self.told.take().filter(|told| told.is_recent(now));
+    }
+
+    /// Whether nothing is lost with it.
+    fn is_blank(&self) -> bool {
+        let Self {
+            uid: _,
+            history,
+            suspected,
+            new_policy_since,
+            repaired,
+            told,
+            woken_by,
+            failures,
+        } = self;
+        history.is_none()
+            && suspected.is_none()
+            && new_policy_since.is_none()
+            && repaired.is_empty()
+            && told.is_none()
+            && woken_by.is_none()
+            && *failures == 0
     }
 }
 
@@ -81,60 +119,55 @@ pub fn spread(delay: Duration) -> Duration {
     delay.mul_f64(0.8 + 0.4 * fastrand::f64())
 }
 
-/// What is remembered of all objects.
+/// What is remembered of all objects. Of most there is nothing to remember.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<BTreeMap<Key, Memory>>);
+pub struct Memories(Mutex<BTreeMap<Key, Box<Memory>>>);
 
 impl Memories {
     /// Takes an object's memory out for the length of a pass: no other pass of it runs meanwhile.
     /// Another object of the same name keeps only what is known of IAM's delay.
-    pub fn take(&self, key: &Key, uid: &str) -> Memory {
-        let known = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key)
-            .unwrap_or_default();
+    pub fn take(&self, key: &Key, uid: &str) -> Box<Memory> {
+        let known = self.lock().remove(key).unwrap_or_default();
         if known.uid == uid {
             return known;
         }
-        Memory {
+        Box::new(Memory {
             uid: uid.to_owned(),
             history: known.history,
             ..Memory::default()
-        }
+        })
     }
 
     /// Puts it back.
-    pub fn put(&self, key: Key, memory: Memory) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, memory);
+    pub fn put(&self, key: Key, memory: Box<Memory>) {
+        if !memory.is_blank() {
+            self.lock().insert(key, memory);
+        }
     }
 
-    /// Forgets all own writes that IAM shows by now. One that is worked on keeps its own.
+    /// Forgets all own writes that IAM shows by now, and events that are news again. One that is
+    /// worked on keeps its own.
     pub fn settle(&self, now: Timestamp, window: SignedDuration) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for memory in all.values_mut() {
-            let recent = (memory.history.as_mut()).is_some_and(|h| h.is_recent(now, window));
-            if !recent {
-                memory.history = None;
-            }
-        }
+        self.lock().retain(|_, memory| {
+            memory.settle(now, window);
+            !memory.is_blank()
+        });
     }
 
     /// The object is gone.
     pub fn forget(&self, key: &Key) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Box<Memory>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use smr_core::observed::Observed;
+
     use super::*;
 
     #[test]
@@ -151,5 +184,44 @@ mod tests {
         }
         memory.succeeded();
         assert!(memory.back_off() < Duration::from_millis(1300));
+    }
+
+    #[test]
+    fn of_what_has_converged_only_fresh_writes_are_remembered() {
+        let key = Key {
+            namespace: "team".to_owned(),
+            name: "web".to_owned(),
+        };
+        let (then, window) = (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1));
+        let memories = Memories::default();
+        let mut memory = memories.take(&key, "uid");
+        let mut history = History::default();
+        history.wrote(then, Observed::default());
+        memory.history = Some(Box::new(history));
+        memory.back_off();
+        memory.converged();
+        memories.put(key.clone(), memory);
+
+        memories.settle(then + SignedDuration::from_secs(59), window);
+        assert_eq!(memories.lock().len(), 1);
+        memories.settle(then + window, window);
+        assert_eq!(memories.lock().len(), 0);
+        memories.put(key.clone(), memories.take(&key, "uid"));
+        assert_eq!(memories.lock().len(), 0, "nothing to remember");
+    }
+
+    #[test]
+    fn failures_are_remembered_until_they_end_or_someone_acts() {
+        let key = Key {
+            namespace: "team".to_owned(),
+            name: "web".to_owned(),
+        };
+        let memories = Memories::default();
+        let mut memory = memories.take(&key, "uid");
+        memory.back_off();
+        memories.put(key.clone(), memory);
+        memories.settle(Timestamp::MAX, SignedDuration::ZERO);
+        let mut memory = memories.take(&key, "uid");
+        assert!(memory.back_off() > FIRST_BACK_OFF, "the second failure");
     }
 }

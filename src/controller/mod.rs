@@ -7,6 +7,7 @@ pub mod identity;
 pub mod lease;
 pub mod memory;
 pub mod object;
+pub mod packed;
 pub mod queue;
 pub mod reconcile;
 mod run;

@@ -32,7 +32,7 @@ impl Namespaced for Key {
 }
 
 /// An object as it was read from the API server.
-#[derive(Clone, Debug, Resource)]
+#[derive(Clone, Debug, PartialEq, Resource)]
 #[resource(inherit = SessionManagerRole)]
 pub struct Object {
     /// As the API server has it, as far as it is of interest: see [`of_interest`].

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use smr_core::limits::Limits;
 use tokio::sync::watch;
@@ -32,7 +32,7 @@ use crate::telemetry::metrics::{Metrics, MetricsError};
 
 /// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
 const DRAIN: Duration = Duration::from_secs(7);
-/// How often gauges are brought up to date.
+/// How often gauges are brought up to date, and what is not worth remembering is forgotten.
 const GAUGES: Duration = Duration::from_secs(2);
 /// A loop that has not come round for this long is stuck.
 const STUCK: Duration = Duration::from_mins(1);
@@ -209,6 +209,7 @@ impl Controller {
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
+                    context.memories.settle(Timestamp::now(), context.settling_time);
                 }
                 Some(ended) = watches.join_next() => { ended?; }
                 Some(ended) = workers.join_next() => { ended?; }

@@ -4,12 +4,29 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::object::{Key, Object, Trigger};
+use super::object::{Key, Object};
+use super::packed::Packed;
 use crate::telemetry::metrics::ObjectCounts;
 
 /// Shared by the watch and the workers.
 #[derive(Clone, Debug, Default)]
-pub struct Store(Arc<Mutex<BTreeMap<Key, Arc<Object>>>>);
+pub struct Store(Arc<Mutex<BTreeMap<Key, Kept>>>);
+
+#[derive(Debug)]
+struct Kept {
+    object: Packed,
+    /// Condition Ready and its reason, which are counted often.
+    ready: (&'static str, &'static str),
+}
+
+impl Kept {
+    fn new(object: Object) -> Self {
+        Self {
+            ready: ready(&object),
+            object: Packed::new(object),
+        }
+    }
+}
 
 /// What an event of the watch means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,28 +41,27 @@ pub enum Change {
 
 impl Store {
     /// The newest reading.
-    pub fn get(&self, key: &Key) -> Option<Arc<Object>> {
-        self.lock().get(key).cloned()
+    pub fn get(&self, key: &Key) -> Option<Object> {
+        self.lock().get(key)?.object.object()
+    }
+
+    /// Whether there is such an object.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.lock().contains_key(key)
     }
 
     /// Takes a reading in, unless a newer one is there (the watch may lag behind our own patches).
     pub fn put(&self, object: Object) -> Change {
         let mut objects = self.lock();
         let key = object.key();
-        let Some(known) = objects.get(&key) else {
-            objects.insert(key, Arc::new(object));
-            return Change::New;
+        let known = objects.get(&key).and_then(|known| known.object.object());
+        let change = match known {
+            None => Change::New,
+            Some(known) if !object.is_newer_than(&known) => return Change::Nothing,
+            Some(known) if object.trigger() == known.trigger() => Change::Nothing,
+            Some(_) => Change::Woken,
         };
-        if !object.is_newer_than(known) {
-            return Change::Nothing;
-        }
-        let before: Trigger = known.trigger();
-        let change = if object.trigger() == before {
-            Change::Nothing
-        } else {
-            Change::Woken
-        };
-        objects.insert(key, Arc::new(object));
+        objects.insert(key, Kept::new(object));
         change
     }
 
@@ -63,31 +79,32 @@ impl Store {
             .collect()
     }
 
-    /// All objects, in order.
-    pub fn all(&self) -> Vec<Arc<Object>> {
-        self.lock().values().cloned().collect()
+    /// The objects that are there now, in order.
+    pub fn each(&self) -> impl Iterator<Item = (Key, Object)> {
+        let keys = self.keys(None).into_iter();
+        keys.filter_map(|key| self.get(&key).map(|object| (key, object)))
     }
 
     /// How many objects are ready, and why the others are not.
     pub fn counts(&self) -> ObjectCounts {
         let mut counts = ObjectCounts::new();
-        for object in self.lock().values() {
-            let ready = object
-                .status
-                .iter()
-                .flat_map(|s| &s.conditions)
-                .find(|c| c.type_ == "Ready");
-            let (ready, reason) = ready.map_or(("Unknown", "Unknown"), |c| {
-                (label(&c.status), label(&c.reason))
-            });
-            *counts.entry((ready, reason)).or_default() += 1;
+        for kept in self.lock().values() {
+            *counts.entry(kept.ready).or_default() += 1;
         }
         counts
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Object>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn ready(object: &Object) -> (&'static str, &'static str) {
+    let mut conditions = object.status.iter().flat_map(|s| &s.conditions);
+    let ready = conditions.find(|c| c.type_ == "Ready");
+    ready.map_or(("Unknown", "Unknown"), |c| {
+        (label(&c.status), label(&c.reason))
+    })
 }
 
 /// Labels are bounded: what is not one of ours (someone else's status write) is `Other`.

@@ -88,7 +88,7 @@ pub struct Sweeper {
 /// An object in sync, as far as its status tells.
 struct Target {
     key: Key,
-    object: Arc<Object>,
+    object: Object,
     names: Names,
 }
 
@@ -128,10 +128,6 @@ impl Sweeper {
     }
 
     async fn sweep(&mut self) -> Result<(), SweepError> {
-        let now = Timestamp::now();
-        self.context
-            .memories
-            .settle(now, self.context.settling_time);
         let mut targets = self.targets();
         if !targets.is_empty() {
             let account = self.context.identity.current().await?;
@@ -165,14 +161,14 @@ impl Sweeper {
     }
 
     fn targets(&self) -> Vec<Target> {
-        let mut objects = self.context.store.all();
-        objects.retain(|object| object.is_settled());
-        let target = |object: Arc<Object>| Target {
+        let objects = self.context.store.each();
+        let settled = objects.filter(|(_, object)| object.is_settled());
+        let target = |(key, object)| Target {
             names: self.names(&object),
-            key: object.key(),
+            key,
             object,
         };
-        objects.into_iter().map(target).collect()
+        settled.map(target).collect()
     }
 
     fn names(&self, object: &Object) -> Names {

@@ -255,9 +255,9 @@ impl Pass<'_> {
         if restarted {
             return true;
         }
-        let is_new = self.memory.suspected.as_ref() != Some(&planned.plan);
+        let is_new = self.memory.suspected.as_deref() != Some(&planned.plan);
         if remembered && is_new {
-            self.memory.suspected = Some(planned.plan.clone());
+            self.memory.suspected = Some(Box::new(planned.plan.clone()));
             return true;
         }
         false

@@ -131,7 +131,7 @@ impl Context {
             }
         };
         self.metrics.reconcile(ended.result, begun.elapsed());
-        if self.store.get(key).is_some() {
+        if self.store.contains(key) {
             self.memories.put(key.clone(), memory);
         }
         ended.next
@@ -150,7 +150,7 @@ fn urgency(priority: Priority) -> budget::Priority {
 /// One pass over one object.
 struct Pass<'a> {
     context: &'a Context,
-    object: Arc<Object>,
+    object: Object,
     memory: &'a mut Memory,
     urgency: budget::Priority,
 }
@@ -250,7 +250,7 @@ impl Pass<'_> {
             mode: self.object.mode,
             status: object.status,
         };
-        self.object = Arc::new(spec);
+        self.object = spec;
     }
 
     /// A call failed for good in this pass.
@@ -321,9 +321,7 @@ impl Pass<'_> {
 
     /// Converged: from now on the sweep watches over it.
     fn content(&mut self) -> Ended {
-        self.memory.succeeded();
-        self.memory.suspected = None;
-        self.memory.repaired.clear();
+        self.memory.converged();
         Ended::IDLE
     }
 }

@@ -158,8 +158,8 @@ impl Sweeper {
 
     /// Names of the policies and profiles of all objects.
     fn names_in_use(&self) -> BTreeSet<Name> {
-        let objects = self.context.store.all();
-        let names = objects.iter().map(|object| self.names(object));
+        let objects = self.context.store.each();
+        let names = objects.map(|(_, object)| self.names(&object));
         names.flat_map(|names| names_of(&names)).collect()
     }
 
@@ -197,7 +197,7 @@ impl Sweeper {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
-        in_sight && self.context.store.get(&key).is_none()
+        in_sight && !self.context.store.contains(&key)
     }
 }
 
