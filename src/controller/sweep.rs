@@ -13,7 +13,7 @@ use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass};
 use smr_core::names::Names;
 use smr_core::sweep::{
-    ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, as_if_complete, as_if_tagged, cheapest,
+    Answers, ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, as_if_complete, as_if_tagged, cheapest,
     needs_look,
 };
 use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
@@ -76,6 +76,8 @@ pub struct Sweeper {
     roles: usize,
     /// The account's details are denied to us.
     denied: bool,
+    /// What was in sync the last time.
+    answers: Answers,
     /// Whose tags are read next, by ARN.
     tags: Rotation<String>,
     /// Who is looked at on its own next.
@@ -103,6 +105,7 @@ impl Sweeper {
             details_calls: FIRST_GUESS,
             roles: 0,
             denied: false,
+            answers: Answers::default(),
             tags: Rotation::default(),
             looks: Rotation::default(),
             strays: BTreeMap::new(),
@@ -218,16 +221,16 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Queues the object where `needs_look` says why.
+    /// Queues the object where `needs_look` says why; whether it is in sync as far as that tells.
     fn judge(
         &self,
         account: &Account,
         target: &Target,
         needs_look: impl FnOnce(&Wanted, &SessionManagerRoleStatus) -> Option<&'static str>,
-    ) {
+    ) -> bool {
         let Target { key, object, .. } = target;
         let (Ok(spec), Some(status)) = (&object.spec, object.written_status()) else {
-            return;
+            return false;
         };
         let (subject, limits) = (object.subject(), &self.context.limits);
         let why = match wanted(spec, &subject, Some(status), account, limits, None) {
@@ -243,6 +246,7 @@ impl Sweeper {
             );
             self.ask_all([key], Priority::Repair);
         }
+        why.is_none()
     }
 
     fn ask_all<'a>(&self, keys: impl IntoIterator<Item = &'a Key>, priority: Priority) {

@@ -6,7 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// A partition that this program knows. Source: AWS General Reference, "Amazon Resource Names".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Partition {
     /// The commercial regions.
     Aws,
@@ -83,7 +83,7 @@ impl std::str::FromStr for Partition {
 }
 
 /// An AWS account in its partition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {
     /// Twelve digits.
     pub id: String,

@@ -17,7 +17,7 @@ pub struct Observed {
 }
 
 /// A role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObservedRole {
     /// Its ARN, which tells its path.
     pub arn: String,
@@ -44,7 +44,7 @@ pub struct ObservedRole {
 }
 
 /// A customer managed policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObservedPolicy {
     /// Its ARN, which tells its path.
     pub arn: String,
@@ -79,7 +79,7 @@ impl ObservedPolicy {
 }
 
 /// An instance profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObservedInstanceProfile {
     /// Its ARN, which tells its path.
     pub arn: String,

@@ -4,6 +4,7 @@
 //! A bulk reading leaves parts out. What it does not show is taken for as it should be: a sweep
 //! only ever asks for a look, and the look reads everything, proves ownership and decides.
 
+mod answers;
 mod part;
 mod rotation;
 
@@ -16,6 +17,7 @@ use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, Observe
 use crate::plan::{POLICY_OVERLAP, Recorded, plan};
 use crate::wanted::Wanted;
 
+pub use answers::Answers;
 pub use part::{Part, is_told_of, part_needs_look, parts, tags_need_look};
 pub use rotation::Rotation;
 

@@ -9,11 +9,11 @@ use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::failure::FailureClass;
 use smr_core::names::Names;
-use smr_core::observed::Observed;
+use smr_core::observed::{Observed, ObservedRole};
 use smr_core::ownership::{CLUSTER, OWNER};
 use smr_core::step::Kind;
 use smr_core::sweep::{
-    Part, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look, part_needs_look, parts,
+    Answers, Part, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look, part_needs_look, parts,
     tags_need_look,
 };
 use tracing::{info, warn};
@@ -34,12 +34,20 @@ struct Reading<'a> {
     owners: BTreeMap<Name, usize>,
     /// The parts of each target that are still to come.
     missing: Vec<BTreeSet<Kind>>,
+    answers: Answers,
     /// Those that are judged as a whole in the end.
     told: BTreeMap<usize, Observed>,
     /// Policies and profiles under our paths that have the name of no target.
     others: Vec<Tagged>,
     /// ARNs of roles that are ours by tag and have no object.
     orphans: BTreeSet<String>,
+}
+
+/// What a reading leaves behind.
+struct Found {
+    others: Vec<Tagged>,
+    orphans: BTreeSet<String>,
+    answers: Answers,
 }
 
 /// Something whose tags no list gives.
@@ -59,7 +67,8 @@ impl Sweeper {
         let iam = self.iam();
         let pages_of_roles = self.roles.div_ceil(1000);
         let interest = self.interest(targets);
-        let mut reading = Reading::new(self, account, targets);
+        let answers = std::mem::take(&mut self.answers);
+        let mut reading = Reading::new(self, account, targets, answers);
         let read = iam.read_account(&interest, pages_of_roles, |part| reading.take(part));
         let cost = match read.await {
             Ok(cost) => cost,
@@ -72,7 +81,12 @@ impl Sweeper {
             }
             Err(failure) => return Err(SweepError::Call(failure)),
         };
-        let (others, orphans) = reading.end();
+        let Found {
+            others,
+            orphans,
+            answers,
+        } = reading.end();
+        self.answers = answers;
         (self.details_calls, self.roles) = (cost.calls, cost.roles);
         self.read_tags(&iam, account, targets, others).await?;
         self.count_orphans(orphans);
@@ -202,7 +216,12 @@ impl Sweeper {
 }
 
 impl<'a> Reading<'a> {
-    fn new(sweeper: &'a Sweeper, account: &'a Account, targets: &'a [Target]) -> Self {
+    fn new(
+        sweeper: &'a Sweeper,
+        account: &'a Account,
+        targets: &'a [Target],
+        answers: Answers,
+    ) -> Self {
         let numbered = || targets.iter().enumerate();
         let owners = numbered()
             .flat_map(|(number, target)| names_of(&target.names).map(|name| (name, number)));
@@ -219,6 +238,7 @@ impl<'a> Reading<'a> {
                 .collect(),
             others: Vec::new(),
             orphans: BTreeSet::new(),
+            answers,
             sweeper,
             account,
             targets,
@@ -248,20 +268,29 @@ impl<'a> Reading<'a> {
         let target = &self.targets[number];
         self.missing[number].remove(&kind);
         let part = match part {
-            Part::Role(role) => Part::Role(Box::new(with_own_document(*role, &target.names))),
+            Part::Role(role) => Part::Role(Box::new(ObservedRole {
+                // Use is no change.
+                last_used: None,
+                ..with_own_document(*role, &target.names)
+            })),
             Part::Policy(_) | Part::InstanceProfile(_) => part,
         };
-        match self.told.get_mut(&number) {
-            Some(observed) => part.put_into(observed),
-            None => self.sweeper.judge(self.account, target, |wanted, status| {
-                part_needs_look(wanted, status, part)
-            }),
+        if let Some(observed) = self.told.get_mut(&number) {
+            part.put_into(observed);
+            return;
         }
+        let (sweeper, account) = (self.sweeper, self.account);
+        let version = &target.object.metadata.resource_version;
+        let question = (account, target.object.uid(), version, &part);
+        self.answers.in_sync(&question, || {
+            sweeper.judge(account, target, |wanted, status| {
+                part_needs_look(wanted, status, part.clone())
+            })
+        });
     }
 
-    /// All pages are read: what is missing, and what is judged as a whole. What is nobody's, and
-    /// orphaned roles.
-    fn end(self) -> (Vec<Tagged>, BTreeSet<String>) {
+    /// All pages are read: what is missing is queued, and the rest judged as a whole.
+    fn end(mut self) -> Found {
         for (number, target) in self.targets.iter().enumerate() {
             if let Some(observed) = self.told.get(&number) {
                 self.sweeper.judge(self.account, target, |wanted, status| {
@@ -275,7 +304,12 @@ impl<'a> Reading<'a> {
                 });
             }
         }
-        (self.others, self.orphans)
+        self.answers.end_sweep();
+        Found {
+            others: self.others,
+            orphans: self.orphans,
+            answers: self.answers,
+        }
     }
 }
 

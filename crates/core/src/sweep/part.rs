@@ -15,7 +15,7 @@ use crate::step::Kind;
 use crate::wanted::Wanted;
 
 /// One of an object's three parts. The tags of a policy and of a profile are not in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// A role, with the documents of all its inline policies.
     Role(Box<ObservedRole>),

@@ -1,0 +1,61 @@
+//! Questions that a sweep need not ask twice. In: what a judgement rests on; out: whether it was in
+//! sync the last time. No IO. Nearly everything is as it was a sweep ago, and to see that takes less
+//! than to say what it should be.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, Hash, RandomState};
+
+/// What was found in sync, in the last sweep and so far in this one. Fingerprints of 64 bits under a
+/// key of this process: nobody can make two of them alike.
+#[derive(Debug, Default)]
+pub struct Answers {
+    key: RandomState,
+    last: HashSet<u64>,
+    now: HashSet<u64>,
+}
+
+impl Answers {
+    /// Whether `judge` finds it in sync: asked only where it was not so of the very same `question`
+    /// in this sweep or the last. The question has to hold everything that the judgement rests on.
+    pub fn in_sync(&mut self, question: &impl Hash, judge: impl FnOnce() -> bool) -> bool {
+        let print = self.key.hash_one(question);
+        let in_sync = self.now.contains(&print) || self.last.contains(&print) || judge();
+        if in_sync {
+            self.now.insert(print);
+        }
+        in_sync
+    }
+
+    /// The sweep is at its end: what did not come up in it is forgotten.
+    pub fn end_sweep(&mut self) {
+        self.last = std::mem::take(&mut self.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_in_sync_and_came_up_in_the_last_sweep_is_not_judged_again() {
+        let mut answers = Answers::default();
+        let judged = Cell::new(0);
+        let mut ask = |answers: &mut Answers, question: &str, is: bool| {
+            let found = answers.in_sync(&question, || {
+                judged.set(judged.get() + 1);
+                is
+            });
+            (found, judged.take())
+        };
+        assert_eq!(ask(&mut answers, "a", true), (true, 1));
+        assert_eq!(ask(&mut answers, "b", false), (false, 1));
+        answers.end_sweep();
+        assert_eq!(ask(&mut answers, "a", false), (true, 0));
+        assert_eq!(ask(&mut answers, "b", true), (true, 1));
+        answers.end_sweep();
+        answers.end_sweep();
+        assert_eq!(ask(&mut answers, "a", true), (true, 1));
+    }
+}
