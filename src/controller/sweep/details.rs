@@ -13,8 +13,8 @@ use smr_core::observed::{Observed, ObservedRole};
 use smr_core::ownership::{CLUSTER, OWNER};
 use smr_core::step::Kind;
 use smr_core::sweep::{
-    Answers, Part, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look, part_needs_look, parts,
-    tags_need_look,
+    Answers, Part, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look, part_needs_look,
+    parts, tags_need_look,
 };
 use tracing::{info, warn};
 
