@@ -42,7 +42,7 @@ mod tests {
     fn only_what_was_in_sync_and_came_up_in_the_last_sweep_is_not_judged_again() {
         let mut answers = Answers::default();
         let judged = Cell::new(0);
-        let mut ask = |answers: &mut Answers, question: &str, is: bool| {
+        let ask = |answers: &mut Answers, question: &str, is: bool| {
             let found = answers.in_sync(&question, || {
                 judged.set(judged.get() + 1);
                 is
