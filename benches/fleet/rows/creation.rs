@@ -32,7 +32,7 @@ pub async fn first(figures: &mut Figures) {
             calls.len(),
             format!("{reads} other: who we are"),
         ),
-        at_most("sequential round trips of it", 2, "", trips, ""),
+        at_most("sequential round trips of that creation", 2, "", trips, ""),
     ]);
 }
 
@@ -92,8 +92,8 @@ pub async fn throttled(figures: &mut Figures) {
             took.as_secs_f64(),
             format!("{} calls", calls.len()),
         ),
-        at_most("throttled answers of it", 5.0, " %", part, ""),
-        told("what 10/s allows", format!("{ideal:.0} s")),
+        at_most("throttled answers among these calls", 5.0, " %", part, ""),
+        told("what 10 calls/s allow at best", format!("{ideal:.0} s")),
     ]);
 }
 

@@ -145,10 +145,16 @@ async fn thousand(
         point.calls,
         format!("{short:.1} at 100 a page; ACK: 14,000"),
     ));
-    figures.push(at_most("writes of it to IAM", 0, "", seen.writes, ""));
-    let api_writes = "writes of it to the API server, the Lease's aside";
+    figures.push(at_most(
+        "writes to IAM in that resync",
+        0,
+        "",
+        seen.writes,
+        "",
+    ));
+    let api_writes = "writes to the API server in that resync, the Lease's aside";
     figures.push(at_most(api_writes, 0, "", seen.api_writes, "ACK: 3,000"));
-    figures.push(at_most("CPU time of it", 0.2, " s", point.cpu, ""));
+    figures.push(at_most("CPU time of that resync", 0.2, " s", point.cpu, ""));
     figures.push(at_most(
         "IAM calls of a restart with 1,000 objects in sync",
         12,
@@ -156,7 +162,13 @@ async fn thousand(
         restart.total(),
         format!("{short_restart} at 100 a page; ACK: 14 an object"),
     ));
-    figures.push(at_most("writes of it to IAM", 0, "", restart.writes, ""));
+    figures.push(at_most(
+        "writes to IAM after that restart",
+        0,
+        "",
+        restart.writes,
+        "",
+    ));
 
     foreign(&fleet.world.someone()).await;
     let crowded = fleet.over(SWEEPS).await;
@@ -172,7 +184,7 @@ async fn thousand(
         format!("{short} at 100 a page"),
     ));
     figures.push(told(
-        "CPU time and memory of that",
+        "CPU time of that resync, and memory",
         format!(
             "{:.2} s, {:.1} MiB (peak {:.1} MiB)",
             crowded.cpu.as_secs_f64() / SWEEPS as f64,
