@@ -83,6 +83,8 @@ where
         .x_desc("objects")
         .x_labels(5)
         .y_labels(8)
+        .x_label_formatter(&f64::to_string)
+        .y_label_formatter(&f64::to_string)
         .label_style(("sans-serif", 12))
         .light_line_style(WHITE)
         .draw()?;
@@ -100,10 +102,15 @@ where
             ))?
             .label(name)
             .legend(move |(x, y)| Circle::new((x + 8, y), 4, colour.filled()));
-        chart.draw_series(
-            line.iter()
-                .map(|point| Circle::new(*point, 4, colour.filled())),
-        )?;
+        chart.draw_series(line.iter().map(|point| {
+            EmptyElement::at(*point)
+                + Circle::new((0, 0), 4, colour.filled())
+                + Text::new(
+                    three_digits(point.1),
+                    (-12, -18),
+                    ("sans-serif", 12).into_font(),
+                )
+        }))?;
     }
     chart
         .configure_series_labels()
@@ -113,4 +120,10 @@ where
         .label_font(("sans-serif", 12))
         .draw()?;
     Ok(())
+}
+
+/// A figure that can be read at a glance.
+fn three_digits(value: f64) -> String {
+    let decimals = [1.0, 10.0, 100.0].iter().filter(|bound| value < **bound);
+    format!("{value:.*}", decimals.count())
 }
