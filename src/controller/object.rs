@@ -198,6 +198,12 @@ impl Object {
             && status.last_handled_reconcile_at.as_deref() == self.reconcile_request()
     }
 
+    /// Whether a pass would do anything: not where someone paused it, nor where only others hold what
+    /// is on its way out.
+    pub fn is_to_be_worked_on(&self) -> bool {
+        !self.is_paused() && (!self.is_deleting() || self.has_finalizer())
+    }
+
     /// What wakes it.
     pub fn trigger(&self) -> Trigger {
         Trigger {

@@ -109,6 +109,20 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
         self.0.changed.notify_waiters();
     }
 
+    /// As [`Queue::add`], where the key neither waits nor is worked on: it shortens no back-off.
+    /// Whether it did.
+    pub fn add_new(&self, key: &K, priority: Priority) -> bool {
+        let mut state = self.lock();
+        let is_new = !state.order.has(key);
+        if is_new {
+            let at = Instant::now();
+            state.order.raise(key.clone(), Entry { at, priority });
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+        is_new
+    }
+
     /// Sets when and how urgently the key is worked on next, whatever it waited for before. While
     /// the key is being worked on this only raises, so that a change seen meanwhile is not lost.
     pub fn schedule(&self, key: K, at: Instant, priority: Priority) {

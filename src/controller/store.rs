@@ -65,6 +65,26 @@ impl Store {
         change
     }
 
+    /// Takes the answer to an own patch in, as [`Self::put`] does, unless the watch has seen the
+    /// object go meanwhile.
+    pub fn refresh(&self, object: Object) {
+        let known = self.get(&object.key());
+        if known.is_some_and(|known| known.uid() == object.uid()) {
+            self.put(object);
+        }
+    }
+
+    /// The object is gone, but not one that has been made in its place.
+    pub fn remove_this(&self, gone: &Object) {
+        let key = gone.key();
+        if self
+            .get(&key)
+            .is_some_and(|known| known.uid() == gone.uid())
+        {
+            self.remove(&key);
+        }
+    }
+
     /// The object is gone.
     pub fn remove(&self, key: &Key) {
         self.lock().remove(key);

@@ -13,8 +13,8 @@ use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass};
 use smr_core::names::Names;
 use smr_core::sweep::{
-    Answers, ReadTags, Rotation, SWEEPS_PER_LOOK, Strategy, as_if_complete, as_if_tagged, cheapest,
-    needs_look,
+    Answers, ReadTags, Rotation, SWEEPS_PER_LOOK, Shows, Strategy, as_if_complete, as_if_tagged,
+    cheapest, needs_look,
 };
 use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
 use tokio::time::Instant;
@@ -163,15 +163,22 @@ impl Sweeper {
         }
     }
 
+    /// Objects in sync. What is neither in sync nor waits for its turn has lost it (someone has taken
+    /// our finalizer from it, or written its status), and gets one.
     fn targets(&self) -> Vec<Target> {
-        let objects = self.context.store.each();
-        let settled = objects.filter(|(_, object)| object.is_settled());
-        let target = |(key, object)| Target {
-            names: self.names(&object),
-            key,
-            object,
-        };
-        settled.map(target).collect()
+        let mut targets = Vec::new();
+        for (key, object) in self.context.store.each() {
+            if object.is_settled() {
+                targets.push(Target {
+                    names: self.names(&object),
+                    key,
+                    object,
+                });
+            } else if object.is_to_be_worked_on() && self.queue.add_new(&key, Priority::Repair) {
+                self.context.metrics.queue_added();
+            }
+        }
+        targets
     }
 
     fn names(&self, object: &Object) -> Names {
@@ -211,7 +218,7 @@ impl Sweeper {
             self.judge(account, target, |wanted, status| {
                 let reading = as_if_complete(listed, &wanted.desired, status);
                 let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
-                needs_look(wanted, status, &reading)
+                needs_look(wanted, status, &reading, Shows::Lists)
             });
         }
         // What lists leave out.

@@ -7,19 +7,22 @@
 mod answers;
 mod part;
 mod rotation;
+mod shows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smr_api::{Mode, SessionManagerRoleStatus, Tags};
+use smr_api::{SessionManagerRoleStatus, Tags};
 
 use crate::desired::{Desired, PolicyHome};
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::plan::{POLICY_OVERLAP, Recorded, plan};
+use crate::step::Kind;
 use crate::wanted::Wanted;
 
 pub use answers::Answers;
 pub use part::{Part, is_told_of, part_needs_look, parts, tags_need_look};
 pub use rotation::Rotation;
+pub use shows::Shows;
 
 /// Calls that a look at one object on its own takes: three for the role, three for the policy, one
 /// for the instance profile.
@@ -78,7 +81,7 @@ pub struct Listed {
     pub instance_profile: Option<ObservedInstanceProfile>,
 }
 
-/// Lists with what they leave out taken for as it should be.
+/// Lists with what they leave out taken for as it should be, and as status tells that it is.
 pub fn as_if_complete(
     listed: Listed,
     desired: &Desired,
@@ -90,14 +93,18 @@ pub fn as_if_complete(
         policy,
         instance_profile,
     } = listed;
+    let unlisted = |policy: &String| policy.strip_prefix("inline/").map(str::to_owned);
+    let (more_inline, more_attached): (Vec<_>, Vec<_>) =
+        (status.unlisted_policies.iter()).partition(|policy| unlisted(policy).is_some());
     let attached: BTreeSet<String> = (desired.additional_policy_arns.iter().cloned())
+        .chain(more_attached.into_iter().cloned())
         .chain(
             (policy.iter())
                 .filter(|p| p.attachments > 0)
                 .map(|_| own.clone()),
         )
         .collect();
-    let inline: BTreeMap<String, Option<String>> = match desired.policy.home {
+    let mut inline: BTreeMap<String, Option<String>> = match desired.policy.home {
         PolicyHome::Inline => [(
             desired.names.policy.clone(),
             Some(desired.policy.document.clone()),
@@ -105,6 +112,12 @@ pub fn as_if_complete(
         .into(),
         PolicyHome::Managed { .. } => BTreeMap::new(),
     };
+    inline.extend(
+        more_inline
+            .into_iter()
+            .filter_map(unlisted)
+            .map(|name| (name, None)),
+    );
     let recorded_version = status.policy.as_ref().and_then(|p| p.version_id.as_ref());
     Observed {
         role: role.map(|role| ObservedRole {
@@ -158,59 +171,72 @@ pub fn as_if_tagged(desired: &Desired, mut reading: Observed, read: ReadTags) ->
     reading
 }
 
-/// Why an object needs a look; `None` where it is in sync with its status.
+/// Why an object needs a look; `None` where it is in sync with its status, as far as the reading shows.
 pub fn needs_look(
     wanted: &Wanted,
     status: &SessionManagerRoleStatus,
     reading: &Observed,
+    shows: Shows,
 ) -> Option<&'static str> {
     let desired = &wanted.desired;
-    if ids(reading, desired) != recorded_ids(status) {
+    let told = shows::told(wanted, status);
+    let (read, recorded) = (ids(reading, desired), recorded_ids(status));
+    let differ = (read.iter().zip(&recorded))
+        .any(|((kind, read), (_, recorded))| read != recorded && !shows::is_another(told, *kind));
+    if differ {
         return Some("another unique id, or one of the three is missing");
     }
     let recorded = Recorded::of(Some(status));
     let Ok(planned) = plan(desired, reading, &recorded, Some(POLICY_OVERLAP)) else {
         return Some("ownership is in doubt");
     };
-    let is_told = wanted.valid.mode == Mode::Observe && planned.drift == status.drift;
-    if !planned.drift.is_empty() && !is_told {
-        return Some("IAM differs from spec");
+    if shows.differs(&planned.drift, told) {
+        return Some("IAM differs from spec, or no longer as status tells");
     }
-    if planned.unlisted != status.unlisted_policies {
+    // With tags alone the policies are taken for as they should be.
+    let shows_policies = !matches!(shows, Shows::TagsOf(_));
+    if shows_policies && planned.unlisted != status.unlisted_policies {
         return Some("policies that spec does not list have changed");
     }
     None
 }
 
-/// Unique ids and the policy's version, as status records them.
-type Ids = (
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
+/// What identifies each of the three: its unique id, and the policy's version.
+type Ids = [(Kind, Option<(String, Option<String>)>); 3];
 
 fn ids(reading: &Observed, desired: &Desired) -> Ids {
     let managed = matches!(desired.policy.home, PolicyHome::Managed { .. });
     let policy = reading.policy.as_ref().filter(|_| managed);
     let profile =
         (reading.instance_profile.as_ref()).filter(|_| desired.instance_profile.is_some());
-    (
-        reading.role.as_ref().map(|r| r.id.clone()),
-        policy.map(|p| p.id.clone()),
-        policy.map(|p| p.default_version.clone()),
-        profile.map(|p| p.id.clone()),
-    )
+    [
+        (
+            Kind::Role,
+            reading.role.as_ref().map(|r| (r.id.clone(), None)),
+        ),
+        (
+            Kind::Policy,
+            policy.map(|p| (p.id.clone(), Some(p.default_version.clone()))),
+        ),
+        (Kind::InstanceProfile, profile.map(|p| (p.id.clone(), None))),
+    ]
 }
 
+/// The same as status records them.
 fn recorded_ids(status: &SessionManagerRoleStatus) -> Ids {
     let policy = status.policy.as_ref();
-    (
-        status.role.as_ref().map(|r| r.id.clone()),
-        policy.and_then(|p| p.id.clone()),
-        policy.and_then(|p| p.version_id.clone()),
-        status.instance_profile.as_ref().map(|p| p.id.clone()),
-    )
+    let profile = status.instance_profile.as_ref();
+    [
+        (
+            Kind::Role,
+            status.role.as_ref().map(|r| (r.id.clone(), None)),
+        ),
+        (
+            Kind::Policy,
+            policy.and_then(|p| Some((p.id.clone()?, p.version_id.clone()))),
+        ),
+        (Kind::InstanceProfile, profile.map(|p| (p.id.clone(), None))),
+    ]
 }
 
 #[cfg(test)]

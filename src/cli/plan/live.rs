@@ -15,7 +15,7 @@ use smr_core::limits::Limits;
 use smr_core::observed::Observed;
 use smr_core::ownership::{CLUSTER, OWNER, UID};
 use smr_core::plan::Recorded;
-use smr_core::sweep::{ReadTags, as_if_tagged, needs_look};
+use smr_core::sweep::{ReadTags, Shows, as_if_tagged, needs_look};
 use smr_core::wanted::{Wanted, recorded_elsewhere};
 use thiserror::Error;
 
@@ -202,7 +202,7 @@ impl Planner<'_> {
         let unchanged = self.are_many && live.is_settled() && live.spec.as_ref() == Ok(&sound.spec);
         let found = (self.reading.in_bulk(&wanted.desired.names)).filter(|_| unchanged)?;
         let observed = as_if_tagged(&wanted.desired, found, ReadTags::default());
-        needs_look(wanted, status, &observed)
+        needs_look(wanted, status, &observed, Shows::Details)
             .is_none()
             .then_some(observed)
     }

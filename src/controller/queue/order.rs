@@ -147,6 +147,11 @@ impl<K: Ord + Clone + Namespaced> Order<K> {
         }
     }
 
+    /// Whether the key waits or is being worked on.
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.slots.contains_key(key)
+    }
+
     /// Adds or raises; never lowers.
     pub(super) fn raise(&mut self, key: K, entry: Entry) {
         match self.slots.get_mut(&key) {

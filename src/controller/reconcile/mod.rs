@@ -105,7 +105,8 @@ impl Context {
             return Next::Idle;
         };
         let mut memory = self.memories.take(key, object.uid());
-        memory.begins(object.trigger());
+        let began_with = object.trigger();
+        memory.begins(began_with.clone());
         let mut pass = Pass {
             context: self,
             object,
@@ -115,7 +116,7 @@ impl Context {
         let ended = match pass.run().instrument(span.clone()).await {
             Ok(ended) => ended,
             Err(Broken::Cluster(WriteError::Gone)) => {
-                self.store.remove(key);
+                self.store.remove_this(&pass.object);
                 Ended::IDLE
             }
             Err(broken @ (Broken::Stopped | Broken::Cluster(WriteError::NotLeader(_)))) => {
@@ -131,10 +132,17 @@ impl Context {
             }
         };
         self.metrics.reconcile(ended.result, begun.elapsed());
-        if self.store.contains(key) {
-            self.memories.put(key.clone(), memory);
+        let Some(now) = self.store.get(key) else {
+            return ended.next;
+        };
+        self.memories.put(key.clone(), memory);
+        // Where a person's change first came in the answer to our own patch, the watch brings nothing
+        // new, and nobody else queues it.
+        if now.trigger() == began_with {
+            ended.next
+        } else {
+            Next::After(Duration::ZERO, Priority::Edit)
         }
-        ended.next
     }
 }
 
@@ -238,7 +246,7 @@ impl Pass<'_> {
     }
 
     fn adopt_reading(&mut self, object: Object) {
-        self.context.store.put(object.clone());
+        self.context.store.refresh(object.clone());
         // The pass goes on with the spec it began with: status tells of that generation.
         let spec = Object {
             spec: self.object.spec.clone(),

@@ -13,8 +13,8 @@ use smr_core::observed::{Observed, ObservedRole};
 use smr_core::ownership::{CLUSTER, OWNER};
 use smr_core::step::Kind;
 use smr_core::sweep::{
-    Answers, Part, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look, part_needs_look,
-    parts, tags_need_look,
+    Answers, Part, ReadTags, Shows, TAG_READS, as_if_tagged, is_told_of, needs_look,
+    part_needs_look, parts, tags_need_look,
 };
 use tracing::{info, warn};
 
@@ -88,7 +88,10 @@ impl Sweeper {
         } = reading.end();
         self.answers = answers;
         (self.details_calls, self.roles) = (cost.calls, cost.roles);
-        self.read_tags(&iam, account, targets, others).await?;
+        if let Err(error) = self.read_tags(&iam, account, targets, others).await {
+            // Their turn comes again; all else has been seen.
+            warn!(%error, "tags of policies and instance profiles could not be read in this sweep");
+        }
         self.count_orphans(orphans);
         Ok(())
     }
@@ -223,16 +226,25 @@ impl<'a> Reading<'a> {
         answers: Answers,
     ) -> Self {
         let numbered = || targets.iter().enumerate();
-        let owners = numbered()
-            .flat_map(|(number, target)| names_of(&target.names).map(|name| (name, number)));
-        let status = |target: &Target| target.object.written_status().cloned();
+        let missing: Vec<BTreeSet<Kind>> = (targets.iter())
+            .map(|target| {
+                target
+                    .object
+                    .written_status()
+                    .map(parts)
+                    .unwrap_or_default()
+            })
+            .collect();
+        let names =
+            || numbered().flat_map(|(n, target)| names_of(&target.names).map(|name| (name, n)));
+        // Two may have a name in common that one of them has no use for: whose part it is goes last.
+        let used = names().filter(|((kind, _), number)| missing[*number].contains(kind));
+        let owners = names().chain(used).collect();
         let told = numbered()
             .filter(|(_, target)| (target.object.written_status()).is_some_and(is_told_of));
         Self {
-            owners: owners.collect(),
-            missing: (targets.iter())
-                .map(|target| status(target).as_ref().map(parts).unwrap_or_default())
-                .collect(),
+            owners,
+            missing,
             told: told
                 .map(|(number, _)| (number, Observed::default()))
                 .collect(),
@@ -296,7 +308,7 @@ impl<'a> Reading<'a> {
                 self.sweeper.judge(self.account, target, |wanted, status| {
                     let desired = &wanted.desired;
                     let reading = as_if_tagged(desired, observed.clone(), ReadTags::default());
-                    needs_look(wanted, status, &reading)
+                    needs_look(wanted, status, &reading, Shows::Details)
                 });
             } else if !self.missing[number].is_empty() {
                 self.sweeper.judge(self.account, target, |_, _| {

@@ -23,6 +23,7 @@ use crate::validate::Invalid;
 pub use conditions::{READY, RECONCILING, STALLED, in_sync_since};
 use conditions::{Verdict, write};
 use record::record;
+pub use record::{DRIFT_MAX, in_status};
 
 /// A text is cut after this many bytes: Kubernetes refuses events of more than 1024.
 const MESSAGE_MAX: usize = 1000;

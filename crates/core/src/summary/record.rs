@@ -13,7 +13,7 @@ use crate::desired::PolicyHome;
 use crate::ownership::KEYS;
 
 /// `status.drift` holds at most this many entries.
-const DRIFT_MAX: usize = 20;
+pub const DRIFT_MAX: usize = 20;
 
 pub(super) fn record(
     status: &mut SessionManagerRoleStatus,
@@ -113,11 +113,15 @@ fn to_do(
 }
 
 fn shown(drift: &[Drift]) -> Vec<Drift> {
-    let bounded = |d: &Drift| Drift {
+    in_status(drift).take(DRIFT_MAX).collect()
+}
+
+/// Differences in the words that status has for them.
+pub fn in_status(drift: &[Drift]) -> impl Iterator<Item = Drift> {
+    drift.iter().map(|d| Drift {
         message: cut(d.message.clone()),
         ..d.clone()
-    };
-    drift.iter().take(DRIFT_MAX).map(bounded).collect()
+    })
 }
 
 /// Drift is new unless the last one is in the same words and still to be repaired.

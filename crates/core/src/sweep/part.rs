@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use smr_api::{SessionManagerRoleStatus, Tags};
 
-use super::{ReadTags, as_if_tagged, needs_look, recorded_ids};
+use super::{ReadTags, Shows, as_if_tagged, needs_look, recorded_ids};
 use crate::desired::{Desired, PolicyHome};
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::step::Kind;
@@ -65,15 +65,8 @@ impl Part {
 
 /// Which parts an object has while it is in sync.
 pub fn parts(status: &SessionManagerRoleStatus) -> BTreeSet<Kind> {
-    let (role, policy, _, profile) = recorded_ids(status);
-    [
-        (Kind::Role, role),
-        (Kind::Policy, policy),
-        (Kind::InstanceProfile, profile),
-    ]
-    .into_iter()
-    .filter_map(|(kind, id)| id.map(|_| kind))
-    .collect()
+    let ids = recorded_ids(status).into_iter();
+    ids.filter_map(|(kind, id)| id.map(|_| kind)).collect()
 }
 
 /// Whether a difference is known and told already: then the object is judged as a whole, as status
@@ -88,10 +81,17 @@ pub fn part_needs_look(
     status: &SessionManagerRoleStatus,
     part: Part,
 ) -> Option<&'static str> {
-    let mut reading = as_it_should_be(&wanted.desired, status);
+    let desired = &wanted.desired;
+    // The one thing that takes two of them to see: a managed policy beside the inline one.
+    if let (Part::Role(role), PolicyHome::Inline) = (&part, &desired.policy.home)
+        && role.attached.contains(&desired.policy_arn())
+    {
+        return Some("the managed policy of its name is attached too");
+    }
+    let mut reading = as_it_should_be(desired, status);
     part.put_into(&mut reading);
-    let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
-    needs_look(wanted, status, &reading)
+    let reading = as_if_tagged(desired, reading, ReadTags::default());
+    needs_look(wanted, status, &reading, Shows::Details)
 }
 
 /// Why an object needs a look, as far as these tags tell.
@@ -100,23 +100,26 @@ pub fn tags_need_look(
     status: &SessionManagerRoleStatus,
     read: ReadTags,
 ) -> Option<&'static str> {
+    let of = [
+        read.policy.as_ref().map(|_| Kind::Policy),
+        read.instance_profile
+            .as_ref()
+            .map(|_| Kind::InstanceProfile),
+    ];
     let reading = as_it_should_be(&wanted.desired, status);
-    needs_look(
-        wanted,
-        status,
-        &as_if_tagged(&wanted.desired, reading, read),
-    )
+    let reading = as_if_tagged(&wanted.desired, reading, read);
+    let mut of = of.into_iter().flatten();
+    of.find_map(|kind| needs_look(wanted, status, &reading, Shows::TagsOf(kind)))
 }
 
 /// What IAM holds of an object that is in sync.
 fn as_it_should_be(desired: &Desired, status: &SessionManagerRoleStatus) -> Observed {
-    let (role_id, policy_id, version, profile_id) = recorded_ids(status);
+    let [(_, role), (_, policy), (_, profile)] = recorded_ids(status);
     let names = &desired.names;
     let account = &desired.account;
     let managed = matches!(desired.policy.home, PolicyHome::Managed { .. });
     let document = Some(desired.policy.document.clone());
-    let version = version.unwrap_or_default();
-    let role = role_id.map(|id| ObservedRole {
+    let role = role.map(|(id, _)| ObservedRole {
         arn: names.role_arn(account),
         id,
         name: names.role.clone(),
@@ -134,16 +137,18 @@ fn as_it_should_be(desired: &Desired, status: &SessionManagerRoleStatus) -> Obse
             .into_iter()
             .collect(),
     });
-    let policy = policy_id.filter(|_| managed).map(|id| ObservedPolicy {
-        arn: desired.policy_arn(),
-        id,
-        name: names.policy.clone(),
-        tags: Tags::new(),
-        default_version: version.clone(),
-        document: desired.policy.document.clone(),
-        versions: [version].into(),
-    });
-    let instance_profile = profile_id.map(|id| ObservedInstanceProfile {
+    let policy = policy
+        .filter(|_| managed)
+        .map(|(id, version)| ObservedPolicy {
+            arn: desired.policy_arn(),
+            id,
+            name: names.policy.clone(),
+            tags: Tags::new(),
+            default_version: version.clone().unwrap_or_default(),
+            document: desired.policy.document.clone(),
+            versions: version.into_iter().collect(),
+        });
+    let instance_profile = profile.map(|(id, _)| ObservedInstanceProfile {
         arn: names.instance_profile_arn(account),
         id,
         name: names.instance_profile.clone(),

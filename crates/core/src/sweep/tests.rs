@@ -1,5 +1,4 @@
 use jiff::Timestamp;
-use smr_api::Drift;
 
 use super::*;
 use crate::account::{Account, Partition};
@@ -61,11 +60,8 @@ fn judge_all(
     reading: Observed,
     read: ReadTags,
 ) -> Option<&'static str> {
-    needs_look(
-        wanted,
-        status,
-        &as_if_tagged(&wanted.desired, reading, read),
-    )
+    let reading = as_if_tagged(&wanted.desired, reading, read);
+    needs_look(wanted, status, &reading, Shows::Details)
 }
 
 /// Judged as a whole; part by part it has to come to the same.
@@ -189,24 +185,122 @@ fn tags_that_were_read_in_turn_count() {
     assert_eq!(judge(&more, &more), None, "tags of others are no drift");
 }
 
+/// Beside the inline policy a managed one of the same name: the role tells of it, and the policy.
+#[test]
+fn a_managed_policy_beside_the_inline_one_needs_a_look() {
+    let (wanted, ..) = in_sync("{}");
+    let (_, _, managed) = in_sync("{}");
+    let arn = wanted.desired.policy_arn();
+    let why = judge("{policy: {type: Inline}}", |s| {
+        s.role.as_mut().unwrap().attached.insert(arn);
+        s.policy = in_bulk(managed).policy;
+    });
+    assert!(why.is_some());
+}
+
+/// An object in mode Observe whose status tells of every difference there is.
+fn observed(
+    spec: &str,
+    change: impl FnOnce(&mut Observed),
+) -> (Wanted, SessionManagerRoleStatus, Observed) {
+    let (wanted, status, mut state) = in_sync(spec);
+    change(&mut state);
+    let recorded = Recorded::of(Some(&status));
+    let planned = plan(&wanted.desired, &state, &recorded, None).unwrap();
+    let facts = Facts {
+        desired: &wanted.desired,
+        believed: &state,
+        counterparts: None,
+    };
+    let object = Object {
+        generation: 1,
+        status: Some(&status),
+        reconcile_request: None,
+    };
+    let outcome = Outcome::Drifted {
+        facts,
+        drift: &planned.drift,
+        unlisted: &planned.unlisted,
+    };
+    let status = summarize(object, Timestamp::UNIX_EPOCH, &outcome).status;
+    assert!(!status.drift.is_empty());
+    (wanted, status, state)
+}
+
 #[test]
 fn in_mode_observe_what_is_told_already_needs_no_look() {
-    let (wanted, mut status, state) = in_sync("{mode: Observe}");
-    let mut reading = in_bulk(state);
-    reading.role.as_mut().unwrap().description = "changed".into();
-    let judge = |status: &SessionManagerRoleStatus| {
-        judge_all(&wanted, status, reading.clone(), ReadTags::default())
+    type Change = fn(&mut Observed);
+    let changes: [(&str, Change); 7] = [
+        ("description", |s| {
+            s.role.as_mut().unwrap().description = "changed".into();
+        }),
+        ("no role", |s| s.role = None),
+        ("no policy", |s| s.policy = None),
+        ("no profile", |s| s.instance_profile = None),
+        ("another id", |s| {
+            s.instance_profile.as_mut().unwrap().roles.clear();
+        }),
+        ("tags", |s| {
+            s.role.as_mut().unwrap().tags.insert("a".into(), "c".into());
+            s.policy
+                .as_mut()
+                .unwrap()
+                .tags
+                .insert("a".into(), "c".into());
+            s.instance_profile.as_mut().unwrap().tags.remove("a");
+        }),
+        ("more than status holds", |s| {
+            let role = s.role.as_mut().unwrap();
+            for number in 0..12 {
+                role.tags.remove(&format!("many-{number:02}"));
+            }
+            let policy = s.policy.as_mut().unwrap();
+            for number in 0..12 {
+                policy.tags.remove(&format!("many-{number:02}"));
+            }
+        }),
+    ];
+    let many: Vec<String> = (0..12).map(|n| format!("many-{n:02}: x")).collect();
+    let spec = format!("{{mode: Observe, tags: {{a: b, {}}}}}", many.join(", "));
+    for (what, change) in changes {
+        let (wanted, status, state) = observed(&spec, change);
+        let judge = |status: &SessionManagerRoleStatus, state: &Observed| {
+            judge_all(&wanted, status, in_bulk(state.clone()), ReadTags::default())
+        };
+        assert_eq!(judge(&status, &state), None, "{what}");
+        let mut more = state.clone();
+        more.role
+            .get_or_insert_with(|| in_sync(&spec).2.role.unwrap())
+            .max_session_duration = 7200;
+        assert!(judge(&status, &more).is_some(), "{what}, and then another");
+    }
+}
+
+#[test]
+fn in_mode_observe_what_was_put_right_needs_a_look() {
+    let spec = "{mode: Observe, tags: {a: b}}";
+    let (wanted, status, _) = observed(spec, |s| s.role.as_mut().unwrap().description.push('x'));
+    let (_, _, right) = in_sync(spec);
+    let tags = right.policy.clone().unwrap().tags;
+    assert!(judge_all(&wanted, &status, in_bulk(right), ReadTags::default()).is_some());
+    // Of the policy's tags nothing is told, and nothing to tell.
+    let read = |tags: Tags| ReadTags {
+        policy: Some(tags),
+        ..ReadTags::default()
     };
-    assert!(judge(&status).is_some());
-    let recorded = Recorded::of(Some(&status));
-    let mut full = reading.clone();
-    full.policy.as_mut().unwrap().tags = wanted.desired.role.tags.clone();
-    full.instance_profile.as_mut().unwrap().tags = wanted.desired.role.tags.clone();
-    status.drift = plan(&wanted.desired, &full, &recorded, None).unwrap().drift;
-    assert_eq!(status.drift.len(), 1);
-    assert_eq!(judge(&status), None);
-    status.drift.push(Drift::default());
-    assert!(judge(&status).is_some());
+    assert_eq!(tags_need_look(&wanted, &status, read(tags.clone())), None);
+    assert!(tags_need_look(&wanted, &status, read(Tags::new())).is_some());
+
+    let (wanted, status, state) = observed(spec, |s| {
+        s.policy
+            .as_mut()
+            .unwrap()
+            .tags
+            .insert("a".into(), "c".into());
+    });
+    let told = state.policy.unwrap().tags;
+    assert_eq!(tags_need_look(&wanted, &status, read(told)), None);
+    assert!(tags_need_look(&wanted, &status, read(tags)).is_some());
 }
 
 /// Lists show existence, ids, the role's settings, versions and membership.
@@ -233,7 +327,8 @@ fn lists_show_a_part() {
         };
         let judge = |listed: Listed| {
             let reading = as_if_complete(listed, &wanted.desired, &status);
-            judge_all(&wanted, &status, reading, ReadTags::default())
+            let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
+            needs_look(&wanted, &status, &reading, Shows::Lists)
         };
         assert_eq!(judge(listed.clone()), None, "{spec}");
         let mut changed = listed.clone();
@@ -248,6 +343,31 @@ fn lists_show_a_part() {
             assert!(judge(changed).is_some(), "{spec}");
         }
     }
+}
+
+/// Lists do not show which policies are on a role: what status tells of is taken to be there still.
+#[test]
+fn in_lists_what_nobody_listed_needs_no_look_once_it_is_told() {
+    let (wanted, mut status, state) = in_sync("{}");
+    status.unlisted_policies = vec![
+        "arn:aws:iam::aws:policy/AdministratorAccess".into(),
+        "inline/extra".into(),
+    ];
+    let policy = state.policy.clone().unwrap();
+    let listed = Listed {
+        role: state.role,
+        policy: Some(ListedPolicy {
+            arn: policy.arn,
+            id: policy.id,
+            name: policy.name,
+            default_version: policy.default_version,
+            attachments: 1,
+        }),
+        instance_profile: state.instance_profile,
+    };
+    let reading = as_if_complete(listed, &wanted.desired, &status);
+    let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
+    assert_eq!(needs_look(&wanted, &status, &reading, Shows::Lists), None);
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! Whether a reading shows other differences than status tells of. In: both, and what the reading can
+//! show at all; out: whether they differ. No IO. Only mode Observe leaves differences in place.
+
+use smr_api::{Drift, Mode, SessionManagerRoleStatus};
+
+use crate::step::Kind;
+use crate::summary::{DRIFT_MAX, in_status};
+use crate::wanted::Wanted;
+
+/// What a reading can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Everything but the tags of policy and profile.
+    Details,
+    /// Existence, the role's own settings and the role in the profile.
+    Lists,
+    /// The tags of one of the three.
+    TagsOf(Kind),
+}
+
+impl Shows {
+    fn shows(self, drift: &Drift) -> bool {
+        let (object, field) = (drift.object.as_str(), drift.field.as_str());
+        match self {
+            Self::Details => field != "tags" || object == Kind::Role.as_str(),
+            Self::Lists => matches!(
+                field,
+                "existence" | "trustPolicy" | "description" | "maxSessionDurationSeconds" | "role"
+            ),
+            Self::TagsOf(kind) => field == "tags" && object == kind.as_str(),
+        }
+    }
+
+    /// Whether what is `seen` to differ is something else than what is `told`.
+    pub(super) fn differs(self, seen: &[Drift], told: &[Drift]) -> bool {
+        if told.is_empty() {
+            return !seen.is_empty();
+        }
+        let seen: Vec<Drift> = in_status(seen).filter(|d| self.shows(d)).collect();
+        let known: Vec<&Drift> = told.iter().filter(|d| self.shows(d)).collect();
+        // Of many only the first are in status.
+        let is_cut = told.len() >= DRIFT_MAX && seen.len() > known.len();
+        let all = seen.len() == known.len() || is_cut;
+        !all || !seen.iter().zip(known).all(|(seen, known)| seen == known)
+    }
+}
+
+/// The differences that stay as they are told.
+pub(super) fn told<'a>(wanted: &Wanted, status: &'a SessionManagerRoleStatus) -> &'a [Drift] {
+    match wanted.valid.mode {
+        Mode::Observe => &status.drift,
+        Mode::Enforce => &[],
+    }
+}
+
+/// Whether it is told that one of the three is not there, or not the one.
+pub(super) fn is_another(told: &[Drift], kind: Kind) -> bool {
+    let mut told = told.iter().filter(|d| d.object == kind.as_str());
+    told.any(|d| matches!(d.field.as_str(), "existence" | "type" | "id"))
+}
