@@ -297,3 +297,63 @@ async fn drift_of_one_among_many_is_put_right_with_few_calls() {
     let writes: Vec<_> = world.writes().into_iter().map(|c| c.action).collect();
     assert_eq!(writes, ["AttachRolePolicy"]);
 }
+
+/// Neither wakes the object, and it is in sync no more: the next sweep gives it a turn.
+#[tokio::test]
+async fn what_someone_takes_from_an_object_comes_back() {
+    let world = World::start("taken-back").await;
+    world.apply("web", "{}").await;
+    let finalizers = world.ready("web").await.metadata.finalizers;
+    assert!(finalizers.is_some());
+    let none = r#"{"metadata":{"finalizers":null}}"#;
+    let patch = ["patch", "smr", "web", "--type=merge"];
+    world.kubectl(&[&patch[..], &["-p", none]].concat()).await;
+    world
+        .eventually("the finalizer is there again", async || {
+            world.get("web").await.unwrap().metadata.finalizers == finalizers
+        })
+        .await;
+
+    let lost = r#"{"status":{"observedGeneration":-1,"conditions":null,"role":null}}"#;
+    let status = ["--subresource=status", "-p", lost];
+    world.kubectl(&[&patch[..], &status].concat()).await;
+    let object = world.ready("web").await;
+    assert!(object.status.unwrap().role.is_some());
+}
+
+#[tokio::test]
+async fn in_mode_observe_what_someone_puts_right_is_told() {
+    let world = World::start("put-right").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    world.patch("web", r#"{"mode":"Observe"}"#).await;
+    world.ready("web").await;
+    let name = format!("{}.web", world.namespace);
+    let describe = async |text: &str| {
+        let role = world.someone().update_role().role_name(&name);
+        role.description(text).send().await.unwrap();
+    };
+    let was = world.account().roles[&name].description.clone();
+    describe("mine").await;
+    world.reason("web", "Drifted").await;
+    describe(was.as_deref().unwrap()).await;
+    let status = world.ready("web").await.status.unwrap();
+    assert!(status.drift.is_empty(), "{:?}", status.drift);
+}
+
+/// Of the role alone it can't be told, nor of the policy alone.
+#[tokio::test]
+async fn a_managed_policy_beside_the_inline_one_is_told() {
+    let world = World::start("beside").await;
+    world.apply("web", "{policy: {type: Inline}}").await;
+    world.ready("web").await;
+    let name = format!("{}.web", world.namespace);
+    let someone = world.someone();
+    let policy = someone.create_policy().policy_name(&name);
+    let policy = policy.path("/session-manager/").policy_document(READ_S3);
+    let arn = policy.send().await.unwrap().policy.unwrap().arn.unwrap();
+    let attach = someone.attach_role_policy().role_name(&name);
+    attach.policy_arn(&arn).send().await.unwrap();
+    let message = world.reason("web", "NotOwned").await;
+    assert!(message.contains(&arn), "{message}");
+}
