@@ -156,3 +156,39 @@ fn label(text: &str) -> &'static str {
         .find(|known| *known == text)
         .unwrap_or("Other")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(uid: &str, version: u32) -> Object {
+        let text = format!(
+            "{{metadata: {{name: web, namespace: team, uid: {uid}, resourceVersion: '{version}'}}, spec: {{}}}}"
+        );
+        serde_yaml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn an_answer_to_a_patch_brings_back_nothing_that_has_gone() {
+        let store = Store::default();
+        let key = object("a", 1).key();
+        store.refresh(object("a", 2));
+        assert!(!store.contains(&key));
+        store.put(object("b", 3));
+        store.refresh(object("a", 4));
+        assert_eq!(store.get(&key).unwrap().uid(), "b");
+        store.refresh(object("b", 5));
+        let version = store.get(&key).unwrap().metadata.resource_version;
+        assert_eq!(version.as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn what_was_made_in_the_place_of_another_stays() {
+        let store = Store::default();
+        store.put(object("b", 3));
+        store.remove_this(&object("a", 1));
+        assert!(store.contains(&object("a", 1).key()));
+        store.remove_this(&object("b", 1));
+        assert!(!store.contains(&object("a", 1).key()));
+    }
+}
