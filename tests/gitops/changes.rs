@@ -1,6 +1,7 @@
 //! A commit becomes a role, a change of it follows, an invalid one is refused, and what others change
 //! comes back. Does network IO.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use iam_emulator::{Fault, FaultKind};
@@ -174,7 +175,17 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
     let before = site.view().await;
     let good = object(&site, &text);
     site.world.iam.inject(hang("AttachRolePolicy"));
-    let seen = site.watch(|_| ());
+    let iam = site.world.iam.emulator().clone();
+    let noticed = AtomicBool::new(false);
+    let seen = site.watch(move |view| {
+        // Until the controller has looked, nobody knows of it.
+        if view.health == "Progressing" {
+            noticed.store(true, Ordering::Relaxed);
+        }
+        let repaired = as_spec_says(&good, &iam.snapshot());
+        let early = noticed.load(Ordering::Relaxed) && view.health == "Healthy" && !repaired;
+        assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
+    });
     let someone = client(&site.world.iam.endpoint(), SOMEONE);
     let name = format!("{}.web", site.world.namespace);
     let arn = &site.world.account().policies[&name].arn;
@@ -186,14 +197,11 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
     let message = site.until_role("web", "Progressing").await;
     assert!(message.contains("Repairing"), "{message}");
     site.argocd("get", &["--output", "tree=detailed"]).await;
-    let iam = &site.world.iam;
-    site.eventually("Healthy again", async |site| {
-        let repaired = as_spec_says(&good, &iam.snapshot());
-        site.view().await.health == "Healthy" && repaired
+    let steps = ["Synced Healthy", "Synced Progressing", "Synced Healthy"];
+    site.eventually("Healthy again, and nothing else between", async |_| {
+        seen.steps() == steps
     })
     .await;
     seen.print("drift in IAM");
-    let steps = ["Synced Healthy", "Synced Progressing", "Synced Healthy"];
-    assert_eq!(seen.steps(), steps);
     assert_eq!(site.view().await.started, before.started, "it has synced");
 }
