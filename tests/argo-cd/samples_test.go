@@ -268,6 +268,9 @@ func TestApplications(t *testing.T) {
 	for _, set := range ofKind[appv1.ApplicationSet](t, all, "ApplicationSet") {
 		repository := set.Spec.Generators[0].Git.RepoURL
 		assert.Equal(t, set.Spec.Template.Spec.Source.RepoURL, repository)
+		// A confirmation is not in the template, and has to outlast the set's next look.
+		require.NotNil(t, set.Spec.PreservedFields)
+		assert.Contains(t, set.Spec.PreservedFields.Annotations, "argocd.argoproj.io/deletion-approved")
 		for _, team := range teams(t) {
 			applications["roles-"+team] = applicationOf(t, set, team)
 		}
