@@ -149,13 +149,27 @@ func TestSampleBuilds(t *testing.T) {
 	assert.Equal(t, definition, crd[0].GetKind())
 	assert.Equal(t, "Prune=false,Delete=false", crd[0].GetAnnotations()["argocd.argoproj.io/sync-options"])
 
+	var deployments []any
 	for _, object := range built(t, "platform/controller") {
 		assert.NotEqual(t, definition, object.GetKind())
 		if object.GetKind() == "Deployment" {
+			deployments = append(deployments, map[string]any{
+				"apiVersion": object.GetAPIVersion(), "kind": "Deployment",
+				"name": object.GetName(), "namespace": object.GetNamespace(),
+			})
 			text, err := yaml.Marshal(object.Object)
 			require.NoError(t, err)
 			assert.Contains(t, string(text), "value: production-eu-1")
 			assert.Contains(t, string(text), "image: registry.example.com/session-manager-role:0.1.0")
+		}
+	}
+	// What Flux waits for before it applies roles.
+	for _, object := range in(t, "flux/platform.yaml") {
+		if object.GetName() == "session-manager-role-controller" {
+			checks, _, err := unstructured.NestedSlice(object.Object, "spec", "healthChecks")
+			require.NoError(t, err)
+			assert.NotEmpty(t, checks)
+			assert.Equal(t, deployments, checks)
 		}
 	}
 
