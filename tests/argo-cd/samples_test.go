@@ -326,11 +326,17 @@ func TestHealthOfApplications(t *testing.T) {
 	read(t, samples+"/argocd/argocd-cm.yaml", configMap)
 	vm := lua.VM{ResourceOverrides: overrides(t, configMap)}
 	application := in(t, "argocd/root.yaml")[0]
+	notSynced := health.HealthStatus{Status: health.HealthStatusProgressing, Message: "not synced yet"}
 	for status, expected := range map[string]health.HealthStatus{
 		`{}`:                          {Status: health.HealthStatusProgressing},
 		`{health: {}}`:                {Status: health.HealthStatusProgressing},
-		`{health: {status: Healthy}}`: {Status: health.HealthStatusHealthy},
-		`{health: {status: Degraded, message: as told}}`: {Status: health.HealthStatusDegraded, Message: "as told"},
+		`{health: {status: Healthy}}`: notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}}`:                                     notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}, operationState: {phase: Running}}`:   notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}, operationState: {phase: Failed}}`:    notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}, operationState: {phase: Succeeded}}`: {Status: health.HealthStatusHealthy},
+		`{health: {status: Healthy}, sync: {status: Synced}}`:                                        {Status: health.HealthStatusHealthy},
+		`{health: {status: Degraded, message: as told}, sync: {status: OutOfSync}}`:                  {Status: health.HealthStatusDegraded, Message: "as told"},
 	} {
 		var value map[string]any
 		require.NoError(t, yaml.Unmarshal([]byte(status), &value))
