@@ -296,6 +296,7 @@ func TestApplications(t *testing.T) {
 		assert.True(t, info.IsDir(), name)
 		assert.True(t, application.Spec.SyncPolicy.SyncOptions.HasOption("ServerSideApply=true"), name)
 		assert.True(t, application.Spec.SyncPolicy.IsAutomatedSyncEnabled(), name)
+		assert.Equal(t, &appv1.RetryStrategy{Limit: 5, Refresh: true}, application.Spec.SyncPolicy.Retry, name)
 		if application.Name != project {
 			compare := application.Annotations["argocd.argoproj.io/compare-options"]
 			assert.Equal(t, "ServerSideDiff=true", compare, name)

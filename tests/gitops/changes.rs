@@ -103,6 +103,25 @@ async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
     site.synced("Not like that", &[("web.yaml", Some(&text))])
         .await;
     assert!(as_spec_says(&good, &site.world.account()));
+
+    // With the sample's retries the next one takes up what was committed meanwhile.
+    site.retry_as_the_sample().await;
+    let commit = site
+        .commit("Encrypt after all", &[("web.yaml", Some(&invalid))])
+        .await;
+    let tries = site
+        .until("it will try again", |v| {
+            v.revision == commit && v.phase == "Running" && v.message.contains("Retrying attempt #")
+        })
+        .await;
+    assert!(tries.message.contains(WORDS), "{tries:?}");
+    let text = manifest("web", "{tags: {team: dev}}");
+    let view = site
+        .synced("Really not", &[("web.yaml", Some(&text))])
+        .await;
+    site.argocd("get", &["--show-operation"]).await;
+    assert_eq!((view.started, &*view.phase), (tries.started, "Succeeded"));
+    assert!(as_spec_says(&object(&site, &text), &site.world.account()));
 }
 
 /// The API server is asked what a sync would do, and its refusal is there before one begins.
