@@ -13,7 +13,7 @@ wanted=(argocd redis manifests)
 # shellcheck source=hack/lib.sh
 source "$root/hack/lib.sh"
 
-dir=$(kept_as argo-cd "$module/go.mod" "$module/go.sum" "$module/redis/main.go")
+dir=$(kept_as argo-cd "$root/hack/argo-cd.sh" "$module/go.mod" "$module/go.sum" "$module/redis/main.go")
 if complete "$dir" "${wanted[@]}"; then
     printf '%s\n' "$dir"
     exit 0

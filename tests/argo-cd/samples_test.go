@@ -149,13 +149,27 @@ func TestSampleBuilds(t *testing.T) {
 	assert.Equal(t, definition, crd[0].GetKind())
 	assert.Equal(t, "Prune=false,Delete=false", crd[0].GetAnnotations()["argocd.argoproj.io/sync-options"])
 
+	var deployments []any
 	for _, object := range built(t, "platform/controller") {
 		assert.NotEqual(t, definition, object.GetKind())
 		if object.GetKind() == "Deployment" {
+			deployments = append(deployments, map[string]any{
+				"apiVersion": object.GetAPIVersion(), "kind": "Deployment",
+				"name": object.GetName(), "namespace": object.GetNamespace(),
+			})
 			text, err := yaml.Marshal(object.Object)
 			require.NoError(t, err)
 			assert.Contains(t, string(text), "value: production-eu-1")
 			assert.Contains(t, string(text), "image: registry.example.com/session-manager-role:0.1.0")
+		}
+	}
+	// What Flux waits for before it applies roles.
+	for _, object := range in(t, "flux/platform.yaml") {
+		if object.GetName() == "session-manager-role-controller" {
+			checks, _, err := unstructured.NestedSlice(object.Object, "spec", "healthChecks")
+			require.NoError(t, err)
+			assert.NotEmpty(t, checks)
+			assert.Equal(t, deployments, checks)
 		}
 	}
 
@@ -268,6 +282,9 @@ func TestApplications(t *testing.T) {
 	for _, set := range ofKind[appv1.ApplicationSet](t, all, "ApplicationSet") {
 		repository := set.Spec.Generators[0].Git.RepoURL
 		assert.Equal(t, set.Spec.Template.Spec.Source.RepoURL, repository)
+		// A confirmation is not in the template, and has to outlast the set's next look.
+		require.NotNil(t, set.Spec.PreservedFields)
+		assert.Contains(t, set.Spec.PreservedFields.Annotations, "argocd.argoproj.io/deletion-approved")
 		for _, team := range teams(t) {
 			applications["roles-"+team] = applicationOf(t, set, team)
 		}
@@ -279,6 +296,7 @@ func TestApplications(t *testing.T) {
 		assert.True(t, info.IsDir(), name)
 		assert.True(t, application.Spec.SyncPolicy.SyncOptions.HasOption("ServerSideApply=true"), name)
 		assert.True(t, application.Spec.SyncPolicy.IsAutomatedSyncEnabled(), name)
+		assert.Equal(t, &appv1.RetryStrategy{Limit: 5, Refresh: true}, application.Spec.SyncPolicy.Retry, name)
 		if application.Name != project {
 			compare := application.Annotations["argocd.argoproj.io/compare-options"]
 			assert.Equal(t, "ServerSideDiff=true", compare, name)
@@ -309,11 +327,17 @@ func TestHealthOfApplications(t *testing.T) {
 	read(t, samples+"/argocd/argocd-cm.yaml", configMap)
 	vm := lua.VM{ResourceOverrides: overrides(t, configMap)}
 	application := in(t, "argocd/root.yaml")[0]
+	notSynced := health.HealthStatus{Status: health.HealthStatusProgressing, Message: "not synced yet"}
 	for status, expected := range map[string]health.HealthStatus{
 		`{}`:                          {Status: health.HealthStatusProgressing},
 		`{health: {}}`:                {Status: health.HealthStatusProgressing},
-		`{health: {status: Healthy}}`: {Status: health.HealthStatusHealthy},
-		`{health: {status: Degraded, message: as told}}`: {Status: health.HealthStatusDegraded, Message: "as told"},
+		`{health: {status: Healthy}}`: notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}}`:                                     notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}, operationState: {phase: Running}}`:   notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}, operationState: {phase: Failed}}`:    notSynced,
+		`{health: {status: Healthy}, sync: {status: OutOfSync}, operationState: {phase: Succeeded}}`: {Status: health.HealthStatusHealthy},
+		`{health: {status: Healthy}, sync: {status: Synced}}`:                                        {Status: health.HealthStatusHealthy},
+		`{health: {status: Degraded, message: as told}, sync: {status: OutOfSync}}`:                  {Status: health.HealthStatusDegraded, Message: "as told"},
 	} {
 		var value map[string]any
 		require.NoError(t, yaml.Unmarshal([]byte(status), &value))

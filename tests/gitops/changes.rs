@@ -1,6 +1,7 @@
 //! A commit becomes a role, a change of it follows, an invalid one is refused, and what others change
 //! comes back. Does network IO.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use iam_emulator::{Fault, FaultKind};
@@ -102,6 +103,25 @@ async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
     site.synced("Not like that", &[("web.yaml", Some(&text))])
         .await;
     assert!(as_spec_says(&good, &site.world.account()));
+
+    // With the sample's retries the next one takes up what was committed meanwhile.
+    site.retry_as_the_sample().await;
+    let commit = site
+        .commit("Encrypt after all", &[("web.yaml", Some(&invalid))])
+        .await;
+    let tries = site
+        .until("it will try again", |v| {
+            v.revision == commit && v.phase == "Running" && v.message.contains("Retrying attempt #")
+        })
+        .await;
+    assert!(tries.message.contains(WORDS), "{tries:?}");
+    let text = manifest("web", "{tags: {team: dev}}");
+    let view = site
+        .synced("Really not", &[("web.yaml", Some(&text))])
+        .await;
+    site.argocd("get", &["--show-operation"]).await;
+    assert_eq!((view.started, &*view.phase), (tries.started, "Succeeded"));
+    assert!(as_spec_says(&object(&site, &text), &site.world.account()));
 }
 
 /// The API server is asked what a sync would do, and its refusal is there before one begins.
@@ -174,7 +194,17 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
     let before = site.view().await;
     let good = object(&site, &text);
     site.world.iam.inject(hang("AttachRolePolicy"));
-    let seen = site.watch(|_| ());
+    let iam = site.world.iam.emulator().clone();
+    let noticed = AtomicBool::new(false);
+    let seen = site.watch(move |view| {
+        // Until the controller has looked, nobody knows of it.
+        if view.health == "Progressing" {
+            noticed.store(true, Ordering::Relaxed);
+        }
+        let repaired = as_spec_says(&good, &iam.snapshot());
+        let early = noticed.load(Ordering::Relaxed) && view.health == "Healthy" && !repaired;
+        assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
+    });
     let someone = client(&site.world.iam.endpoint(), SOMEONE);
     let name = format!("{}.web", site.world.namespace);
     let arn = &site.world.account().policies[&name].arn;
@@ -186,14 +216,11 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
     let message = site.until_role("web", "Progressing").await;
     assert!(message.contains("Repairing"), "{message}");
     site.argocd("get", &["--output", "tree=detailed"]).await;
-    let iam = &site.world.iam;
-    site.eventually("Healthy again", async |site| {
-        let repaired = as_spec_says(&good, &iam.snapshot());
-        site.view().await.health == "Healthy" && repaired
+    let steps = ["Synced Healthy", "Synced Progressing", "Synced Healthy"];
+    site.eventually("Healthy again, and nothing else between", async |_| {
+        seen.steps() == steps
     })
     .await;
     seen.print("drift in IAM");
-    let steps = ["Synced Healthy", "Synced Progressing", "Synced Healthy"];
-    assert_eq!(seen.steps(), steps);
     assert_eq!(site.view().await.started, before.started, "it has synced");
 }

@@ -128,7 +128,10 @@ async fn with_confirmation_a_person_decides() {
     ];
     site.synced("Add roles", &files).await;
     let account = site.world.account();
-    let commit = site.commit("Remove it", &[("web.yaml", None)]).await;
+    // Nothing else of the Application is synced meanwhile, what comes by the same commit included.
+    let other = manifest("other", "{}");
+    let files = [("web.yaml", None), ("other.yaml", Some(other.as_str()))];
+    let commit = site.commit("Remove it, add another", &files).await;
     let waits =
         "Waiting for pruning confirmation of sessionmanager.dev/v1alpha1/SessionManagerRole/web";
     site.until("the operation waits for a person", |v| {
@@ -142,6 +145,7 @@ async fn with_confirmation_a_person_decides() {
     site.refresh("hard").await;
     let object = site.world.get("web").await.unwrap();
     assert!(object.metadata.deletion_timestamp.is_none());
+    assert!(site.world.get("other").await.is_none());
     assert_eq!(site.world.account(), account);
 
     site.argocd("confirm-deletion", &[]).await;
@@ -150,7 +154,9 @@ async fn with_confirmation_a_person_decides() {
     })
     .await;
     assert!(site.world.get("web").await.is_none());
-    assert_eq!(site.world.account().roles.len(), 1);
+    let (namespace, left) = (&site.world.namespace, site.world.account().roles);
+    let names = ["keep", "other"].map(|role| format!("{namespace}.{role}"));
+    assert_eq!(left.keys().collect::<Vec<_>>(), names.each_ref());
 
     // The same where the whole Application goes. The word given holds for what began before it.
     site.annotate("argocd.argoproj.io/deletion-approved", None)

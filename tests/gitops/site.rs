@@ -252,6 +252,21 @@ impl Site {
             .unwrap();
     }
 
+    /// From now on a sync that fails is tried again, as the sample repository has it. (Until then it
+    /// fails at once, so that a test need not wait for the last try.)
+    pub async fn retry_as_the_sample(&self) {
+        let file = "deploy/samples/gitops/argocd/apps/teams.yaml";
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let set: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let retry = &set["spec"]["template"]["spec"]["syncPolicy"]["retry"];
+        assert!(retry.is_object(), "{set}");
+        let patch = json!({ "spec": { "syncPolicy": { "retry": retry } } });
+        self.api()
+            .patch(&self.name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
     /// Deletes the Application with all that it has synced.
     pub async fn delete_cascading(&self) {
         let patch = json!({ "metadata": {

@@ -1,6 +1,7 @@
 //! What Argo CD tells of roles that wait for a person, and its actions on them. Does network IO.
 
-use crate::site::{Site, annotated, manifest};
+use crate::site::{Diff, Site, annotated, manifest};
+use crate::support::Start;
 use crate::support::iam::{LAMBDA_TRUST, tag};
 
 #[tokio::test]
@@ -73,7 +74,8 @@ async fn paused_is_suspended() {
 /// As a person clicks them. Git says nothing about the annotations, so Argo CD leaves them.
 #[tokio::test]
 async fn the_actions_pause_resume_and_ask_for_a_look() {
-    let site = Site::start("actions").await;
+    // The stricter one: it sees every field that a sync would change.
+    let site = Site::with("actions", Diff::Server, &Start::default()).await;
     let text = manifest("web", "{}");
     site.synced("Add a role", &[("web.yaml", Some(&text))])
         .await;

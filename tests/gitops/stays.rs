@@ -48,11 +48,12 @@ async fn stays_synced(name: &str, diff: Diff) {
         site.refresh(how).await;
     }
     site.eventually("all refreshes were seen", async |_| {
-        // Each takes the annotation off, which is a version.
-        seen.so_far().len() > REFRESHES
+        // Each is two versions: the annotation comes, and goes.
+        seen.so_far().len() >= 2 * REFRESHES
     })
     .await;
     let after = site.view().await;
+    assert!(after.is("Synced", "Healthy"), "{after:?}");
     assert_eq!((after.started, after.phase), (before.started, before.phase));
     assert_eq!(
         site.argo.metric("argocd_app_sync_total", &label).await,
@@ -63,6 +64,8 @@ async fn stays_synced(name: &str, diff: Diff) {
         owns_status_and_finalizer_only(&site, name).await;
     }
     println!("{name}: {REFRESHES} refreshes, no OutOfSync, no sync, no write of ours");
+    // To the last moment.
+    seen.so_far();
 }
 
 /// What the API server keeps of who wrote what.

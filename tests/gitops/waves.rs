@@ -56,3 +56,39 @@ async fn a_role_that_waits_for_a_person_fails_the_sync() {
     assert!(printed.contains("NotOwned: the role "), "{printed}");
     assert!(site.world.get("second").await.is_none());
 }
+
+#[tokio::test]
+async fn a_paused_role_holds_the_sync() {
+    let site = Site::start("holds").await;
+    let options = "{argocd.argoproj.io/sync-wave: '0', sessionmanager.dev/paused: 'true'}";
+    let (first, second) = (annotated("first", options, "{}"), wave("second", "1"));
+    let files = [
+        ("a.yaml", Some(second.as_str())),
+        ("b.yaml", Some(first.as_str())),
+    ];
+    let commit = site.commit("Two waves", &files).await;
+    site.until_role("first", "Suspended").await;
+    // Of an Application with a role that is not there yet, that one is told.
+    site.until("the sync waits", |v| {
+        v.revision == commit && v.phase == "Running" && v.is("OutOfSync", "Missing")
+    })
+    .await;
+    // Nor does a commit get past the sync that waits.
+    let resumed = wave("first", "0");
+    let commit = site.commit("Resume", &[("b.yaml", Some(&resumed))]).await;
+    site.until("the commit is seen", |v| v.revision == commit)
+        .await;
+    site.refresh("normal").await;
+    assert_eq!(site.view().await.phase, "Running");
+    assert!(site.world.get("second").await.is_none());
+    let paused = "sessionmanager.dev/paused";
+    let first = site.world.get("first").await.unwrap();
+    assert!(first.metadata.annotations.unwrap().contains_key(paused));
+    // As the action Resume does.
+    site.world.annotate("first", paused, None).await;
+    site.until("both are there", |v| {
+        v.revision == commit && v.is("Synced", "Healthy") && v.phase == "Succeeded"
+    })
+    .await;
+    site.world.ready("second").await;
+}

@@ -9,10 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	yamlutil "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -24,11 +27,13 @@ type flux struct {
 	kustomizations map[string]kustomizev1.Kustomization
 	sources        map[string]sourcev1.GitRepository
 	accounts       map[string]bool
+	clusterRoles   []rbacv1.ClusterRole
+	bindings       []rbacv1.RoleBinding
 }
 
-func read(t *testing.T) flux {
+func read(t *testing.T) *flux {
 	t.Helper()
-	found := flux{
+	found := &flux{
 		kustomizations: map[string]kustomizev1.Kustomization{},
 		sources:        map[string]sourcev1.GitRepository{},
 		accounts:       map[string]bool{},
@@ -57,7 +62,7 @@ func read(t *testing.T) flux {
 	return found
 }
 
-func (f flux) take(t *testing.T, path string, document []byte) {
+func (f *flux) take(t *testing.T, path string, document []byte) {
 	t.Helper()
 	object := metav1.PartialObjectMetadata{}
 	if err := yaml.Unmarshal(document, &object); err != nil {
@@ -79,8 +84,15 @@ func (f flux) take(t *testing.T, path string, document []byte) {
 		f.sources[object.Name] = source
 	case "v1 ServiceAccount":
 		f.accounts[object.Name] = true
-	case "rbac.authorization.k8s.io/v1 ClusterRole", "rbac.authorization.k8s.io/v1 RoleBinding",
-		"kustomize.config.k8s.io/v1beta1 Kustomization":
+	case rbacv1.SchemeGroupVersion.String() + " ClusterRole":
+		role := rbacv1.ClusterRole{}
+		strictly(&role)
+		f.clusterRoles = append(f.clusterRoles, role)
+	case rbacv1.SchemeGroupVersion.String() + " RoleBinding":
+		binding := rbacv1.RoleBinding{}
+		strictly(&binding)
+		f.bindings = append(f.bindings, binding)
+	case "kustomize.config.k8s.io/v1beta1 Kustomization":
 	default:
 		t.Errorf("%s: %s %s is nothing that this sample needs", path, object.APIVersion, object.Kind)
 	}
@@ -91,14 +103,22 @@ func (f flux) take(t *testing.T, path string, document []byte) {
 	}
 }
 
+func teams(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob(repository + "/teams/*")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for at, name := range names {
+		names[at] = filepath.Base(name)
+	}
+	return names
+}
+
 func TestFluxKustomizations(t *testing.T) {
 	found := read(t)
-	teams, err := filepath.Glob(repository + "/teams/*")
-	if err != nil || len(teams) == 0 {
-		t.Fatal(teams, err)
-	}
-	for _, team := range teams {
-		name := filepath.Base(team)
+	teams := teams(t)
+	for _, name := range teams {
 		roles, ok := found.kustomizations["roles-"+name]
 		if !ok {
 			t.Errorf("team %s has no Kustomization", name)
@@ -135,5 +155,64 @@ func TestFluxKustomizations(t *testing.T) {
 		if spec.Timeout == nil || spec.Interval.Duration == 0 {
 			t.Errorf("%s: no timeout or interval", name)
 		}
+	}
+}
+
+// First the CRD, then the controller, then the roles; and nothing takes the CRD away again.
+func TestFluxOrder(t *testing.T) {
+	const crd, controller = "session-manager-role-crd", "session-manager-role-controller"
+	found := read(t).kustomizations
+	after := map[string]string{crd: "", controller: crd}
+	for _, team := range teams(t) {
+		after["roles-"+team] = controller
+	}
+	for name, expected := range after {
+		var names []string
+		for _, dependency := range found[name].Spec.DependsOn {
+			names = append(names, dependency.Name)
+		}
+		if strings.Join(names, " ") != expected {
+			t.Errorf("%s depends on %v, not on %q", name, names, expected)
+		}
+	}
+	if spec := found[crd].Spec; !spec.Wait || spec.Prune {
+		t.Errorf("%s: wait %t, prune %t", crd, spec.Wait, spec.Prune)
+	}
+	// That it is the Deployment that is built, the tests of the other module say, which builds it.
+	if checks := found[controller].Spec.HealthChecks; len(checks) != 1 {
+		t.Errorf("%s: %+v", controller, checks)
+	}
+}
+
+// A team's account may do with roles in the team's namespace what Flux does, and nothing else.
+func TestFluxTenants(t *testing.T) {
+	found := read(t)
+	if len(found.clusterRoles) != 1 || len(found.clusterRoles[0].Rules) != 1 {
+		t.Fatalf("%+v", found.clusterRoles)
+	}
+	role := found.clusterRoles[0]
+	rule := rbacv1.PolicyRule{
+		APIGroups: []string{"sessionmanager.dev"},
+		Resources: []string{"sessionmanagerroles"},
+		Verbs:     []string{"get", "list", "watch", "create", "update", "patch", "delete"},
+	}
+	if !reflect.DeepEqual(role.Rules[0], rule) || role.AggregationRule != nil {
+		t.Errorf("%+v", role)
+	}
+	bound := map[string]bool{}
+	for _, binding := range found.bindings {
+		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name}
+		team := rbacv1.Subject{Kind: "ServiceAccount", Name: "team-" + binding.Namespace, Namespace: "flux-system"}
+		if binding.RoleRef != ref || !reflect.DeepEqual(binding.Subjects, []rbacv1.Subject{team}) {
+			t.Errorf("%+v", binding)
+		}
+		bound[binding.Namespace] = true
+	}
+	expected := map[string]bool{}
+	for _, team := range teams(t) {
+		expected[team] = true
+	}
+	if !reflect.DeepEqual(bound, expected) || len(found.bindings) != len(expected) {
+		t.Errorf("bindings in %v, teams %v", bound, expected)
 	}
 }
