@@ -195,7 +195,8 @@ impl Object {
             && !self.is_paused()
             && !self.is_deleting()
             && (observes || self.has_finalizer())
-            && status.last_handled_reconcile_at.as_deref() == self.reconcile_request()
+            && (self.reconcile_request())
+                .is_none_or(|request| status.last_handled_reconcile_at.as_deref() == Some(request))
     }
 
     /// Whether a pass would do anything: not where someone paused it, nor where only others hold what
@@ -282,5 +283,24 @@ mod tests {
         );
         assert_eq!(before.trigger(), after.trigger());
         assert!(after.is_newer_than(&before));
+    }
+
+    #[test]
+    fn a_request_is_open_until_it_is_answered() {
+        let settled = |annotations: &str| {
+            let object = object(&format!(
+                "metadata: {{name: a, namespace: b, generation: 1, finalizers: [{FINALIZER}], annotations: {annotations}}}
+spec: {{}}
+status:
+  observedGeneration: 1
+  lastHandledReconcileAt: monday
+  conditions: [{{type: Ready, status: 'True', reason: Converged, message: m, lastTransitionTime: '2026-01-02T03:04:05Z'}}]"
+            ));
+            object.is_settled()
+        };
+        assert!(settled(&format!("{{{RECONCILE_ANNOTATION}: monday}}")));
+        assert!(!settled(&format!("{{{RECONCILE_ANNOTATION}: tuesday}}")));
+        // Someone has taken the annotation away: nothing is asked.
+        assert!(settled("{}"));
     }
 }
