@@ -357,3 +357,23 @@ async fn a_managed_policy_beside_the_inline_one_is_told() {
     let message = world.reason("web", "NotOwned").await;
     assert!(message.contains(&arn), "{message}");
 }
+
+/// An inline policy takes no name from a managed one.
+#[tokio::test]
+async fn two_that_share_a_name_are_both_in_sync() {
+    let world = World::start("shared").await;
+    world.apply("managed", "{policy: {name: agent}}").await;
+    world.ready("managed").await;
+    let inline = "{policy: {name: agent, type: Inline}}";
+    world.apply("web", inline).await;
+    world.ready("web").await;
+    world.another_look().await;
+    world.iam.clear_calls();
+    world.another_look().await;
+    let seen = counts(&world);
+    assert!(
+        seen.contains_key("GetAccountAuthorizationDetails"),
+        "{seen:?}"
+    );
+    assert!(!seen.contains_key("GetRole"), "{seen:?}");
+}
