@@ -33,10 +33,10 @@ pub struct Memory {
     pub repaired: Vec<Drift>,
     /// The last event.
     pub told: Option<Told>,
-    /// What woke the object last, as long as it fails.
-    woken_by: Option<Trigger>,
-    /// Passes in a row that ended in a failure.
+    /// Passes in a row that ended in a failure, since the object was woken.
     failures: u32,
+    /// What woke the object last.
+    woken_by: Option<Trigger>,
 }
 
 impl Memory {
@@ -73,7 +73,6 @@ impl Memory {
     /// The pass succeeded.
     pub fn succeeded(&mut self) {
         self.failures = 0;
-        self.woken_by = None;
     }
 
     /// The object is as it should be.
@@ -83,12 +82,19 @@ impl Memory {
         self.repaired = Vec::new();
     }
 
-    /// Drops what time has made worthless.
-    fn settle(&mut self, now: Timestamp, window: SignedDuration) {
+    /// Whether an own write is so young that IAM may not show it. What is known of older ones is
+    /// dropped.
+    pub fn is_settling(&mut self, now: Timestamp, window: SignedDuration) -> bool {
         let recent = (self.history.as_mut()).is_some_and(|h| h.is_recent(now, window));
         if !recent {
             self.history = None;
         }
+        recent
+    }
+
+    /// Drops what time has made worthless.
+    fn settle(&mut self, now: Timestamp, window: SignedDuration) {
+        self.is_settling(now, window);
         self.told = self.told.take().filter(|told| told.is_recent(now));
     }
 
@@ -101,15 +107,14 @@ impl Memory {
             new_policy_since,
             repaired,
             told,
-            woken_by,
             failures,
+            woken_by: _,
         } = self;
         history.is_none()
             && suspected.is_none()
             && new_policy_since.is_none()
             && repaired.is_empty()
             && told.is_none()
-            && woken_by.is_none()
             && *failures == 0
     }
 }
@@ -170,6 +175,13 @@ mod tests {
 
     use super::*;
 
+    fn key() -> Key {
+        Key {
+            namespace: "team".to_owned(),
+            name: "web".to_owned(),
+        }
+    }
+
     #[test]
     fn back_off_doubles_from_a_second_to_five_minutes() {
         let mut memory = Memory::default();
@@ -188,10 +200,7 @@ mod tests {
 
     #[test]
     fn of_what_has_converged_only_fresh_writes_are_remembered() {
-        let key = Key {
-            namespace: "team".to_owned(),
-            name: "web".to_owned(),
-        };
+        let key = key();
         let (then, window) = (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1));
         let memories = Memories::default();
         let mut memory = memories.take(&key, "uid");
@@ -212,10 +221,7 @@ mod tests {
 
     #[test]
     fn failures_are_remembered_until_they_end_or_someone_acts() {
-        let key = Key {
-            namespace: "team".to_owned(),
-            name: "web".to_owned(),
-        };
+        let key = key();
         let memories = Memories::default();
         let mut memory = memories.take(&key, "uid");
         memory.back_off();

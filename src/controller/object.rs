@@ -247,10 +247,10 @@ impl Object {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn object(yaml: &str) -> Object {
+    pub fn object(yaml: &str) -> Object {
         serde_yaml::from_str(yaml).unwrap()
     }
 

@@ -2,8 +2,6 @@
 //! Its strings and maps are dozens of small pieces otherwise, and thousands of objects keep as many
 //! pages from going back to the system, long after what lay beside them is gone.
 
-use std::sync::Arc;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use smr_api::{DeletionPolicy, Mode, SessionManagerRoleSpec, SessionManagerRoleStatus};
@@ -11,28 +9,21 @@ use smr_api::{DeletionPolicy, Mode, SessionManagerRoleSpec, SessionManagerRoleSt
 use super::object::Object;
 
 /// An object in one piece, where that loses nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Packed(Form);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Form {
     /// JSON that reads back as the very same object.
     Piece(Box<[u8]>),
     /// Something in it has no such JSON: a time of nanoseconds, say.
-    Whole(Arc<Object>),
+    Whole(Box<Object>),
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    metadata: &'a ObjectMeta,
-    spec: &'a Result<SessionManagerRoleSpec, String>,
-    deletion_policy: DeletionPolicy,
-    mode: Mode,
-    status: Option<&'a SessionManagerRoleStatus>,
-}
-
-#[derive(Deserialize)]
-struct Read {
+/// An object field by field, other than the API server has it: what could not be understood too.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Object")]
+struct Fields {
     metadata: ObjectMeta,
     spec: Result<SessionManagerRoleSpec, String>,
     deletion_policy: DeletionPolicy,
@@ -45,7 +36,7 @@ impl Packed {
     pub fn new(object: Object) -> Self {
         match piece(&object) {
             Some(piece) if read(&piece).as_ref() == Some(&object) => Self(Form::Piece(piece)),
-            Some(_) | None => Self(Form::Whole(Arc::new(object))),
+            Some(_) | None => Self(Form::Whole(Box::new(object))),
         }
     }
 
@@ -59,35 +50,19 @@ impl Packed {
 }
 
 fn piece(object: &Object) -> Option<Box<[u8]>> {
-    let written = Written {
-        metadata: &object.metadata,
-        spec: &object.spec,
-        deletion_policy: object.deletion_policy,
-        mode: object.mode,
-        status: object.status.as_ref(),
-    };
-    let bytes = serde_json::to_vec(&written).ok()?;
+    let mut bytes = Vec::new();
+    Fields::serialize(object, &mut serde_json::Serializer::new(&mut bytes)).ok()?;
     Some(bytes.into_boxed_slice())
 }
 
 fn read(piece: &[u8]) -> Option<Object> {
-    let read: Read = serde_json::from_slice(piece).ok()?;
-    Some(Object {
-        metadata: read.metadata,
-        spec: read.spec,
-        deletion_policy: read.deletion_policy,
-        mode: read.mode,
-        status: read.status,
-    })
+    Fields::deserialize(&mut serde_json::Deserializer::from_slice(piece)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn object(yaml: &str) -> Object {
-        serde_yaml::from_str(yaml).unwrap()
-    }
+    use crate::controller::object::tests::object;
 
     fn is_piece(packed: &Packed) -> bool {
         matches!(packed.0, Form::Piece(_))

@@ -113,14 +113,14 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
     /// Whether it did.
     pub fn add_new(&self, key: &K, priority: Priority) -> bool {
         let mut state = self.lock();
-        let is_new = !state.order.has(key);
-        if is_new {
-            let at = Instant::now();
-            state.order.raise(key.clone(), Entry { at, priority });
+        if state.order.has(key) {
+            return false;
         }
+        let at = Instant::now();
+        state.order.raise(key.clone(), Entry { at, priority });
         drop(state);
         self.0.changed.notify_waiters();
-        is_new
+        true
     }
 
     /// Sets when and how urgently the key is worked on next, whatever it waited for before. While

@@ -42,7 +42,7 @@ pub enum Change {
 impl Store {
     /// The newest reading.
     pub fn get(&self, key: &Key) -> Option<Object> {
-        self.lock().get(key)?.object.object()
+        known(&self.lock(), key)
     }
 
     /// Whether there is such an object.
@@ -54,8 +54,7 @@ impl Store {
     pub fn put(&self, object: Object) -> Change {
         let mut objects = self.lock();
         let key = object.key();
-        let known = objects.get(&key).and_then(|known| known.object.object());
-        let change = match known {
+        let change = match known(&objects, &key) {
             None => Change::New,
             Some(known) if !object.is_newer_than(&known) => return Change::Nothing,
             Some(known) if object.trigger() == known.trigger() => Change::Nothing,
@@ -68,20 +67,20 @@ impl Store {
     /// Takes the answer to an own patch in, as [`Self::put`] does, unless the watch has seen the
     /// object go meanwhile.
     pub fn refresh(&self, object: Object) {
-        let known = self.get(&object.key());
-        if known.is_some_and(|known| known.uid() == object.uid()) {
-            self.put(object);
+        let mut objects = self.lock();
+        let key = object.key();
+        let known = known(&objects, &key).filter(|known| known.uid() == object.uid());
+        if known.is_some_and(|known| object.is_newer_than(&known)) {
+            objects.insert(key, Kept::new(object));
         }
     }
 
     /// The object is gone, but not one that has been made in its place.
     pub fn remove_this(&self, gone: &Object) {
+        let mut objects = self.lock();
         let key = gone.key();
-        if self
-            .get(&key)
-            .is_some_and(|known| known.uid() == gone.uid())
-        {
-            self.remove(&key);
+        if known(&objects, &key).is_some_and(|known| known.uid() == gone.uid()) {
+            objects.remove(&key);
         }
     }
 
@@ -117,6 +116,10 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn known(objects: &BTreeMap<Key, Kept>, key: &Key) -> Option<Object> {
+    objects.get(key)?.object.object()
 }
 
 fn ready(object: &Object) -> (&'static str, &'static str) {
@@ -160,12 +163,12 @@ fn label(text: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::object::tests::object as from_yaml;
 
     fn object(uid: &str, version: u32) -> Object {
-        let text = format!(
+        from_yaml(&format!(
             "{{metadata: {{name: web, namespace: team, uid: {uid}, resourceVersion: '{version}'}}, spec: {{}}}}"
-        );
-        serde_yaml::from_str(&text).unwrap()
+        ))
     }
 
     #[test]

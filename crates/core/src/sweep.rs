@@ -15,7 +15,7 @@ use smr_api::{SessionManagerRoleStatus, Tags};
 
 use crate::desired::{Desired, PolicyHome};
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
-use crate::plan::{POLICY_OVERLAP, Recorded, plan};
+use crate::plan::{INLINE, POLICY_OVERLAP, Recorded, plan};
 use crate::step::Kind;
 use crate::wanted::Wanted;
 
@@ -93,11 +93,9 @@ pub fn as_if_complete(
         policy,
         instance_profile,
     } = listed;
-    let unlisted = |policy: &String| policy.strip_prefix("inline/").map(str::to_owned);
-    let (more_inline, more_attached): (Vec<_>, Vec<_>) =
-        (status.unlisted_policies.iter()).partition(|policy| unlisted(policy).is_some());
+    let unlisted = || status.unlisted_policies.iter();
     let attached: BTreeSet<String> = (desired.additional_policy_arns.iter().cloned())
-        .chain(more_attached.into_iter().cloned())
+        .chain(unlisted().filter(|p| !p.starts_with(INLINE)).cloned())
         .chain(
             (policy.iter())
                 .filter(|p| p.attachments > 0)
@@ -112,12 +110,8 @@ pub fn as_if_complete(
         .into(),
         PolicyHome::Managed { .. } => BTreeMap::new(),
     };
-    inline.extend(
-        more_inline
-            .into_iter()
-            .filter_map(unlisted)
-            .map(|name| (name, None)),
-    );
+    let more = unlisted().filter_map(|policy| policy.strip_prefix(INLINE));
+    inline.extend(more.map(|name| (name.to_owned(), None)));
     let recorded_version = status.policy.as_ref().and_then(|p| p.version_id.as_ref());
     Observed {
         role: role.map(|role| ObservedRole {

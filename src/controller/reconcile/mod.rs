@@ -308,19 +308,10 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether an own write is so young that IAM may not show it. What is known of older ones is
-    /// dropped.
+    /// As [`Memory::is_settling`], now.
     fn is_settling(&mut self) -> bool {
-        let (now, window) = (Timestamp::now(), self.context.settling_time);
-        let recent = self
-            .memory
-            .history
-            .as_mut()
-            .is_some_and(|history| history.is_recent(now, window));
-        if !recent {
-            self.memory.history = None;
-        }
-        recent
+        let window = self.context.settling_time;
+        self.memory.is_settling(Timestamp::now(), window)
     }
 
     fn status(&self) -> Option<&SessionManagerRoleStatus> {

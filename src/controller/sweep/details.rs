@@ -227,19 +227,20 @@ impl<'a> Reading<'a> {
     ) -> Self {
         let numbered = || targets.iter().enumerate();
         let missing: Vec<BTreeSet<Kind>> = (targets.iter())
-            .map(|target| {
-                target
-                    .object
-                    .written_status()
-                    .map(parts)
-                    .unwrap_or_default()
-            })
+            .map(|target| target.object.written_status())
+            .map(|status| status.map(parts).unwrap_or_default())
             .collect();
-        let names =
-            || numbered().flat_map(|(n, target)| names_of(&target.names).map(|name| (name, n)));
-        // Two may have a name in common that one of them has no use for: whose part it is goes last.
-        let used = names().filter(|((kind, _), number)| missing[*number].contains(kind));
-        let owners = names().chain(used).collect();
+        let mut owners = BTreeMap::new();
+        for (number, target) in numbered() {
+            for name in names_of(&target.names) {
+                // Two may have a name in common that one of them has no use for: whose part it is owns.
+                if missing[number].contains(&name.0) {
+                    owners.insert(name, number);
+                } else {
+                    owners.entry(name).or_insert(number);
+                }
+            }
+        }
         let told = numbered()
             .filter(|(_, target)| (target.object.written_status()).is_some_and(is_told_of));
         Self {

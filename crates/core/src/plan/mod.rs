@@ -23,6 +23,8 @@ use crate::step::{Kind, Step};
 /// The new policy is there at least this long before the other goes when `policy.type` changes:
 /// IAM is eventually consistent.
 pub const POLICY_OVERLAP: Duration = Duration::from_secs(30);
+/// What stands before the name of an inline policy among the unlisted ones, and before no ARN.
+pub const INLINE: &str = "inline/";
 
 /// What status remembers of the IAM objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

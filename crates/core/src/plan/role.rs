@@ -3,7 +3,7 @@
 
 use smr_api::UnlistedPolicyAction;
 
-use super::{Findings, Owned, Phase, Recorded, tags};
+use super::{Findings, INLINE, Owned, Phase, Recorded, tags};
 use crate::canonical::differences;
 use crate::desired::{Desired, PolicyHome};
 use crate::observed::{Observed, ObservedRole};
@@ -199,7 +199,7 @@ fn attachments(
                     },
                 );
             }
-            UnlistedPolicyAction::Report => findings.unlisted.push(format!("inline/{name}")),
+            UnlistedPolicyAction::Report => findings.unlisted.push(format!("{INLINE}{name}")),
         }
     }
 }

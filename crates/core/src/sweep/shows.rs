@@ -36,12 +36,13 @@ impl Shows {
         if told.is_empty() {
             return !seen.is_empty();
         }
-        let seen: Vec<Drift> = in_status(seen).filter(|d| self.shows(d)).collect();
-        let known: Vec<&Drift> = told.iter().filter(|d| self.shows(d)).collect();
-        // Of many only the first are in status.
-        let is_cut = told.len() >= DRIFT_MAX && seen.len() > known.len();
-        let all = seen.len() == known.len() || is_cut;
-        !all || !seen.iter().zip(known).all(|(seen, known)| seen == known)
+        let mut seen: Vec<Drift> = in_status(seen).filter(|d| self.shows(d)).collect();
+        let known: Vec<Drift> = (told.iter().filter(|d| self.shows(d))).cloned().collect();
+        if told.len() >= DRIFT_MAX {
+            // Of many only the first are in status.
+            seen.truncate(known.len());
+        }
+        seen != known
     }
 }
 

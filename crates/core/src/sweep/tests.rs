@@ -24,23 +24,31 @@ fn in_sync(spec: &str) -> (Wanted, SessionManagerRoleStatus, Observed) {
     let spec = serde_yaml::from_str(spec).unwrap();
     let wanted = wanted(&spec, &subject, None, &account, &limits, None).unwrap();
     let (state, _) = converged(&wanted);
-    let facts = Facts {
-        desired: &wanted.desired,
-        believed: &state,
-        counterparts: None,
-    };
-    let object = Object {
-        generation: 1,
-        status: None,
-        reconcile_request: None,
-    };
     let outcome = Outcome::Converged {
-        facts,
+        facts: facts(&wanted, &state),
         done: None,
         unlisted: &[],
     };
-    let status = summarize(object, Timestamp::UNIX_EPOCH, &outcome).status;
+    let status = told(None, &outcome);
     (wanted, status, state)
+}
+
+fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
+    Facts {
+        desired: &wanted.desired,
+        believed,
+        counterparts: None,
+    }
+}
+
+/// Status after an outcome.
+fn told(before: Option<&SessionManagerRoleStatus>, outcome: &Outcome) -> SessionManagerRoleStatus {
+    let object = Object {
+        generation: 1,
+        status: before,
+        reconcile_request: None,
+    };
+    summarize(object, Timestamp::UNIX_EPOCH, outcome).status
 }
 
 /// As the account's details show it: without tags of policy and profile.
@@ -207,22 +215,12 @@ fn observed(
     change(&mut state);
     let recorded = Recorded::of(Some(&status));
     let planned = plan(&wanted.desired, &state, &recorded, None).unwrap();
-    let facts = Facts {
-        desired: &wanted.desired,
-        believed: &state,
-        counterparts: None,
-    };
-    let object = Object {
-        generation: 1,
-        status: Some(&status),
-        reconcile_request: None,
-    };
     let outcome = Outcome::Drifted {
-        facts,
+        facts: facts(&wanted, &state),
         drift: &planned.drift,
         unlisted: &planned.unlisted,
     };
-    let status = summarize(object, Timestamp::UNIX_EPOCH, &outcome).status;
+    let status = told(Some(&status), &outcome);
     assert!(!status.drift.is_empty());
     (wanted, status, state)
 }
@@ -303,33 +301,49 @@ fn in_mode_observe_what_was_put_right_needs_a_look() {
     assert!(tags_need_look(&wanted, &status, read(tags)).is_some());
 }
 
+/// As lists show it.
+fn in_lists(state: Observed) -> Listed {
+    let Observed {
+        role,
+        policy,
+        instance_profile,
+    } = in_bulk(state);
+    Listed {
+        role: role.map(|role| ObservedRole {
+            boundary: None,
+            tags: Tags::new(),
+            attached: BTreeSet::new(),
+            inline: BTreeMap::new(),
+            ..role
+        }),
+        policy: policy.map(|policy| ListedPolicy {
+            arn: policy.arn,
+            id: policy.id,
+            name: policy.name,
+            default_version: policy.default_version,
+            attachments: 1,
+        }),
+        instance_profile,
+    }
+}
+
+fn judge_listed(
+    wanted: &Wanted,
+    status: &SessionManagerRoleStatus,
+    listed: Listed,
+) -> Option<&'static str> {
+    let reading = as_if_complete(listed, &wanted.desired, status);
+    let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
+    needs_look(wanted, status, &reading, Shows::Lists)
+}
+
 /// Lists show existence, ids, the role's settings, versions and membership.
 #[test]
 fn lists_show_a_part() {
     for spec in SPECS {
         let (wanted, status, state) = in_sync(spec);
-        let listed = Listed {
-            role: state.role.clone().map(|role| ObservedRole {
-                boundary: None,
-                tags: Tags::new(),
-                attached: BTreeSet::new(),
-                inline: BTreeMap::new(),
-                ..role
-            }),
-            policy: state.policy.as_ref().map(|p| ListedPolicy {
-                arn: p.arn.clone(),
-                id: p.id.clone(),
-                name: p.name.clone(),
-                default_version: p.default_version.clone(),
-                attachments: 1,
-            }),
-            instance_profile: in_bulk(state.clone()).instance_profile,
-        };
-        let judge = |listed: Listed| {
-            let reading = as_if_complete(listed, &wanted.desired, &status);
-            let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
-            needs_look(&wanted, &status, &reading, Shows::Lists)
-        };
+        let listed = in_lists(state);
+        let judge = |listed: Listed| judge_listed(&wanted, &status, listed);
         assert_eq!(judge(listed.clone()), None, "{spec}");
         let mut changed = listed.clone();
         changed.role.as_mut().unwrap().max_session_duration = 7200;
@@ -353,21 +367,7 @@ fn in_lists_what_nobody_listed_needs_no_look_once_it_is_told() {
         "arn:aws:iam::aws:policy/AdministratorAccess".into(),
         "inline/extra".into(),
     ];
-    let policy = state.policy.clone().unwrap();
-    let listed = Listed {
-        role: state.role,
-        policy: Some(ListedPolicy {
-            arn: policy.arn,
-            id: policy.id,
-            name: policy.name,
-            default_version: policy.default_version,
-            attachments: 1,
-        }),
-        instance_profile: state.instance_profile,
-    };
-    let reading = as_if_complete(listed, &wanted.desired, &status);
-    let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
-    assert_eq!(needs_look(&wanted, &status, &reading, Shows::Lists), None);
+    assert_eq!(judge_listed(&wanted, &status, in_lists(state)), None);
 }
 
 #[test]
