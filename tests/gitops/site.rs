@@ -140,6 +140,12 @@ pub fn annotated(name: &str, annotations: &str, spec: &str) -> String {
     )
 }
 
+/// The text of a file of the sample repository.
+pub fn sample(file: &str) -> String {
+    let samples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/samples/gitops");
+    std::fs::read_to_string(samples.join(file)).unwrap()
+}
+
 impl Site {
     /// With the controller running, and an Application that has synced nothing yet.
     pub async fn start(name: &str) -> Self {
@@ -255,9 +261,7 @@ impl Site {
     /// From now on a sync that fails is tried again, as the sample repository has it. (Until then it
     /// fails at once, so that a test need not wait for the last try.)
     pub async fn retry_as_the_sample(&self) {
-        let file = "deploy/samples/gitops/argocd/apps/teams.yaml";
-        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        let set: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let set: Value = serde_yaml::from_str(&sample("argocd/apps/teams.yaml")).unwrap();
         let retry = &set["spec"]["template"]["spec"]["syncPolicy"]["retry"];
         assert!(retry.is_object(), "{set}");
         let patch = json!({ "spec": { "syncPolicy": { "retry": retry } } });

@@ -4,23 +4,18 @@
 use kube::ResourceExt;
 use serde_json::json;
 
-use crate::site::{Diff, Site, manifest};
+use crate::site::{Diff, Site, manifest, sample};
 use crate::support::Start;
 
 /// The roles of the sample repository, one that leaves everything to the defaults, and one that says
 /// what those don't.
 fn roles() -> [(&'static str, String); 4] {
-    let sample = |name: &str| {
-        let file = format!("deploy/samples/gitops/teams/web/{name}.yaml");
-        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        std::fs::read_to_string(file).unwrap()
-    };
     let rest = "{policy: {type: Managed, description: b}, role: {maxSessionDurationSeconds: 7200, tags: {a: b}}, \
          additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy', \
          'arn:aws:iam::aws:policy/AmazonSSMPatchAssociation'], mode: Enforce, deletionPolicy: Delete}";
     [
-        ("production", sample("production")),
-        ("staging", sample("staging")),
+        ("production", sample("teams/web/production.yaml")),
+        ("staging", sample("teams/web/staging.yaml")),
         ("plain", manifest("plain", "{}")),
         ("rest", manifest("rest", rest)),
     ]
