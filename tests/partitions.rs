@@ -15,8 +15,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, RoleSnapshot, Snapshot};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use session_manager_role::controller::lease::Fence;
+use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate};
 use session_manager_role::telemetry::metrics::Metrics;
@@ -26,7 +28,6 @@ use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
-use smr_core::settle::History;
 use smr_core::validate::validate;
 
 const ACCOUNT: &str = "111122223333";
@@ -195,8 +196,8 @@ async fn made(partition: &str, region: &'static str, spec: Value, limits: Limits
     let desired = desired(&valid);
     let planned = plan(&desired, &Observed::default(), &Recorded::default(), None).unwrap();
     let iam = aws.on_behalf_of("team", Priority::Edit);
-    let mut history = History::default();
-    let applied = iam.apply(&account, &names, &planned.plan, &mut history);
+    let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+    let applied = iam.apply(&account, &names, &planned.plan, &mut state, &recent);
     applied.await.unwrap();
     emulator.snapshot()
 }

@@ -53,7 +53,9 @@ fn in_words(failure: &Failure) -> String {
         class,
         action,
         resource,
+        code: _,
         said,
+        way_out: _,
     } = failure;
     match class {
         FailureClass::Credentials => format!(

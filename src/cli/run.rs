@@ -32,9 +32,6 @@ pub(super) struct Args {
     /// How often IAM is looked at where nothing has changed in the cluster
     #[arg(long, env = "SMR_RESYNC_INTERVAL", default_value = "60s", value_parser = duration)]
     resync_interval: Duration,
-    /// For how long after a write of ours IAM may still show what was there before
-    #[arg(long, env = "SMR_IAM_SETTLING_TIME", default_value = "60s", value_parser = duration, hide = true)]
-    iam_settling_time: Duration,
     /// How many objects are worked on at once
     #[arg(long, env = "SMR_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
@@ -94,7 +91,6 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         watch_namespace,
         selector,
         resync_interval,
-        iam_settling_time,
         concurrency,
         iam_requests_per_second,
         sweep,
@@ -109,7 +105,6 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         namespaces: watch_namespace,
         selector,
         resync_interval,
-        settling_time: iam_settling_time,
         concurrency: usize::from(concurrency),
         requests_per_second: iam_requests_per_second,
         sweep,

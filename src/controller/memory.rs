@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use smr_api::Drift;
 use smr_core::plan::Plan;
-use smr_core::settle::History;
 
 use super::events::Told;
 use super::object::{Key, Trigger};
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// How often a stalled object is tried again without anyone having changed it.
 const STALLED_RETRY: Duration = Duration::from_mins(10);
 
@@ -23,8 +23,6 @@ const STALLED_RETRY: Duration = Duration::from_mins(10);
 pub struct Memory {
     /// metadata.uid that this speaks of.
     pub uid: String,
-    /// What we wrote to IAM, while IAM may not show it yet.
-    pub history: Option<Box<History>>,
     /// A repair that waits for a second reading.
     pub suspected: Option<Box<Plan>>,
     /// Since when the policy of the wanted type is known to be in place, while its type changes.
@@ -35,6 +33,8 @@ pub struct Memory {
     pub told: Option<Told>,
     /// Passes in a row that ended in a failure, since the object was woken.
     failures: u32,
+    /// Passes in a row that ended in waiting for IAM to propagate a write.
+    waits: u32,
     /// What woke the object last.
     woken_by: Option<Trigger>,
 }
@@ -49,9 +49,17 @@ impl Memory {
         spread(delay)
     }
 
+    /// IAM may not have propagated a write yet: how long to wait. Never longer than
+    /// [`LONGEST_WAIT`], so that the wait costs little once IAM has.
+    pub fn wait(&mut self) -> Duration {
+        let delay = FIRST_BACK_OFF.saturating_mul(self.waits.saturating_add(1));
+        self.waits = self.waits.saturating_add(1);
+        spread(delay.min(LONGEST_WAIT))
+    }
+
     /// A person has to act: how long to wait for that.
     pub fn stalled(&mut self) -> Duration {
-        self.failures = 0;
+        self.succeeded();
         spread(STALLED_RETRY)
     }
 
@@ -73,6 +81,7 @@ impl Memory {
     /// The pass succeeded.
     pub fn succeeded(&mut self) {
         self.failures = 0;
+        self.waits = 0;
     }
 
     /// The object is as it should be.
@@ -82,19 +91,8 @@ impl Memory {
         self.repaired = Vec::new();
     }
 
-    /// Whether an own write is so young that IAM may not show it. What is known of older ones is
-    /// dropped.
-    pub fn is_settling(&mut self, now: Timestamp, window: SignedDuration) -> bool {
-        let recent = (self.history.as_mut()).is_some_and(|h| h.is_recent(now, window));
-        if !recent {
-            self.history = None;
-        }
-        recent
-    }
-
     /// Drops what time has made worthless.
-    fn settle(&mut self, now: Timestamp, window: SignedDuration) {
-        self.is_settling(now, window);
+    fn settle(&mut self, now: Timestamp) {
         self.told = self.told.take().filter(|told| told.is_recent(now));
     }
 
@@ -102,20 +100,20 @@ impl Memory {
     fn is_blank(&self) -> bool {
         let Self {
             uid: _,
-            history,
             suspected,
             new_policy_since,
             repaired,
             told,
             failures,
+            waits,
             woken_by: _,
         } = self;
-        history.is_none()
-            && suspected.is_none()
+        suspected.is_none()
             && new_policy_since.is_none()
             && repaired.is_empty()
             && told.is_none()
             && *failures == 0
+            && *waits == 0
     }
 }
 
@@ -130,7 +128,6 @@ pub struct Memories(Mutex<BTreeMap<Key, Box<Memory>>>);
 
 impl Memories {
     /// Takes an object's memory out for the length of a pass: no other pass of it runs meanwhile.
-    /// Another object of the same name keeps only what is known of IAM's delay.
     pub fn take(&self, key: &Key, uid: &str) -> Box<Memory> {
         let known = self.lock().remove(key).unwrap_or_default();
         if known.uid == uid {
@@ -138,7 +135,6 @@ impl Memories {
         }
         Box::new(Memory {
             uid: uid.to_owned(),
-            history: known.history,
             ..Memory::default()
         })
     }
@@ -150,11 +146,10 @@ impl Memories {
         }
     }
 
-    /// Forgets all own writes that IAM shows by now, and events that are news again. One that is
-    /// worked on keeps its own.
-    pub fn settle(&self, now: Timestamp, window: SignedDuration) {
+    /// Forgets events that are news again. An object that is worked on keeps its own.
+    pub fn settle(&self, now: Timestamp) {
         self.lock().retain(|_, memory| {
-            memory.settle(now, window);
+            memory.settle(now);
             !memory.is_blank()
         });
     }
@@ -171,8 +166,6 @@ impl Memories {
 
 #[cfg(test)]
 mod tests {
-    use smr_core::observed::Observed;
-
     use super::*;
 
     fn key() -> Key {
@@ -199,21 +192,25 @@ mod tests {
     }
 
     #[test]
-    fn of_what_has_converged_only_fresh_writes_are_remembered() {
+    fn waits_for_propagation_stay_short() {
+        let mut memory = Memory::default();
+        for _ in 0..20 {
+            let delay = memory.wait();
+            assert!(delay <= LONGEST_WAIT.mul_f64(1.21), "{delay:?}");
+        }
+        memory.succeeded();
+        assert!(memory.wait() < Duration::from_millis(1300));
+    }
+
+    #[test]
+    fn of_what_has_converged_nothing_is_remembered() {
         let key = key();
-        let (then, window) = (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1));
         let memories = Memories::default();
         let mut memory = memories.take(&key, "uid");
-        let mut history = History::default();
-        history.wrote(then, Observed::default());
-        memory.history = Some(Box::new(history));
         memory.back_off();
+        memory.wait();
         memory.converged();
         memories.put(key.clone(), memory);
-
-        memories.settle(then + SignedDuration::from_secs(59), window);
-        assert_eq!(memories.lock().len(), 1);
-        memories.settle(then + window, window);
         assert_eq!(memories.lock().len(), 0);
         memories.put(key.clone(), memories.take(&key, "uid"));
         assert_eq!(memories.lock().len(), 0, "nothing to remember");
@@ -226,7 +223,7 @@ mod tests {
         let mut memory = memories.take(&key, "uid");
         memory.back_off();
         memories.put(key.clone(), memory);
-        memories.settle(Timestamp::MAX, SignedDuration::ZERO);
+        memories.settle(Timestamp::MAX);
         let mut memory = memories.take(&key, "uid");
         assert!(memory.back_off() > FIRST_BACK_OFF, "the second failure");
     }

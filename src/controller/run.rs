@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Client;
 use smr_core::limits::Limits;
 use tokio::sync::watch;
@@ -25,6 +25,7 @@ use super::reconcile::{Context, Next};
 use super::store::Store;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{Scope, Sink};
+use crate::iam::apply::Recent;
 use crate::iam::budget::Budget;
 use crate::iam::{Aws, Gate};
 use crate::telemetry::health::{Health, HealthError, Server};
@@ -48,8 +49,6 @@ pub struct Settings {
     pub selector: Option<String>,
     /// `--resync-interval`
     pub resync_interval: Duration,
-    /// `--iam-settling-time`
-    pub settling_time: Duration,
     /// `--concurrency`
     pub concurrency: usize,
     /// `--iam-requests-per-second`
@@ -187,13 +186,14 @@ impl Controller {
         let context = Arc::new(Context {
             limits: settings.limits.clone(),
             resync_interval: settings.resync_interval,
-            settling_time: SignedDuration::try_from(settings.settling_time)
-                .unwrap_or(SignedDuration::MAX),
             identity: Identity::new(aws.clone(), settings.resync_interval),
             aws,
             cluster: Cluster::new(client.clone(), fence.clone(), instance),
             store,
+            queue: queue.clone(),
             memories: Memories::default(),
+            // Until now another replica may have written.
+            recent: Recent::new(Timestamp::now()),
             metrics: metrics.clone(),
         });
         let mut watches = self.watches(&context, &queue);
@@ -209,7 +209,9 @@ impl Controller {
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
-                    context.memories.settle(Timestamp::now(), context.settling_time);
+                    let now = Timestamp::now();
+                    context.memories.settle(now);
+                    context.recent.lock().forget(now);
                 }
                 Some(ended) = watches.join_next() => { ended?; }
                 Some(ended) = workers.join_next() => { ended?; }

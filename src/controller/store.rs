@@ -104,6 +104,15 @@ impl Store {
         keys.filter_map(|key| self.get(&key).map(|object| (key, object)))
     }
 
+    /// The objects that are not Ready because something else holds a name of theirs.
+    pub fn waiting_for_a_name(&self) -> Vec<Object> {
+        let objects = self.lock();
+        let held = |kept: &&Kept| matches!(kept.ready.1, "NotOwned" | "Replaced");
+        (objects.values().filter(held))
+            .filter_map(|kept| kept.object.object())
+            .collect()
+    }
+
     /// How many objects are ready, and why the others are not.
     pub fn counts(&self) -> ObjectCounts {
         let mut counts = ObjectCounts::new();

@@ -1,5 +1,8 @@
-//! Carries plans out. In: ordered steps and what we believe IAM to hold; out: that belief brought
-//! up to date, or the failures. Does network IO; the only place that writes to IAM.
+//! Carries plans out. In: ordered steps and the state they were planned on; out: the state after
+//! them, or the failures, each with what to do about it. Does network IO; the only place that writes
+//! to IAM.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_iam::types::Tag;
 use futures::future::join_all;
@@ -7,10 +10,12 @@ use jiff::Timestamp;
 use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::effect::carry_out;
-use smr_core::failure::{Failure, FailureClass, Remedy};
+use smr_core::failure::{Failure, FailureClass};
 use smr_core::names::Names;
+use smr_core::observed::Observed;
 use smr_core::plan::Plan;
-use smr_core::settle::History;
+use smr_core::recent::RecentWrites;
+use smr_core::refusal::Decision;
 use smr_core::step::{Reply, Step, Target};
 use tracing::info;
 
@@ -23,67 +28,73 @@ pub struct Failed {
     pub step: Step,
     /// How.
     pub failure: Failure,
+    /// What to do about it.
+    pub decision: Decision,
+}
+
+/// The recent writes of this process, shared by all passes.
+#[derive(Debug)]
+pub struct Recent(Mutex<RecentWrites>);
+
+impl Recent {
+    /// Of a process that has been the only one to write since `started`.
+    pub fn new(started: Timestamp) -> Self {
+        Self(Mutex::new(RecentWrites::new(started)))
+    }
+
+    /// The writes, for a moment.
+    pub fn lock(&self) -> MutexGuard<'_, RecentWrites> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Iam {
     /// Carries a plan out stage by stage, the steps of a stage side by side, and stops after the
-    /// first stage in which a step failed. `history` learns of every stage.
+    /// first stage in which a step failed. `state` becomes what IAM holds by then.
+    ///
+    /// # Errors
+    /// The steps that failed, the one that decides what to do first.
     pub async fn apply(
         &self,
         account: &Account,
         names: &Names,
         plan: &Plan,
-        history: &mut History,
+        state: &mut Observed,
+        recent: &Recent,
     ) -> Result<(), Vec<Failed>> {
-        for stage in &plan.stages {
-            let replies = join_all(stage.iter().map(|step| self.step(account, names, step))).await;
-            let mut state = history.believed().clone();
-            let mut failed = Vec::new();
-            for (step, reply) in stage.iter().zip(replies) {
-                match reply {
-                    Ok(reply) => {
-                        info!(
-                            action = step.action(),
-                            resource = step.arn(account, names),
-                            "wrote to IAM"
-                        );
-                        carry_out(&mut state, step, &reply);
-                    }
-                    Err(failure) => failed.push(Failed {
-                        step: step.clone(),
-                        failure,
-                    }),
+        for steps in &plan.stages {
+            let answers = join_all(steps.iter().map(|step| self.step(account, names, step))).await;
+            let mut stage = Stage {
+                account,
+                names,
+                planned_on: state.clone(),
+                state: &mut *state,
+                recent: &mut recent.lock(),
+                now: Timestamp::now(),
+            };
+            let mut refused = Vec::new();
+            for (step, answer) in steps.iter().zip(answers) {
+                match answer {
+                    Ok(reply) => stage.took_effect(step, &reply),
+                    Err(failure) => refused.push((step, failure)),
                 }
             }
-            // A failed step may have had its effect: the moment counts as one of writing.
-            history.wrote(Timestamp::now(), state);
+            let failed = refused
+                .into_iter()
+                .filter_map(|(step, f)| stage.judge(step, f));
+            let mut failed: Vec<Failed> = failed.collect();
             if !failed.is_empty() {
-                failed.sort_by_key(|failed| gravity(&failed.failure));
+                failed.sort_by_key(|failed| failed.decision);
                 return Err(failed);
             }
         }
         Ok(())
     }
 
-    /// Carries one step out. What a step takes away and is gone already is no failure.
     async fn step(&self, account: &Account, names: &Names, step: &Step) -> Result<Reply, Failure> {
-        let takes_away = matches!(
-            step,
-            Step::DetachRolePolicy { .. }
-                | Step::DeleteRolePolicy { .. }
-                | Step::RemoveRoleFromInstanceProfile { .. }
-                | Step::DeletePolicyVersion { .. }
-                | Step::Untag { .. }
-                | Step::DeleteRole { .. }
-                | Step::DeletePolicy { .. }
-                | Step::DeleteInstanceProfile { .. }
-        );
-        match self.call(step, step.arn(account, names)).await {
-            Err(failure) if takes_away && failure.class == FailureClass::NotFound => {
-                Ok(Reply::Done)
-            }
-            other => other.map_err(|failure| failure.of_step(step)),
-        }
+        self.call(step, step.arn(account, names))
+            .await
+            .map_err(|failure| failure.of_step(step, &names.policy))
     }
 
     async fn call(&self, step: &Step, arn: String) -> Result<Reply, Failure> {
@@ -327,14 +338,42 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
         .collect()
 }
 
-/// What decides when several steps failed: stopping, then what a person must act on, then what
-/// another look may explain.
-fn gravity(failure: &Failure) -> u8 {
-    match failure.class.remedy() {
-        Remedy::Stop => 0,
-        Remedy::Stall => 1,
-        Remedy::BackOff => 2,
-        Remedy::Resend => 3,
-        Remedy::LookAgain => 4,
+/// The answers to the steps of one stage.
+struct Stage<'a> {
+    account: &'a Account,
+    names: &'a Names,
+    planned_on: Observed,
+    state: &'a mut Observed,
+    recent: &'a mut RecentWrites,
+    now: Timestamp,
+}
+
+impl Stage<'_> {
+    fn took_effect(&mut self, step: &Step, reply: &Reply) {
+        let (action, resource) = (step.action(), step.arn(self.account, self.names));
+        info!(action, resource, "wrote to IAM");
+        let before = self.state.clone();
+        carry_out(self.state, step, reply);
+        let (account, after) = (&self.account.id, &*self.state);
+        self.recent.wrote(self.now, account, step, &before, after);
+    }
+
+    /// What to do about a refusal; `None` where what was to be taken away is gone already.
+    fn judge(&mut self, step: &Step, failure: Failure) -> Option<Failed> {
+        let (now, account) = (self.now, &self.account.id);
+        if failure.class == FailureClass::Unavailable {
+            self.recent.may_have_written(now, account, step);
+        }
+        let planned_on = &self.planned_on;
+        let explained = (self.recent).explains(now, account, step, &failure, planned_on);
+        if step.takes_away() && failure.class == FailureClass::NotFound && !explained {
+            carry_out(self.state, step, &Reply::Done);
+            return None;
+        }
+        Some(Failed {
+            step: step.clone(),
+            decision: Decision::of_write(failure.class, explained),
+            failure,
+        })
     }
 }

@@ -290,6 +290,7 @@ fn observed_role(
             .permissions_boundary
             .and_then(|b| b.permissions_boundary_arn),
         tags,
+        created: None,
         last_used: (role.role_last_used.and_then(|used| used.last_used_date))
             .and_then(|date| Timestamp::from_second(date.secs()).ok()),
         attached: (attached.into_iter().filter_map(|p| p.policy_arn)).collect(),
@@ -319,6 +320,7 @@ fn observed_policy(policy: ManagedPolicyDetail, interest: &Interest) -> Option<O
         id: policy.policy_id.unwrap_or_default(),
         name: policy.policy_name.unwrap_or_default(),
         tags: Tags::new(),
+        created: None,
         default_version,
         document,
         versions: versions.into_iter().filter_map(|v| v.version_id).collect(),
@@ -331,6 +333,7 @@ fn observed_profile(found: InstanceProfile) -> ObservedInstanceProfile {
         id: found.instance_profile_id,
         name: found.instance_profile_name,
         tags: Tags::new(),
+        created: None,
         roles: found.roles.into_iter().map(|role| role.role_name).collect(),
     }
 }

@@ -14,7 +14,7 @@ use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::{BoxError, ProvideErrorMetadata, SdkError};
 use smr_core::account::{Account, AccountError, Partition};
-use smr_core::failure::{Failure, FailureClass, Remedy};
+use smr_core::failure::{Failure, FailureClass};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -205,7 +205,7 @@ impl Iam {
             };
             // A read has no effect, so it may be sent again whatever became of it.
             let harmless = access == Access::Read && failure.class == FailureClass::Unavailable;
-            if !(harmless || failure.class.remedy() == Remedy::Resend) || attempt == ATTEMPTS {
+            if !(harmless || failure.class.is_transient()) || attempt == ATTEMPTS {
                 return Err(failure);
             }
             tokio::select! {
@@ -242,7 +242,9 @@ impl Iam {
                     class: FailureClass::NotLeader,
                     action: format!("iam:{action}"),
                     resource: resource.to_owned(),
+                    code: String::new(),
                     said: "this replica may not write any more".to_owned(),
+                    way_out: None,
                 });
             }
         };

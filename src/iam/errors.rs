@@ -20,9 +20,10 @@ pub fn map<E>(action: &'static str, resource: String, error: &SdkError<E, HttpRe
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    let mut code = "";
     let (class, said) = match error {
         SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or_default();
+            code = service.err().code().unwrap_or_default();
             let said = service.err().message().unwrap_or(code);
             (
                 classify(action, code, said, service.raw().status().as_u16()),
@@ -52,7 +53,9 @@ where
             class,
             action: format!("{service}:{action}"),
             resource,
+            code: code.to_owned(),
             said,
+            way_out: None,
         },
     }
 }
@@ -95,11 +98,11 @@ fn limit(action: &str, said: &str) -> FailureClass {
     if lower.contains("awaiting replication") {
         return FailureClass::ConcurrentChange;
     }
-    // What we wanted is there already, or was a moment ago: a lost reply, or a stale reading.
+    // What was wanted is there already, or was a moment ago: a lost reply, or a late reading.
     if matches!(action, "AddRoleToInstanceProfile" | "CreatePolicyVersion")
         && !lower.contains("size")
     {
-        return FailureClass::AlreadyExists;
+        return FailureClass::NoRoom;
     }
     if lower.contains("policysize")
         || lower.contains("policy size")
@@ -141,11 +144,11 @@ const fn outcome(class: FailureClass) -> &'static str {
         FailureClass::Unavailable => "unavailable",
         FailureClass::AccessDenied => "access_denied",
         FailureClass::Credentials | FailureClass::Partition => "credentials",
-        FailureClass::Quota => "quota",
+        FailureClass::Quota | FailureClass::NoRoom => "quota",
         FailureClass::TooLarge => "too_large",
         FailureClass::Refused => "refused",
         FailureClass::AlreadyExists => "already_exists",
-        FailureClass::NotFound => "not_found",
+        FailureClass::NotFound | FailureClass::Missing => "not_found",
         FailureClass::InUse => "in_use",
         FailureClass::NotLeader => "not_leader",
     }

@@ -101,6 +101,7 @@ fn listed_role(role: Role) -> ObservedRole {
         boundary: None,
         tags: Tags::new(),
         last_used: None,
+        created: None,
         attached: std::collections::BTreeSet::new(),
         inline: BTreeMap::new(),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_iam::primitives::DateTime;
 use aws_sdk_iam::types::{InstanceProfile, Policy, Role, Tag};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -91,7 +92,8 @@ impl Iam {
                 .and_then(|b| b.permissions_boundary_arn),
             tags: tags(role.tags.unwrap_or_default()),
             last_used: (role.role_last_used.and_then(|used| used.last_used_date))
-                .and_then(|date| Timestamp::from_second(date.secs()).ok()),
+                .and_then(|date| timestamp(&date)),
+            created: timestamp(&role.create_date),
             arn: role.arn,
             id: role.role_id,
             name: role.role_name,
@@ -242,6 +244,7 @@ impl Iam {
             id: policy.policy_id.unwrap_or_default(),
             name: policy.policy_name.unwrap_or_default(),
             tags: tags(policy.tags.unwrap_or_default()),
+            created: policy.create_date.as_ref().and_then(timestamp),
             document: decoded(&document),
             versions,
             default_version: default.clone(),
@@ -330,6 +333,7 @@ impl Iam {
                 id: profile.instance_profile_id,
                 name: profile.instance_profile_name,
                 tags: tags(profile.tags.unwrap_or_default()),
+                created: timestamp(&profile.create_date),
                 roles: profile
                     .roles
                     .into_iter()
@@ -357,6 +361,10 @@ pub(super) fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure>
         Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
         Err(failure) => Err(failure),
     }
+}
+
+fn timestamp(date: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(date.secs()).ok()
 }
 
 pub(super) fn tags(tags: Vec<Tag>) -> Tags {

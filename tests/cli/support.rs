@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_iam::config::Credentials;
 use iam_emulator::{Config, Emulator, Server};
+use jiff::Timestamp;
 use session_manager_role::controller::lease::Fence;
+use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate};
 use session_manager_role::telemetry::metrics::Metrics;
@@ -19,7 +21,6 @@ use smr_core::limits::Limits;
 use smr_core::names::Subject;
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
-use smr_core::settle::History;
 use smr_core::wanted::wanted;
 use tokio_util::sync::CancellationToken;
 
@@ -166,8 +167,9 @@ impl Bench {
         let iam = aws(&self.iam().endpoint())
             .await
             .on_behalf_of("default", Priority::Edit);
-        let mut history = History::default();
-        iam.apply(&account, &wanted.desired.names, &planned.plan, &mut history)
+        let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+        let names = &wanted.desired.names;
+        iam.apply(&account, names, &planned.plan, &mut state, &recent)
             .await
             .unwrap();
     }

@@ -4,7 +4,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Snapshot};
+use jiff::Timestamp;
 use session_manager_role::controller::lease::Fence;
+use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate, Iam};
 use session_manager_role::telemetry::metrics::Metrics;
@@ -12,8 +14,8 @@ use smr_core::account::Account;
 use smr_core::desired::{Desired, desired};
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
+use smr_core::observed::Observed;
 use smr_core::plan::{Planned, Recorded, plan};
-use smr_core::settle::History;
 use smr_core::summary::{Facts, Object, Outcome, summarize};
 use smr_core::validate::validate;
 
@@ -105,10 +107,11 @@ impl World {
     /// Observe, plan, apply: every step of a plan is one that IAM takes.
     pub async fn pass(&self, recorded: &Recorded) -> Planned {
         let planned = self.look(recorded).await;
-        let (names, mut history) = (&self.desired.names, History::default());
+        let names = &self.desired.names;
+        let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
         let apply = self
             .iam
-            .apply(&self.account, names, &planned.plan, &mut history);
+            .apply(&self.account, names, &planned.plan, &mut state, &recent);
         apply
             .await
             .unwrap_or_else(|failed| panic!("{failed:?} of {planned:?}"));

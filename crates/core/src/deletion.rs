@@ -93,7 +93,7 @@ pub fn plan_deletion(
     match policy {
         DeletionPolicy::Retain => Deletion::Retain(retain(&ours, names)),
         DeletionPolicy::Delete | DeletionPolicy::DeleteUnused => {
-            let mut in_the_way = in_the_way(&ours, users);
+            let mut in_the_way = in_the_way(&ours, names, observed, users);
             if policy == DeletionPolicy::DeleteUnused
                 && let Some(role) = ours.role.filter(|role| used_recently(role, now))
             {
@@ -116,14 +116,24 @@ fn used_recently(role: &ObservedRole, now: Timestamp) -> bool {
         .is_some_and(|used| now.duration_since(used) < UNUSED_AFTER)
 }
 
-fn in_the_way(ours: &Ours, users: &Users) -> Vec<String> {
+fn in_the_way(ours: &Ours, names: &Names, observed: &Observed, users: &Users) -> Vec<String> {
     let mut sentences = Vec::new();
+    // What was deleted a moment ago may still be listed as a user.
+    let gone = |name: &str, own: &str, is_there: bool| !is_there && name.eq_ignore_ascii_case(own);
+    let role_is_gone = |name: &str| gone(name, &names.role, observed.role.is_some());
+    let profile_is_gone = |name: &str| {
+        gone(
+            name,
+            &names.instance_profile,
+            observed.instance_profile.is_some(),
+        )
+    };
     if let Some(role) = ours.role {
         let own = ours.profile.map(|p| p.name.as_str());
         for profile in users
             .role_in_profiles
             .iter()
-            .filter(|name| Some(name.as_str()) != own)
+            .filter(|name| Some(name.as_str()) != own && !profile_is_gone(name))
         {
             sentences.push(format!("the role {} is in the instance profile {profile}, which is not ours: take it out there", role.arn));
         }
@@ -131,7 +141,9 @@ fn in_the_way(ours: &Ours, users: &Users) -> Vec<String> {
     if let Some(policy) = ours.policy {
         for user in &users.policy_users {
             let who = match user {
-                PolicyUser::Role(name) if ours.role.is_some_and(|role| role.name == *name) => {
+                PolicyUser::Role(name)
+                    if role_is_gone(name) || ours.role.is_some_and(|role| role.name == *name) =>
+                {
                     continue;
                 }
                 PolicyUser::Role(name) => format!("role {name}"),

@@ -32,6 +32,7 @@ pub fn carry_out(state: &mut Observed, step: &Step, reply: &Reply) {
                 boundary: boundary.clone(),
                 tags: tags.clone(),
                 last_used: None,
+                created: None,
                 attached: BTreeSet::new(),
                 inline: BTreeMap::new(),
             });
@@ -50,6 +51,7 @@ pub fn carry_out(state: &mut Observed, step: &Step, reply: &Reply) {
                 id: id.clone(),
                 name: name.clone(),
                 tags: tags.clone(),
+                created: None,
                 default_version: "v1".to_owned(),
                 document: document.clone(),
                 versions: ["v1".to_owned()].into(),
@@ -61,6 +63,7 @@ pub fn carry_out(state: &mut Observed, step: &Step, reply: &Reply) {
                 id: id.clone(),
                 name: name.clone(),
                 tags: tags.clone(),
+                created: None,
                 roles: BTreeSet::new(),
             });
         }

@@ -5,7 +5,9 @@ mod words;
 
 use std::fmt;
 
-use crate::step::Step;
+use crate::recent::IamName;
+use crate::step::{Kind, Step};
+pub use words::{Denial, PolicyKind};
 
 /// A call that did not do what it was to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +18,12 @@ pub struct Failure {
     pub action: String,
     /// The ARN it was tried on; empty where there is none.
     pub resource: String,
+    /// AWS's error code, such as `AccessDenied`; empty where AWS gave none.
+    pub code: String,
     /// What AWS said, without request ids.
     pub said: String,
+    /// What a person can do, where the step tells more than the class.
+    pub way_out: Option<String>,
 }
 
 /// The kinds of failure. Each is handled in every match: a new one makes the compiler ask.
@@ -45,43 +51,22 @@ pub enum FailureClass {
     AlreadyExists,
     /// The object is not there.
     NotFound,
+    /// A managed policy that the object or the operator asks for, but that is not the object's own,
+    /// is not there.
+    Missing,
+    /// What is to be added does not fit: a profile has its one role, a policy its five versions.
+    /// Often what was wanted is there already.
+    NoRoom,
     /// Something else still depends on the object.
     InUse,
     /// This replica no longer leads; nothing was sent.
     NotLeader,
 }
 
-/// What to do about a failed call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
-    /// Send the same call again after a pause: it had no effect.
-    Resend,
-    /// Read what IAM holds now and plan again.
-    LookAgain,
-    /// Try again later, nobody has to act.
-    BackOff,
-    /// A person has to act.
-    Stall,
-    /// Stop at once and quietly.
-    Stop,
-}
-
 impl FailureClass {
-    /// What to do about it in the course of one pass.
-    pub const fn remedy(self) -> Remedy {
-        match self {
-            Self::Throttled | Self::ConcurrentChange => Remedy::Resend,
-            // A write is never resent blindly: it may have had its effect.
-            Self::Unavailable | Self::AlreadyExists | Self::NotFound => Remedy::LookAgain,
-            Self::InUse
-            | Self::AccessDenied
-            | Self::Credentials
-            | Self::Partition
-            | Self::Quota
-            | Self::TooLarge
-            | Self::Refused => Remedy::Stall,
-            Self::NotLeader => Remedy::Stop,
-        }
+    /// Whether the same call may be sent again at once: it surely had no effect, and the cause goes.
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::ConcurrentChange)
     }
 }
 
@@ -117,9 +102,10 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// The same, with what only the step can tell: which statement AWS does not take.
+    /// The same, with what only the step can tell: which statement AWS does not take, and that a
+    /// policy which is not `own_policy` does not exist.
     #[must_use]
-    pub fn of_step(mut self, step: &Step) -> Self {
+    pub fn of_step(mut self, step: &Step, own_policy: &str) -> Self {
         if self.class == FailureClass::Refused
             && let Some((document, name)) = step.document()
             && let Some(number) = words::blamed_statement(document, &self.said)
@@ -127,7 +113,49 @@ impl Failure {
             let said = self.said.trim().trim_end_matches('.');
             self.said = format!("{said} (statement {number} of the {name})");
         }
+        if self.class == FailureClass::NotFound
+            && let Some(policy) = step.refers_to()
+            && self.said.contains(policy)
+            && IamName::of_policy(policy) != IamName::new(Kind::Policy, own_policy)
+        {
+            self.class = FailureClass::Missing;
+            self.way_out = Some(words::missing(step));
+        }
         self
+    }
+
+    /// Which policy denied the call, as far as AWS says so.
+    pub fn denial(&self) -> Denial {
+        words::denial(&self.said)
+    }
+
+    /// Whether IAM's propagation of a recent write can be the cause at all. It never makes an explicit
+    /// deny, nor does it change what a boundary or the organization allows.
+    pub fn may_be_propagation(&self) -> bool {
+        self.class != FailureClass::AccessDenied || self.denial().may_be_propagation()
+    }
+
+    /// While a recent write may explain the refusal: what was refused and how, without AWS's own
+    /// words, and that nobody has to act yet.
+    pub fn while_it_may_pass(&self) -> String {
+        let Self {
+            action, resource, ..
+        } = self;
+        let on = if resource.is_empty() {
+            String::new()
+        } else {
+            format!(" on {resource}")
+        };
+        let by = match self.denial().by {
+            Some(kind) if self.class == FailureClass::AccessDenied => {
+                format!(" ({})", kind.in_words())
+            }
+            Some(_) | None => String::new(),
+        };
+        format!(
+            "{action}{on}: AWS answered {}{by}. The controller changed this in IAM less than a minute ago, and IAM may not have propagated that yet. The controller retries every few seconds",
+            self.code
+        )
     }
 
     /// What a person has to do, or that nobody has to.
@@ -138,16 +166,19 @@ impl Failure {
             FailureClass::Partition => {
                 "Run the controller with credentials of one of these".to_owned()
             }
-            FailureClass::Quota => words::quota(&self.said),
+            FailureClass::Quota | FailureClass::NoRoom => words::quota(&self.said),
             FailureClass::TooLarge => words::too_large(&self.said).to_owned(),
             FailureClass::Refused => words::refused(&self.said).to_owned(),
             FailureClass::InUse => "Remove in AWS what still uses it".to_owned(),
+            FailureClass::AlreadyExists => words::TAKEN.to_owned(),
+            FailureClass::Missing => {
+                (self.way_out.clone()).unwrap_or_else(|| words::refused("").to_owned())
+            }
             FailureClass::Throttled
             | FailureClass::ConcurrentChange
             | FailureClass::Unavailable
-            | FailureClass::AlreadyExists
             | FailureClass::NotFound
-            | FailureClass::NotLeader => "It is tried again by itself".to_owned(),
+            | FailureClass::NotLeader => "The controller retries automatically".to_owned(),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct ObservedRole {
     pub tags: Tags,
     /// When someone last used it, where IAM knows (tracked for 400 days).
     pub last_used: Option<Timestamp>,
+    /// When it was created, where that was read.
+    pub created: Option<Timestamp>,
     /// ARNs of attached managed policies.
     pub attached: BTreeSet<String>,
     /// Inline policies by name; documents, decoded, of those that were read.
@@ -54,6 +56,8 @@ pub struct ObservedPolicy {
     pub name: String,
     /// All tags.
     pub tags: Tags,
+    /// When it was created, where that was read.
+    pub created: Option<Timestamp>,
     /// Such as `v3`.
     pub default_version: String,
     /// The default version's document, decoded.
@@ -89,6 +93,8 @@ pub struct ObservedInstanceProfile {
     pub name: String,
     /// All tags.
     pub tags: Tags,
+    /// When it was created, where that was read.
+    pub created: Option<Timestamp>,
     /// Names of the roles in it: IAM allows one.
     pub roles: BTreeSet<String>,
 }

@@ -85,6 +85,13 @@ pub enum NotOurs {
     },
 }
 
+/// Whether an object's tags name this cluster and this object, of whichever uid.
+pub fn names_us(identity: &Identity, tags: &Tags) -> bool {
+    let tag = |key: &str| tags.get(key).map(String::as_str);
+    tag(CLUSTER) == Some(identity.cluster.as_str())
+        && tag(OWNER) == Some(identity.subject.owner().as_str())
+}
+
 /// Judges an object by its tags, its unique id and the id that status recorded for it.
 pub fn prove(
     identity: &Identity,
@@ -95,9 +102,7 @@ pub fn prove(
 ) -> Standing {
     let tag = |key: &str| tags.get(key).map(String::as_str);
     let as_recorded = recorded_id.is_none_or(|recorded| recorded == id);
-    let owner = identity.subject.owner();
-    let names_us =
-        tag(CLUSTER) == Some(identity.cluster.as_str()) && tag(OWNER) == Some(owner.as_str());
+    let names_us = names_us(identity, tags);
     let this_object = tag(UID) == Some(identity.subject.uid.as_str());
     if names_us && this_object {
         // With another id: our own re-creation before a crash.

@@ -130,6 +130,7 @@ pub fn as_if_complete(
             },
             versions: [policy.default_version.clone()].into(),
             tags: Tags::new(),
+            created: None,
             arn: policy.arn,
             id: policy.id,
             name: policy.name,

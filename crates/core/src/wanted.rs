@@ -10,7 +10,7 @@ use crate::document::counterparts;
 use crate::limits::Limits;
 use crate::names::{Names, Subject};
 use crate::observed::Observed;
-use crate::ownership::{CLUSTER, Identity, OWNER};
+use crate::ownership::{Identity, names_us};
 use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::{Invalid, ValidSpec, validate};
@@ -56,12 +56,6 @@ impl Wanted {
 
 /// The path of an object in IAM that is ours, if there is one.
 pub fn path_of_ours(identity: &Identity, observed: &Observed) -> Option<String> {
-    let tags = identity.tags();
-    let is_ours = |found: &crate::Tags| {
-        [CLUSTER, OWNER]
-            .iter()
-            .all(|key| found.get(*key) == tags.get(*key))
-    };
     let role = observed.role.as_ref().map(|r| (&r.arn, &r.tags));
     let policy = observed.policy.as_ref().map(|p| (&p.arn, &p.tags));
     let profile = observed
@@ -71,7 +65,7 @@ pub fn path_of_ours(identity: &Identity, observed: &Observed) -> Option<String> 
     [role, policy, profile]
         .into_iter()
         .flatten()
-        .filter(|(_, tags)| is_ours(tags))
+        .filter(|(_, tags)| names_us(identity, tags))
         .find_map(|(arn, _)| Arn::parse(arn).map(|arn| arn.path.to_owned()))
 }
 

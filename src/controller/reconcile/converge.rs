@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use smr_api::Mode;
 use smr_core::account::Account;
-use smr_core::failure::{FailureClass, Remedy};
+use smr_core::failure::FailureClass;
 use smr_core::observed::Observed;
-use smr_core::plan::{Planned, Recorded, plan};
-use smr_core::settle::{Settled, restart_window};
+use smr_core::ownership::names_us;
+use smr_core::plan::{Planned, Recorded, Refusal, plan};
+use smr_core::recent::{IamName, Settled, restart_window};
+use smr_core::refusal::Decision;
 use smr_core::step::Kind;
 use smr_core::summary::{Activity, Done, Facts, Outcome, in_sync_since};
 use smr_core::validate::Invalid;
@@ -20,6 +22,7 @@ use tracing::{debug, info};
 use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
 use crate::controller::queue::Priority;
 use crate::iam::Iam;
+use crate::iam::apply::Failed;
 
 fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
     Facts {
@@ -57,7 +60,7 @@ impl Pass<'_> {
         // Nothing recorded, nothing remembered and never begun (a status may be lost): the creation
         // is planned on an empty account, and IAM's own refusals say where that is wrong.
         let mut presume_empty = Recorded::of(self.status()).is_empty()
-            && self.memory.history.is_none()
+            && !self.wrote_recently(&account, &wanted)
             && !self.object.has_finalizer()
             && wanted.valid.mode == Mode::Enforce;
         let mut adopted: Vec<Kind> = Vec::new();
@@ -95,6 +98,9 @@ impl Pass<'_> {
             let planned = match plan(&wanted.desired, &settled.state, &recorded, since) {
                 Ok(planned) => planned,
                 Err(_) if settled.stale_parts => return Ok(Ended::after(SOON, Priority::Repair)),
+                Err(refusals) if self.may_be_an_earlier_one(&wanted, &settled.state, &refusals) => {
+                    return Ok(Ended::after(SOON, Priority::Repair));
+                }
                 Err(refusals) => {
                     let ours = without(&refusals, settled.state);
                     let facts = Some(facts(&wanted, &ours));
@@ -103,7 +109,12 @@ impl Pass<'_> {
                         refusals: &refusals,
                     })
                     .await?;
-                    return Ok(Ended::after(self.memory.stalled(), Priority::Repair));
+                    let delay = if self.was_freed_recently(&account, &refusals) {
+                        SOON
+                    } else {
+                        self.memory.stalled()
+                    };
+                    return Ok(Ended::after(delay, Priority::Repair));
                 }
             };
             if wanted.valid.mode == Mode::Observe {
@@ -120,7 +131,10 @@ impl Pass<'_> {
                     .reached(&wanted, &settled, &planned, activity, done)
                     .await;
             }
-            if activity == Activity::Repairing && !wrote && self.is_suspicion(&planned) {
+            if activity == Activity::Repairing
+                && !wrote
+                && self.is_suspicion(&account, &wanted, &planned)
+            {
                 return Ok(Ended::after(SOON, Priority::Repair));
             }
             if !wrote {
@@ -136,17 +150,10 @@ impl Pass<'_> {
                 // What is written may be the policy of the new type: its time begins again.
                 self.memory.new_policy_since = None;
             }
-            let mut history = self.memory.history.take().unwrap_or_default();
-            let before = settled.state;
-            if *history.believed() != before {
-                history.saw(before.clone());
-            }
-            let applied = iam
-                .apply(&account, &wanted.desired.names, &planned.plan, &mut history)
-                .await;
-            let believed = history.believed().clone();
-            self.memory.history = Some(history);
-            if believed != before {
+            let mut believed = settled.state.clone();
+            let names = &wanted.desired.names;
+            let applied = (self.apply(&iam, &account, names, &planned.plan, &mut believed)).await;
+            if believed != settled.state {
                 self.memory.put_right(&planned.drift);
             }
             let Err(failed) = applied else {
@@ -173,26 +180,28 @@ impl Pass<'_> {
                     Ok(_) | Err(_) => continue,
                 }
             };
-            for failed in &failed {
-                debug!(failure = %failed.failure, action = failed.step.action(), "a step failed");
-                if failed.failure.class == FailureClass::AlreadyExists && failed.step.creates() {
-                    taken.insert(failed.step.kind());
-                }
-            }
-            let Some(first) = failed.into_iter().next() else {
+            let is_taken = |failed: &&Failed| {
+                failed.failure.class == FailureClass::AlreadyExists
+                    && failed.decision == Decision::LookAgain
+            };
+            taken.extend(failed.iter().filter(is_taken).map(|f| f.step.kind()));
+            let Some(Failed {
+                failure, decision, ..
+            }) = failed.into_iter().next()
+            else {
                 continue;
             };
-            if first.failure.class.remedy() != Remedy::LookAgain {
-                return self
-                    .failed(Some(facts(&wanted, &believed)), activity, &first.failure)
-                    .await;
+            if decision != Decision::LookAgain {
+                let facts = Some(facts(&wanted, &believed));
+                return self.failed(facts, activity, &failure, decision).await;
             }
-            last_failure = Some((believed, first.failure));
+            last_failure = Some((believed, failure));
         }
         match last_failure {
             Some((believed, failure)) => {
-                self.failed(Some(facts(&wanted, &believed)), activity, &failure)
-                    .await
+                let decision = Decision::LookAgain.after_looking(failure.class);
+                let facts = Some(facts(&wanted, &believed));
+                self.failed(facts, activity, &failure, decision).await
             }
             None => Ok(Ended::after(self.memory.back_off(), Priority::Repair)),
         }
@@ -227,7 +236,7 @@ impl Pass<'_> {
     ) -> Result<Look, Broken> {
         let read = match iam.observe(account, &wanted.desired.names, taken).await {
             Ok(read) => read,
-            Err(failure) => return self.failed(None, activity, &failure).await.map(Look::Ended),
+            Err(failure) => return self.read_failed(activity, &failure).await.map(Look::Ended),
         };
         if let Some(other) = other_account(account, &read) {
             self.tell(&Outcome::WrongAccount { caller: &other }).await?;
@@ -236,23 +245,59 @@ impl Pass<'_> {
                 Priority::Repair,
             )));
         }
-        self.is_settling();
-        Ok(Look::Seen(Box::new(match &self.memory.history {
-            Some(history) => history.settle(&read),
-            None => Settled {
-                state: read,
-                stale_parts: false,
-            },
-        })))
+        let recent = self.context.recent.lock();
+        let settled = recent.settle(Timestamp::now(), &account.id, &wanted.desired.names, read);
+        Ok(Look::Seen(Box::new(settled)))
+    }
+
+    /// Whether one of the three names was written to recently, for this object or for another.
+    fn wrote_recently(&self, account: &Account, wanted: &Wanted) -> bool {
+        let recent = self.context.recent.lock();
+        recent.knows(Timestamp::now(), &account.id, &wanted.desired.names)
+    }
+
+    /// An earlier process may have made the object anew a moment ago: what carries our name, but an
+    /// earlier uid and id, may be a late reading.
+    fn may_be_an_earlier_one(
+        &self,
+        wanted: &Wanted,
+        state: &Observed,
+        refusals: &[Refusal],
+    ) -> bool {
+        let identity = &wanted.desired.identity;
+        let is_ours = |refusal: &Refusal| {
+            let tags = match refusal.kind {
+                Kind::Role => state.role.as_ref().map(|r| &r.tags),
+                Kind::Policy => state.policy.as_ref().map(|p| &p.tags),
+                Kind::InstanceProfile => state.instance_profile.as_ref().map(|p| &p.tags),
+            };
+            tags.is_some_and(|tags| names_us(identity, tags))
+        };
+        let is_young = self.context.recent.lock().is_young(Timestamp::now());
+        is_young && refusals.iter().all(is_ours)
+    }
+
+    /// Whether the controller itself has just given up what holds the name: IAM will show it soon.
+    fn was_freed_recently(&self, account: &Account, refusals: &[Refusal]) -> bool {
+        let (recent, now) = (self.context.recent.lock(), Timestamp::now());
+        let name = |refusal: &Refusal| {
+            let name = refusal.arn.rsplit('/').next().unwrap_or_default();
+            IamName::new(refusal.kind, name)
+        };
+        (refusals.iter()).any(|refusal| recent.was_freed(now, &account.id, &name(refusal)))
     }
 
     /// A difference in what had converged is read twice where it may be a stale reading.
-    fn is_suspicion(&mut self, planned: &Planned) -> bool {
-        let (now, window) = (Timestamp::now(), self.context.settling_time);
-        let remembered = self.memory.history.is_some();
+    fn is_suspicion(&mut self, account: &Account, wanted: &Wanted, planned: &Planned) -> bool {
+        let now = Timestamp::now();
+        let remembered = self.wrote_recently(account, wanted);
+        let recorded = Recorded::of(self.status());
+        let mut steps = planned.plan.steps();
+        let is_absent = steps.any(|step| step.creates() && recorded.has(step.kind()));
         // After a restart nobody knows what was written: only the end of the window tells.
-        let restarted = !remembered && restart_window(self.status(), now, window).is_some();
-        if restarted {
+        let is_young = self.context.recent.lock().is_young(now);
+        let restarted = !remembered && restart_window(self.status(), now).is_some();
+        if is_young && (is_absent || restarted) {
             return true;
         }
         let is_new = self.memory.suspected.as_deref() != Some(&planned.plan);

@@ -4,24 +4,25 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use smr_api::{Mode, PolicyType, Principal};
+use smr_api::{Mode, PolicyType, Principal, Tags};
 use smr_core::account::Account;
 use smr_core::deletion::{Deletion, plan_deletion};
-use smr_core::failure::{Failure, Remedy};
 use smr_core::names::Names;
 use smr_core::observed::Observed;
-use smr_core::ownership::Identity;
-use smr_core::plan::{Plan, Recorded};
-use smr_core::settle::restart_window;
+use smr_core::ownership::{Identity, UID, names_us};
+use smr_core::plan::{Plan, Recorded, RecordedObject};
+use smr_core::refusal::Decision;
 use smr_core::step::{Kind, Step};
 use smr_core::summary::{Activity, Event, Outcome, READY};
 use smr_core::wanted::path_of_ours;
-use tracing::{debug, info};
+use tracing::info;
 
-use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
+use super::{Broken, Ended, Pass, ROUNDS, between_rounds};
 use crate::controller::queue::Priority;
+use crate::iam::apply::Failed;
 
 const DELETING: Activity = Activity::Deleting;
+const LATE: &str = "IAM may not show yet what the controller created less than a minute ago. The controller reads it again every few seconds";
 
 impl Pass<'_> {
     pub(super) async fn delete(&mut self) -> Result<Ended, Broken> {
@@ -60,20 +61,15 @@ impl Pass<'_> {
             between_rounds(round).await;
             let read = match iam.observe(&account, &names, &taken).await {
                 Ok(read) => read,
-                Err(failure) => return self.failed(None, DELETING, &failure).await,
+                Err(failure) => return self.read_failed(DELETING, &failure).await,
             };
-            self.is_settling();
-            let state = match &self.memory.history {
-                Some(history) => history.settle(&read).state,
-                None if self.may_not_show_yet(&read) => {
-                    self.tell(&waiting(
-                        "waiting until IAM shows what was created a moment ago",
-                    ))
-                    .await?;
-                    return Ok(Ended::after(SOON, Priority::Edit));
-                }
-                None => read,
-            };
+            let now = Timestamp::now();
+            let recent = &self.context.recent;
+            let mut state = (recent.lock()).settle(now, &account.id, &names, read).state;
+            if self.may_be_late(now, &identity, &account, &names, &state) {
+                self.tell(&waiting(LATE)).await?;
+                return Ok(Ended::after(self.memory.wait(), Priority::Edit));
+            }
             let recorded = Recorded::of(self.status());
             if recorded.is_empty()
                 && let Some(path) = path_of_ours(&identity, &state)
@@ -82,18 +78,10 @@ impl Pass<'_> {
             }
             let users = match iam.users(&state).await {
                 Ok(users) => users,
-                Err(failure) => return self.failed(None, DELETING, &failure).await,
+                Err(failure) => return self.read_failed(DELETING, &failure).await,
             };
             let policy = self.object.deletion_policy;
-            let decision = plan_deletion(
-                &identity,
-                &names,
-                &recorded,
-                &state,
-                &users,
-                policy,
-                Timestamp::now(),
-            );
+            let decision = plan_deletion(&identity, &names, &recorded, &state, &users, policy, now);
             let plan = match decision {
                 Deletion::Release => {
                     done.leaves(&state);
@@ -112,19 +100,25 @@ impl Pass<'_> {
                 drift: &[],
             })
             .await?;
-            match self.carry_out(&iam, &account, &names, &plan, state).await {
-                Ok(left) => {
-                    done.leaves(&left);
+            let applied = self.apply(&iam, &account, &names, &plan, &mut state).await;
+            match applied.map_err(|failed| failed.into_iter().next()) {
+                Ok(()) | Err(None) => {
+                    done.leaves(&state);
                     return self.release(&done).await;
                 }
-                Err(failure) if failure.class.remedy() == Remedy::LookAgain => {
-                    last_failure = Some(failure);
+                Err(Some(first)) if first.decision == Decision::LookAgain => {
+                    last_failure = Some(first.failure);
                 }
-                Err(failure) => return self.failed(None, DELETING, &failure).await,
+                Err(Some(Failed {
+                    failure, decision, ..
+                })) => return self.failed(None, DELETING, &failure, decision).await,
             }
         }
         match last_failure {
-            Some(failure) => self.failed(None, DELETING, &failure).await,
+            Some(failure) => {
+                let decision = Decision::LookAgain.after_looking(failure.class);
+                self.failed(None, DELETING, &failure, decision).await
+            }
             None => Ok(Ended::after(self.memory.back_off(), Priority::Edit)),
         }
     }
@@ -140,57 +134,56 @@ impl Pass<'_> {
         all.into_iter().filter(looked_for).collect()
     }
 
-    async fn carry_out(
-        &mut self,
-        iam: &crate::iam::Iam,
+    /// What IAM does not show, or shows of an earlier incarnation, may be late: an earlier process may
+    /// have created it a moment ago, or a Create call of this one got no answer.
+    fn may_be_late(
+        &self,
+        now: Timestamp,
+        identity: &Identity,
         account: &Account,
         names: &Names,
-        plan: &Plan,
-        state: Observed,
-    ) -> Result<Observed, Failure> {
-        let mut history = self.memory.history.take().unwrap_or_default();
-        if *history.believed() != state {
-            history.saw(state);
-        }
-        let applied = iam.apply(account, names, plan, &mut history).await;
-        let left = history.believed().clone();
-        self.memory.history = Some(history);
-        let Err(failed) = applied else {
-            return Ok(left);
+        read: &Observed,
+    ) -> bool {
+        let recent = self.context.recent.lock();
+        let recorded = Recorded::of(self.status());
+        let is_earlier = |recorded: Option<&RecordedObject>, id: &str, tags: &Tags| {
+            recorded.is_some_and(|r| r.id != id)
+                && names_us(identity, tags)
+                && tags.get(UID) != Some(&identity.subject.uid)
         };
-        for failed in &failed {
-            debug!(failure = %failed.failure, action = failed.step.action(), "a step failed");
-        }
-        failed
-            .into_iter()
-            .next()
-            .map_or(Ok(left), |first| Err(first.failure))
-    }
-
-    /// After a restart, what an earlier process created a moment ago may not be seen yet: absent
-    /// is not believed before the window has passed.
-    fn may_not_show_yet(&self, read: &Observed) -> bool {
-        let Some(status) = self.status() else {
-            return false;
-        };
-        let may_have_written =
-            (status.conditions.iter().find(|c| c.type_ == READY)).is_some_and(|c| {
-                !matches!(
-                    c.reason.as_str(),
-                    "InvalidSpec" | "CredentialsUnavailable" | "WrongAccount"
-                )
-            });
         let spec = self.object.spec.as_ref().ok();
         let managed = spec.is_none_or(|s| {
             s.policy.as_ref().and_then(|p| p.type_).unwrap_or_default() == PolicyType::Managed
         });
         let ec2 = spec.is_none_or(|s| s.principal.unwrap_or_default() == Principal::EC2);
-        let incomplete = read.role.is_none()
-            || (managed && read.policy.is_none())
-            || (ec2 && read.instance_profile.is_none());
-        may_have_written
-            && incomplete
-            && restart_window(Some(status), Timestamp::now(), self.context.settling_time).is_some()
+        let is_late = |kind: Kind, expected: bool, earlier: Option<bool>| match earlier {
+            Some(earlier) => recent.is_young(now) && earlier,
+            None => {
+                let by_an_earlier_process = expected && self.may_have_written();
+                (recent.is_young(now) && by_an_earlier_process)
+                    || recent.may_exist(now, &account.id, names, kind)
+            }
+        };
+        let role = (read.role.as_ref()).map(|r| is_earlier(recorded.role.as_ref(), &r.id, &r.tags));
+        let policy =
+            (read.policy.as_ref()).map(|p| is_earlier(recorded.policy.as_ref(), &p.id, &p.tags));
+        let profile = (read.instance_profile.as_ref())
+            .map(|p| is_earlier(recorded.instance_profile.as_ref(), &p.id, &p.tags));
+        is_late(Kind::Role, true, role)
+            || is_late(Kind::Policy, managed, policy)
+            || is_late(Kind::InstanceProfile, ec2, profile)
+    }
+
+    /// Whether an earlier process may have written to IAM for this object, as far as status tells.
+    fn may_have_written(&self) -> bool {
+        const NOTHING_WRITTEN: [&str; 3] =
+            ["InvalidSpec", "CredentialsUnavailable", "WrongAccount"];
+        let Some(status) = self.status() else {
+            return false;
+        };
+        let ready = status.conditions.iter().find(|c| c.type_ == READY);
+        let never_wrote = ready.is_none_or(|c| NOTHING_WRITTEN.contains(&c.reason.as_str()));
+        !(Recorded::of(Some(status)).is_empty() && never_wrote)
     }
 
     /// Nothing of ours is left: told, then the object may go.

@@ -8,11 +8,16 @@ mod delete;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use smr_api::{Drift, SessionManagerRoleStatus};
 use smr_core::account::Account;
-use smr_core::failure::{Failure, FailureClass, Remedy};
+use smr_core::failure::{Failure, FailureClass};
 use smr_core::limits::Limits;
+use smr_core::names::Names;
+use smr_core::observed::Observed;
+use smr_core::plan::Plan;
+use smr_core::recent::IamName;
+use smr_core::refusal::Decision;
 use smr_core::summary::{Activity, Facts, Object as Summarized, Outcome, Summary, summarize};
 use smr_core::wanted::recorded_elsewhere;
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -21,10 +26,11 @@ use super::cluster::{Cluster, WriteError};
 use super::identity::Identity;
 use super::memory::{Memories, Memory};
 use super::object::{Key, Object};
-use super::queue::Priority;
+use super::queue::{Priority, Queue};
 use super::store::Store;
+use crate::iam::apply::{Failed, Recent};
 use crate::iam::client::IdentityError;
-use crate::iam::{Aws, budget};
+use crate::iam::{Aws, Iam, budget};
 use crate::telemetry::metrics::{Metrics, ReconcileResult};
 
 /// How often one pass looks at IAM again before it leaves the rest to the next.
@@ -38,8 +44,6 @@ pub struct Context {
     pub limits: Limits,
     /// `--resync-interval`
     pub resync_interval: Duration,
-    /// How long IAM may take to show what we wrote.
-    pub settling_time: SignedDuration,
     /// The edge to AWS.
     pub aws: Aws,
     /// The edge to Kubernetes.
@@ -48,8 +52,12 @@ pub struct Context {
     pub identity: Identity,
     /// The objects.
     pub store: Store,
+    /// Which objects get a pass, and when.
+    pub queue: Queue<Key>,
     /// What is remembered between passes.
     pub memories: Memories,
+    /// What was written to IAM in the last minute, for whichever object.
+    pub recent: Recent,
     /// Numbers.
     pub metrics: Arc<Metrics>,
 }
@@ -146,6 +154,25 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Something else held a name of these objects and holds it no longer.
+    fn wake_those_waiting_for(&self, freed: &Names) {
+        let freed = IamName::all_of(freed);
+        for object in self.store.waiting_for_a_name() {
+            let (subject, spec) = (object.subject(), object.spec.as_ref().ok());
+            let names = Names::resolve(&subject, spec, object.written_status(), &self.limits, None);
+            if IamName::all_of(&names)
+                .iter()
+                .any(|name| freed.contains(name))
+            {
+                debug!(owner = subject.owner(), "a name that it waits for is free");
+                self.metrics.queue_added();
+                self.queue.add(object.key(), Priority::Edit);
+            }
+        }
+    }
+}
+
 /// The budget's priorities follow the queue's.
 fn urgency(priority: Priority) -> budget::Priority {
     match priority {
@@ -189,10 +216,12 @@ impl Pass<'_> {
                         class: FailureClass::Partition,
                         action: "sts:GetCallerIdentity".to_owned(),
                         resource: String::new(),
+                        code: String::new(),
                         said: error.to_string(),
+                        way_out: None,
                     },
                 };
-                return self.failed(None, activity, &failure).await.map(Err);
+                return self.read_failed(activity, &failure).await.map(Err);
             }
         };
         if recorded_elsewhere(self.status(), &account).is_some() {
@@ -261,57 +290,65 @@ impl Pass<'_> {
         self.object = spec;
     }
 
-    /// A call failed for good in this pass.
+    /// Carries a plan out on `state`. Objects that wait for a name that it frees get a pass.
+    async fn apply(
+        &mut self,
+        iam: &Iam,
+        account: &Account,
+        names: &Names,
+        plan: &Plan,
+        state: &mut Observed,
+    ) -> Result<(), Vec<Failed>> {
+        let recent = &self.context.recent;
+        let applied = iam.apply(account, names, plan, state, recent).await;
+        for failed in applied.as_ref().err().into_iter().flatten() {
+            let action = failed.step.action();
+            debug!(failure = %failed.failure, decision = ?failed.decision, action, "a step failed");
+        }
+        if plan.steps().any(|step| step.frees_a_name()) {
+            self.context.wake_those_waiting_for(names);
+        }
+        applied
+    }
+
+    /// A read failed: the pass ends.
+    async fn read_failed(
+        &mut self,
+        activity: Activity,
+        failure: &Failure,
+    ) -> Result<Ended, Broken> {
+        let decision = Decision::of_read(failure.class);
+        self.failed(None, activity, failure, decision).await
+    }
+
+    /// A call failed, and the pass ends.
     async fn failed(
         &mut self,
         facts: Option<Facts<'_>>,
         activity: Activity,
         failure: &Failure,
+        decision: Decision,
     ) -> Result<Ended, Broken> {
-        let failure = self.as_it_stands(failure);
-        if failure.class.remedy() == Remedy::Stop {
-            return Err(Broken::Stopped);
-        }
-        warn!(%failure, "a call to AWS failed");
+        warn!(%failure, code = failure.code, ?decision, "a call to AWS failed");
+        let (delay, result) = match decision {
+            Decision::Stop => return Err(Broken::Stopped),
+            Decision::Stall => (self.memory.stalled(), ReconcileResult::Error),
+            Decision::Wait => (self.memory.wait(), ReconcileResult::RequeueAfter),
+            Decision::Retry | Decision::LookAgain => {
+                (self.memory.back_off(), ReconcileResult::Error)
+            }
+        };
         self.tell(&Outcome::Failed {
             facts,
             activity,
-            failure: &failure,
+            failure,
+            decision,
         })
         .await?;
-        let delay = match failure.class.remedy() {
-            Remedy::Stall => self.memory.stalled(),
-            Remedy::Resend | Remedy::LookAgain | Remedy::BackOff | Remedy::Stop => {
-                self.memory.back_off()
-            }
-        };
         Ok(Ended {
-            result: ReconcileResult::Error,
+            result,
             ..Ended::after(delay, Priority::Repair)
         })
-    }
-
-    /// While IAM may not know yet what we wrote, a missing object or right explains itself; after
-    /// that, something that the spec names is missing for good.
-    fn as_it_stands(&mut self, failure: &Failure) -> Failure {
-        let recent = self.is_settling();
-        match failure.class {
-            FailureClass::AccessDenied if recent && self.memory.history.is_some() => Failure {
-                class: FailureClass::ConcurrentChange,
-                ..failure.clone()
-            },
-            FailureClass::NotFound if !recent => Failure {
-                class: FailureClass::Refused,
-                ..failure.clone()
-            },
-            _ => failure.clone(),
-        }
-    }
-
-    /// As [`Memory::is_settling`], now.
-    fn is_settling(&mut self) -> bool {
-        let window = self.context.settling_time;
-        self.memory.is_settling(Timestamp::now(), window)
     }
 
     fn status(&self) -> Option<&SessionManagerRoleStatus> {

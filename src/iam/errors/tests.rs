@@ -8,15 +8,17 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_iam::config::Credentials;
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
+use jiff::Timestamp;
 use smr_core::account::Account;
 use smr_core::names::Names;
+use smr_core::observed::Observed;
 use smr_core::plan::Plan;
-use smr_core::settle::History;
 use smr_core::step::{Step, Target};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::controller::lease::Fence;
+use crate::iam::apply::Recent;
 use crate::iam::budget::{Budget, Priority};
 use crate::iam::{Aws, Gate, Iam};
 use crate::telemetry::metrics::Metrics;
@@ -57,12 +59,12 @@ fn limits_are_told_apart_by_their_words() {
         (
             "CreatePolicyVersion",
             "A managed policy can have up to 5 versions.",
-            FailureClass::AlreadyExists,
+            FailureClass::NoRoom,
         ),
         (
             "AddRoleToInstanceProfile",
             "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
-            FailureClass::AlreadyExists,
+            FailureClass::NoRoom,
         ),
         (
             "CreateRole",
@@ -148,9 +150,9 @@ fn names() -> Names {
 /// What people read when this step fails so.
 async fn message(iam: &Iam, step: Step) -> String {
     let stages = vec![vec![step]];
-    let mut history = History::default();
+    let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
     let failed = iam
-        .apply(&account(), &names(), &Plan { stages }, &mut history)
+        .apply(&account(), &names(), &Plan { stages }, &mut state, &recent)
         .await
         .unwrap_err();
     let failure = &failed[0].failure;
@@ -322,9 +324,9 @@ async fn messages_are_bounded_and_keep_what_to_do() {
     };
     let stages = vec![vec![create_role()]];
     let plan = Plan { stages };
-    let mut history = History::default();
+    let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
     let failed = iam
-        .apply(&account(), &long, &plan, &mut history)
+        .apply(&account(), &long, &plan, &mut state, &recent)
         .await
         .unwrap_err();
     let text = failed[0].failure.to_string();

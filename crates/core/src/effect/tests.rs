@@ -214,6 +214,7 @@ fn what_is_created_is_as_the_reply_names_it() {
             boundary: Some("b".into()),
             tags: tags.clone(),
             last_used: None,
+            created: None,
             attached: BTreeSet::new(),
             inline: BTreeMap::new(),
         }),
@@ -222,6 +223,7 @@ fn what_is_created_is_as_the_reply_names_it() {
             id: "ID".into(),
             name: "p".into(),
             tags: tags.clone(),
+            created: None,
             default_version: "v1".into(),
             document: "{}".into(),
             versions: ["v1".to_owned()].into(),
@@ -231,6 +233,7 @@ fn what_is_created_is_as_the_reply_names_it() {
             id: "ID".into(),
             name: "i".into(),
             tags,
+            created: None,
             roles: BTreeSet::new(),
         }),
     };

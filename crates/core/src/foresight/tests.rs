@@ -62,6 +62,7 @@ fn a_refusal_of_a_first_creation_comes_after_creations() {
             id: "AIPA".into(),
             name: "team.web".into(),
             tags: crate::Tags::new(),
+            created: None,
             roles: [].into(),
         }),
         ..Observed::default()

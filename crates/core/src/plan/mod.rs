@@ -79,6 +79,15 @@ impl Recorded {
         }
     }
 
+    /// Whether an object of this kind was recorded.
+    pub fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Role => self.role.is_some(),
+            Kind::Policy => self.policy.is_some(),
+            Kind::InstanceProfile => self.instance_profile.is_some(),
+        }
+    }
+
     /// Nothing was ever recorded: a first creation, or a lost status.
     pub fn is_empty(&self) -> bool {
         self.role.is_none() && self.policy.is_none() && self.instance_profile.is_none()

@@ -91,7 +91,7 @@ pub(super) fn held_up(
     generation: i64,
     activity: &'static str,
 ) -> bool {
-    const FAILED: [&str; 8] = [
+    const FAILED: [&str; 9] = [
         "Throttled",
         "AwsUnavailable",
         "AccessDenied",
@@ -100,6 +100,7 @@ pub(super) fn held_up(
         "PolicyTooLarge",
         "InvalidSpec",
         "DeletionBlocked",
+        "NotOwned",
     ];
     let not_ready = find(status, READY)
         .filter(|c| c.status == "False" && c.observed_generation == Some(generation));

@@ -17,6 +17,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::observed::Observed;
 use crate::ownership::NotOurs;
 use crate::plan::Refusal;
+use crate::refusal::Decision;
 use crate::step::Kind;
 use crate::validate::Invalid;
 
@@ -137,6 +138,8 @@ pub enum Outcome<'a> {
         activity: Activity,
         /// How.
         failure: &'a Failure,
+        /// What is done about it.
+        decision: Decision,
     },
     /// Deletion can't go on.
     DeletionBlocked {
@@ -274,8 +277,11 @@ fn judge(outcome: &Outcome) -> Verdict {
             Verdict::stalled("WrongAccount", messages::wrong_account(caller))
         }
         Outcome::Failed {
-            failure, activity, ..
-        } => failed(failure, *activity),
+            failure,
+            activity,
+            decision,
+            ..
+        } => failed(failure, *activity, *decision),
         Outcome::DeletionBlocked { because } => {
             Verdict::stalled("DeletionBlocked", because.join("; "))
         }
@@ -283,22 +289,25 @@ fn judge(outcome: &Outcome) -> Verdict {
     }
 }
 
-fn failed(failure: &Failure, activity: Activity) -> Verdict {
+fn failed(failure: &Failure, activity: Activity, decision: Decision) -> Verdict {
+    if decision == Decision::Wait {
+        return Verdict::reconciling(activity.reason(), failure.while_it_may_pass());
+    }
     let message = failure.to_string();
     match failure.class {
         FailureClass::Throttled => Verdict::reconciling("Throttled", message),
         FailureClass::Unavailable => Verdict::reconciling("AwsUnavailable", message),
-        FailureClass::ConcurrentChange
-        | FailureClass::AlreadyExists
-        | FailureClass::NotFound
-        | FailureClass::NotLeader => Verdict::reconciling(activity.reason(), message),
+        FailureClass::ConcurrentChange | FailureClass::NotFound | FailureClass::NotLeader => {
+            Verdict::reconciling(activity.reason(), message)
+        }
+        FailureClass::AlreadyExists => Verdict::stalled("NotOwned", message),
         FailureClass::AccessDenied => Verdict::stalled("AccessDenied", message),
         FailureClass::Credentials | FailureClass::Partition => {
             Verdict::stalled("CredentialsUnavailable", message)
         }
-        FailureClass::Quota => Verdict::stalled("QuotaExceeded", message),
+        FailureClass::Quota | FailureClass::NoRoom => Verdict::stalled("QuotaExceeded", message),
         FailureClass::TooLarge => Verdict::stalled("PolicyTooLarge", message),
-        FailureClass::Refused => Verdict::stalled("InvalidSpec", message),
+        FailureClass::Refused | FailureClass::Missing => Verdict::stalled("InvalidSpec", message),
         FailureClass::InUse => Verdict::stalled("DeletionBlocked", message),
     }
 }
@@ -330,10 +339,15 @@ fn tell(
         Outcome::Refused { .. }
         | Outcome::Invalid { .. }
         | Outcome::WrongAccount { .. }
-        | Outcome::Failed { .. }
         | Outcome::Drifted { .. }
         | Outcome::DeletionBlocked { .. } => {
             if verdict.differs_from(before) {
+                events.push(Event::warning(verdict.reason(), verdict.message()));
+            }
+        }
+        Outcome::Failed { decision, .. } => {
+            // A delay of IAM's is nothing that anybody has to know of: status shows it.
+            if *decision != Decision::Wait && verdict.differs_from(before) {
                 events.push(Event::warning(verdict.reason(), verdict.message()));
             }
         }

@@ -129,6 +129,7 @@ fn as_it_should_be(desired: &Desired, status: &SessionManagerRoleStatus) -> Obse
         boundary: desired.role.boundary.clone(),
         tags: desired.role.tags.clone(),
         last_used: None,
+        created: None,
         attached: (desired.additional_policy_arns.iter().cloned())
             .chain(managed.then(|| desired.policy_arn()))
             .collect(),
@@ -144,6 +145,7 @@ fn as_it_should_be(desired: &Desired, status: &SessionManagerRoleStatus) -> Obse
             id,
             name: names.policy.clone(),
             tags: Tags::new(),
+            created: None,
             default_version: version.clone().unwrap_or_default(),
             document: desired.policy.document.clone(),
             versions: version.into_iter().collect(),
@@ -153,6 +155,7 @@ fn as_it_should_be(desired: &Desired, status: &SessionManagerRoleStatus) -> Obse
         id,
         name: names.instance_profile.clone(),
         tags: Tags::new(),
+        created: None,
         roles: [names.role.clone()].into(),
     });
     Observed {

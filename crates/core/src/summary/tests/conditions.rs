@@ -114,6 +114,7 @@ fn a_transition_time_changes_with_the_status_only() {
         facts: None,
         activity: Activity::Updating,
         failure: &denied,
+        decision: final_decision(denied.class),
     };
     let stalled = summary(Some(&ready), 1, 10, &failed).status;
     assert_eq!(time(&stalled), 10);
@@ -123,6 +124,7 @@ fn a_transition_time_changes_with_the_status_only() {
         facts: None,
         activity: Activity::Updating,
         failure: &throttled,
+        decision: final_decision(throttled.class),
     };
     let reconciling = summary(Some(&stalled), 1, 20, &failed).status;
     assert_eq!(time(&reconciling), 10);
@@ -278,6 +280,7 @@ fn a_repair_that_is_held_up_stays_one() {
             facts: Some(world.facts()),
             activity: Activity::Repairing,
             failure: &failure,
+            decision: final_decision(failure.class),
         };
         let held_up = summary(Some(&begun), 1, 20, &failed).status;
         assert_eq!(
@@ -321,6 +324,7 @@ fn a_retry_that_fails_as_before_changes_nothing() {
                 facts: Some(world.facts()),
                 activity,
                 failure: &failure,
+                decision: final_decision(failure.class),
             };
             let begun = summary(Some(&world.ready()), 1, 10, &started).status;
             let once = summary(Some(&begun), 1, 20, &failed).status;
@@ -348,6 +352,7 @@ fn what_begins_is_told_where_it_is_new() {
         facts: Some(world.facts()),
         activity: Activity::Repairing,
         failure: &denied,
+        decision: final_decision(denied.class),
     };
     let started = |drift| Outcome::Started {
         activity: Activity::Repairing,

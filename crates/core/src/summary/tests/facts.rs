@@ -49,6 +49,7 @@ fn what_may_still_be_there_stays_on_record() {
             facts,
             activity: Activity::Updating,
             failure: &throttled,
+            decision: final_decision(throttled.class),
         },
         Outcome::Waiting {
             facts,
@@ -99,6 +100,7 @@ fn what_is_gone_keeps_its_id_on_record() {
         facts: Some(world.facts()),
         activity: Activity::Repairing,
         failure: &throttled,
+        decision: final_decision(throttled.class),
     };
     let status = summary(Some(&before), 1, 10, &failed).status;
     assert_eq!(

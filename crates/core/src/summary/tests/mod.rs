@@ -120,7 +120,9 @@ fn failure(class: FailureClass) -> Failure {
         class,
         action: "iam:CreateRole".into(),
         resource: "arn:aws:iam::111122223333:role/r".into(),
+        code: "Code".into(),
         said: "no".into(),
+        way_out: None,
     }
 }
 
@@ -131,7 +133,12 @@ const ACTIVITIES: [Activity; 4] = [
     Activity::Deleting,
 ];
 
-const CLASSES: [FailureClass; 13] = [
+/// What becomes of a failure of this class that nothing explains.
+fn final_decision(class: FailureClass) -> Decision {
+    Decision::of_write(class, false).after_looking(class)
+}
+
+const CLASSES: [FailureClass; 15] = [
     FailureClass::Throttled,
     FailureClass::ConcurrentChange,
     FailureClass::Unavailable,
@@ -143,6 +150,8 @@ const CLASSES: [FailureClass; 13] = [
     FailureClass::Refused,
     FailureClass::AlreadyExists,
     FailureClass::NotFound,
+    FailureClass::Missing,
+    FailureClass::NoRoom,
     FailureClass::InUse,
     FailureClass::NotLeader,
 ];
@@ -192,18 +201,19 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
                 facts: Some(world.facts()),
                 activity,
                 failure: &failure,
+                decision: final_decision(failure.class),
             };
             let expected = match class {
                 FailureClass::Throttled => "Throttled",
                 FailureClass::Unavailable => "AwsUnavailable",
                 FailureClass::AccessDenied => "AccessDenied",
                 FailureClass::Credentials | FailureClass::Partition => "CredentialsUnavailable",
-                FailureClass::Quota => "QuotaExceeded",
+                FailureClass::Quota | FailureClass::NoRoom => "QuotaExceeded",
                 FailureClass::TooLarge => "PolicyTooLarge",
-                FailureClass::Refused => "InvalidSpec",
+                FailureClass::Refused | FailureClass::Missing => "InvalidSpec",
                 FailureClass::InUse => "DeletionBlocked",
+                FailureClass::AlreadyExists => "NotOwned",
                 FailureClass::ConcurrentChange
-                | FailureClass::AlreadyExists
                 | FailureClass::NotFound
                 | FailureClass::NotLeader => reason,
             };

@@ -244,7 +244,9 @@ fn call(class: FailureClass, action: &str, resource: &str, said: &str) -> Failur
         class,
         action: action.into(),
         resource: resource.into(),
+        code: String::new(),
         said: said.into(),
+        way_out: None,
     }
 }
 
@@ -259,6 +261,7 @@ fn failed(activity: Activity, failure: &Failure) -> Outcome<'_> {
         facts: None,
         activity,
         failure,
+        decision: final_decision(failure.class),
     }
 }
 

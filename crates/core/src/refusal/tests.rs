@@ -1,0 +1,88 @@
+//! The table, cell by cell.
+
+use super::*;
+use Decision::{LookAgain, Retry, Stall, Stop, Wait};
+use FailureClass as Class;
+
+/// Class, what is done where a recent write explains it and where none does, and what is left of that
+/// after readings that have not helped.
+const DECISIONS: [(Class, Decision, Decision, Decision); 15] = [
+    (Class::Throttled, Retry, Retry, Retry),
+    (Class::ConcurrentChange, Retry, Retry, Retry),
+    (Class::Unavailable, LookAgain, LookAgain, Retry),
+    (Class::AccessDenied, Wait, Stall, Stall),
+    (Class::Credentials, Stall, Stall, Stall),
+    (Class::Partition, Stall, Stall, Stall),
+    (Class::Quota, Wait, Stall, Stall),
+    (Class::TooLarge, Stall, Stall, Stall),
+    (Class::Refused, Stall, Stall, Stall),
+    (Class::AlreadyExists, Wait, LookAgain, Stall),
+    (Class::NotFound, Wait, LookAgain, Retry),
+    (Class::Missing, Wait, Stall, Stall),
+    (Class::NoRoom, Wait, LookAgain, Stall),
+    (Class::InUse, Wait, Stall, Stall),
+    (Class::NotLeader, Stop, Stop, Stop),
+];
+
+#[test]
+fn what_is_done_about_each_class() {
+    for (class, explained, unexplained, in_the_end) in DECISIONS {
+        assert_eq!(Decision::of_write(class, true), explained, "{class:?}");
+        assert_eq!(Decision::of_write(class, false), unexplained, "{class:?}");
+        assert_eq!(unexplained.after_looking(class), in_the_end, "{class:?}");
+        let read = Decision::of_read(class);
+        assert!(
+            !matches!(read, Wait | LookAgain),
+            "{class:?}: a read ends the pass"
+        );
+    }
+}
+
+/// What each write explains; everything else it does not.
+const EXPLAINED: [(Write, &[Class]); 10] = [
+    (
+        Write::Created,
+        &[
+            Class::NotFound,
+            Class::Missing,
+            Class::AccessDenied,
+            Class::AlreadyExists,
+        ],
+    ),
+    (
+        Write::MaybeCreated,
+        &[
+            Class::NotFound,
+            Class::Missing,
+            Class::AccessDenied,
+            Class::AlreadyExists,
+        ],
+    ),
+    (Write::Tagged, &[Class::AccessDenied]),
+    (Write::Bounded, &[Class::AccessDenied]),
+    (Write::Added, &[Class::NotFound, Class::Missing]),
+    (Write::NewDefault, &[Class::InUse]),
+    (Write::Changed, &[]),
+    (Write::Removed, &[Class::InUse, Class::NoRoom, Class::Quota]),
+    (Write::Untagged, &[Class::Quota]),
+    (
+        Write::Deleted,
+        &[Class::AlreadyExists, Class::NoRoom, Class::Quota],
+    ),
+];
+
+#[test]
+fn every_cell_of_class_and_write() {
+    let known: Vec<Write> = EXPLAINED.iter().map(|(write, _)| *write).collect();
+    assert_eq!(known, Write::ALL);
+    for (write, explained) in EXPLAINED {
+        for (class, ..) in DECISIONS {
+            let expected = explained.contains(&class);
+            assert_eq!(
+                explains(class, write),
+                expected,
+                "{class:?} after {write:?}"
+            );
+        }
+    }
+}
