@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smr_api::{DeletionPolicy, Drift, PAUSED_ANNOTATION, SessionManagerRoleStatus};
+use smr_api::{DeletionPolicy, PAUSED_ANNOTATION, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
 use smr_core::deletion::{Deletion, Users, plan_deletion};
+use smr_core::difference::Differences;
 use smr_core::foresight::{Foresight, foresee};
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
@@ -83,7 +84,7 @@ pub(super) struct Outlook {
     pub steps: Plan,
     /// After IAM has spread the first ones.
     pub later: Plan,
-    pub drift: Vec<Drift>,
+    pub drift: Differences,
     pub unlisted: Vec<String>,
     pub adopts: Vec<Kind>,
     /// Why nothing can be done, each a sentence.

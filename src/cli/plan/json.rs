@@ -41,8 +41,8 @@ struct Object<'a> {
     arns: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<PlannedStep>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    drift: &'a [Drift],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drift: Vec<&'a Drift>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     access: &'a [AccessChange],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -150,7 +150,7 @@ fn planned<'a>(outlook: &'a Outlook, entry: &'a Entry) -> Object<'a> {
             .map(|(kind, arn)| (*kind, arn.as_str()))
             .collect(),
         steps: steps(outlook),
-        drift: &outlook.drift,
+        drift: outlook.drift.iter().map(|d| &d.drift).collect(),
         access: &outlook.access,
         documents: outlook
             .documents

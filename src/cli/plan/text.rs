@@ -209,8 +209,8 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
     }
     if matches!(action, Action::Change | Action::Observe) && !outlook.drift.is_empty() {
         let _ = writeln!(text, "    differences:");
-        for drift in &outlook.drift {
-            let _ = writeln!(text, "      {}", drift.message);
+        for difference in outlook.drift.iter() {
+            let _ = writeln!(text, "      {}", difference.drift.message);
         }
     }
     if !outlook.unlisted.is_empty() {
