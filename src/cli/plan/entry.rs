@@ -80,7 +80,8 @@ pub(super) struct Outlook {
     pub action: Option<Action>,
     /// ARNs of the three, as far as they are wanted.
     pub arns: BTreeMap<&'static str, String>,
-    pub names: Option<(Account, Names)>,
+    /// What the manifest comes to.
+    pub wanted: Option<Box<Wanted>>,
     pub steps: Plan,
     /// After IAM has spread the first ones.
     pub later: Plan,
@@ -91,6 +92,14 @@ pub(super) struct Outlook {
     pub obstacles: Vec<String>,
     pub access: Vec<AccessChange>,
     pub documents: Vec<DocumentChange>,
+}
+
+impl Outlook {
+    /// Where, and under which names.
+    pub(super) fn names(&self) -> Option<(&Account, &Names)> {
+        let desired = &self.wanted.as_ref()?.desired;
+        Some((&desired.account, &desired.names))
+    }
 }
 
 /// A document before and after.
@@ -217,7 +226,7 @@ pub(super) fn outlook(wanted: &Wanted, observed: &Observed, recorded: &Recorded)
     let desired = &wanted.desired;
     let mut outlook = Outlook {
         arns: arns(wanted),
-        names: Some((desired.account.clone(), desired.names.clone())),
+        wanted: Some(Box::new(wanted.clone())),
         ..Outlook::default()
     };
     match foresee(wanted, observed, recorded) {
@@ -285,7 +294,7 @@ pub(super) fn deletion(
     );
     let mut outlook = Outlook {
         arns: arns(wanted),
-        names: Some((desired.account.clone(), desired.names.clone())),
+        wanted: Some(Box::new(wanted.clone())),
         ..Outlook::default()
     };
     match decision {
@@ -310,6 +319,16 @@ pub(super) fn deletion(
         }
     }
     outlook
+}
+
+/// The object goes, and nothing is written to IAM.
+pub(super) fn release(wanted: &Wanted) -> Outlook {
+    Outlook {
+        action: Some(Action::Release),
+        arns: arns(wanted),
+        wanted: Some(Box::new(wanted.clone())),
+        ..Outlook::default()
+    }
 }
 
 fn arns(wanted: &Wanted) -> BTreeMap<&'static str, String> {

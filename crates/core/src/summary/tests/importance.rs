@@ -25,7 +25,7 @@ fn with_any_s3(state: &mut Observed) {
             .into();
 }
 
-fn repairing<'a>(planned: &'a Planned) -> Outcome<'a> {
+fn repairing(planned: &Planned) -> Outcome<'_> {
     Outcome::Started {
         activity: Activity::Repairing,
         drift: &planned.drift,
