@@ -2,6 +2,8 @@
 
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/rename.rs"]
+mod rename;
 #[path = "cli/support.rs"]
 mod support;
 

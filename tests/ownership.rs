@@ -303,6 +303,46 @@ async fn adoption_takes_consent_on_both_sides() {
     );
 }
 
+/// The way that `smr plan --from` gives for a rename in Kubernetes: nothing in IAM is made anew.
+#[tokio::test]
+async fn a_renamed_object_takes_over_what_its_former_self_retained() {
+    let world = World::start("rename").await;
+    let fleet = format!("{}-fleet", world.namespace);
+    let spec = |more: &str| format!("{{role: {{name: {fleet}}}, {more}}}");
+    world.apply("old", &spec("deletionPolicy: Delete")).await;
+    world.ready("old").await;
+    let ids = |account: &Snapshot| {
+        let (role, profile) = (&account.roles[&fleet], &account.instance_profiles[&fleet]);
+        let policy = &account.policies[&fleet];
+        [&role.id, &policy.id, &profile.id].map(Clone::clone)
+    };
+    let before = ids(&world.account());
+    world.apply("old", &spec("deletionPolicy: Retain")).await;
+    world.delete("old").await;
+    world.gone("old").await;
+    let consenting = spec("adoptionPolicy: WithConsent");
+    world.apply("new", &consenting).await;
+    world.reason("new", "NotOwned").await;
+    let consent = tag(
+        "sessionmanager.dev/adoptable-by",
+        &format!("test/{}/new", world.namespace),
+    );
+    let someone = world.someone();
+    let role = someone.tag_role().role_name(&fleet);
+    role.tags(consent.clone()).send().await.unwrap();
+    let arn = world.account().policies[&fleet].arn.clone();
+    let policy = someone.tag_policy().policy_arn(arn);
+    policy.tags(consent.clone()).send().await.unwrap();
+    let profile = someone.tag_instance_profile();
+    let profile = profile.instance_profile_name(&fleet).tags(consent);
+    profile.send().await.unwrap();
+    let request = "sessionmanager.dev/reconcile-requested-at";
+    world.annotate("new", request, Some("now")).await;
+    world.ready("new").await;
+    assert_eq!(ids(&world.account()), before, "nothing was made anew");
+    assert!(world.event("new", "Adopted").await.contains("role"));
+}
+
 #[tokio::test]
 async fn what_others_use_blocks_deletion_and_is_named() {
     let world = World::start("blocked").await;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smr_api::Drift;
+use smr_core::difference::{Difference, Differences};
 use smr_core::plan::Plan;
 
 use super::events::Told;
@@ -28,7 +28,7 @@ pub struct Memory {
     /// Since when the policy of the wanted type is known to be in place, while its type changes.
     pub new_policy_since: Option<Timestamp>,
     /// What was put right and is not told yet: a repair may take more than one pass.
-    pub repaired: Vec<Drift>,
+    pub repaired: Differences,
     /// The last event.
     pub told: Option<Told>,
     /// Passes in a row that ended in a failure, since the object was woken.
@@ -72,10 +72,8 @@ impl Memory {
     }
 
     /// Something of this was put right.
-    pub fn put_right(&mut self, drift: &[Drift]) {
-        let new = drift.iter().filter(|drift| !self.repaired.contains(drift));
-        let new: Vec<Drift> = new.cloned().collect();
-        self.repaired.extend(new);
+    pub fn put_right(&mut self, drift: &[Difference]) {
+        self.repaired.add(drift);
     }
 
     /// The pass succeeded.
@@ -88,7 +86,7 @@ impl Memory {
     pub fn converged(&mut self) {
         self.succeeded();
         self.suspected = None;
-        self.repaired = Vec::new();
+        self.repaired = Differences::default();
     }
 
     /// Drops what time has made worthless.

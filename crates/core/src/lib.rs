@@ -8,6 +8,7 @@ pub mod account;
 pub mod canonical;
 pub mod deletion;
 pub mod desired;
+pub mod difference;
 pub mod document;
 pub mod effect;
 pub mod failure;

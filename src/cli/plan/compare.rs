@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
+use smr_api::Mode;
 use smr_core::account::Account;
 use smr_core::deletion::Users;
 use smr_core::foresight::converged;
@@ -15,7 +16,7 @@ use smr_core::wanted::Wanted;
 use super::super::load::{self, LoadError, Loaded};
 use super::super::{CliError, manifests};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
-use super::{Mode, Report, Task};
+use super::{Report, Task, rename};
 use crate::controller::object::Key;
 
 /// What applying the new manifests over the old ones does, where the old ones have converged.
@@ -52,9 +53,10 @@ pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
             .map(|former| removed(former, &account, &task.limits)),
     );
     Ok(Report {
-        mode: Mode::From,
+        mode: super::Mode::From,
         notes: super::account_note(&account),
         account: Some(account),
+        renames: rename::all(&entries, &task.limits.cluster_name),
         cluster: task.limits.cluster_name,
         entries: entry::with_shared_names_noted(entries),
         skipped: new.skipped,
@@ -102,6 +104,10 @@ fn removed(former: Loaded, account: &Account, limits: &Limits) -> Entry {
             return *entry;
         }
     };
+    if was.valid.mode == Mode::Observe {
+        // It never wrote anything, and does not begin to at its end.
+        return sound.entry(entry::release(&was));
+    }
     let (state, recorded) = converged(&was);
     let users = Users {
         role_in_profiles: state

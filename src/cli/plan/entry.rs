@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smr_api::{DeletionPolicy, Drift, PAUSED_ANNOTATION, SessionManagerRoleStatus};
+use smr_api::{DeletionPolicy, PAUSED_ANNOTATION, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
 use smr_core::deletion::{Deletion, Users, plan_deletion};
+use smr_core::difference::Differences;
 use smr_core::foresight::{Foresight, foresee};
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
@@ -79,17 +80,26 @@ pub(super) struct Outlook {
     pub action: Option<Action>,
     /// ARNs of the three, as far as they are wanted.
     pub arns: BTreeMap<&'static str, String>,
-    pub names: Option<(Account, Names)>,
+    /// What the manifest comes to.
+    pub wanted: Option<Box<Wanted>>,
     pub steps: Plan,
     /// After IAM has spread the first ones.
     pub later: Plan,
-    pub drift: Vec<Drift>,
+    pub drift: Differences,
     pub unlisted: Vec<String>,
     pub adopts: Vec<Kind>,
     /// Why nothing can be done, each a sentence.
     pub obstacles: Vec<String>,
     pub access: Vec<AccessChange>,
     pub documents: Vec<DocumentChange>,
+}
+
+impl Outlook {
+    /// Where, and under which names.
+    pub(super) fn names(&self) -> Option<(&Account, &Names)> {
+        let desired = &self.wanted.as_ref()?.desired;
+        Some((&desired.account, &desired.names))
+    }
 }
 
 /// A document before and after.
@@ -216,7 +226,7 @@ pub(super) fn outlook(wanted: &Wanted, observed: &Observed, recorded: &Recorded)
     let desired = &wanted.desired;
     let mut outlook = Outlook {
         arns: arns(wanted),
-        names: Some((desired.account.clone(), desired.names.clone())),
+        wanted: Some(Box::new(wanted.clone())),
         ..Outlook::default()
     };
     match foresee(wanted, observed, recorded) {
@@ -284,7 +294,7 @@ pub(super) fn deletion(
     );
     let mut outlook = Outlook {
         arns: arns(wanted),
-        names: Some((desired.account.clone(), desired.names.clone())),
+        wanted: Some(Box::new(wanted.clone())),
         ..Outlook::default()
     };
     match decision {
@@ -309,6 +319,16 @@ pub(super) fn deletion(
         }
     }
     outlook
+}
+
+/// The object goes, and nothing is written to IAM.
+pub(super) fn release(wanted: &Wanted) -> Outlook {
+    Outlook {
+        action: Some(Action::Release),
+        arns: arns(wanted),
+        wanted: Some(Box::new(wanted.clone())),
+        ..Outlook::default()
+    }
 }
 
 fn arns(wanted: &Wanted) -> BTreeMap<&'static str, String> {

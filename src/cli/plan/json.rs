@@ -11,6 +11,7 @@ use smr_core::step::Step;
 
 use super::super::load::Placed;
 use super::entry::{Action, Entry, Outlook, Verdict};
+use super::rename::Rename;
 use super::words::{self, Symbol};
 use super::{Mode, Report};
 
@@ -25,6 +26,8 @@ pub(super) struct Output<'a> {
     partition: Option<&'a str>,
     cluster_name: &'a str,
     objects: Vec<Object<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    renames: &'a [Rename],
     skipped_documents: usize,
     notes: &'a [String],
     summary: BTreeMap<String, usize>,
@@ -41,8 +44,8 @@ struct Object<'a> {
     arns: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<PlannedStep>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    drift: &'a [Drift],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drift: Vec<&'a Drift>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     access: &'a [AccessChange],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,6 +109,7 @@ pub(super) fn report(report: &Report) -> Output<'_> {
         partition: report.account.as_ref().map(|a| a.partition.as_str()),
         cluster_name: &report.cluster,
         objects: report.entries.iter().map(object).collect(),
+        renames: &report.renames,
         skipped_documents: report.skipped,
         notes: &report.notes,
         summary,
@@ -150,7 +154,7 @@ fn planned<'a>(outlook: &'a Outlook, entry: &'a Entry) -> Object<'a> {
             .map(|(kind, arn)| (*kind, arn.as_str()))
             .collect(),
         steps: steps(outlook),
-        drift: &outlook.drift,
+        drift: outlook.drift.iter().map(|d| &d.drift).collect(),
         access: &outlook.access,
         documents: outlook
             .documents
@@ -177,7 +181,7 @@ fn planned<'a>(outlook: &'a Outlook, entry: &'a Entry) -> Object<'a> {
 }
 
 fn steps(outlook: &Outlook) -> Vec<PlannedStep> {
-    let Some((account, names)) = &outlook.names else {
+    let Some((account, names)) = outlook.names() else {
         return Vec::new();
     };
     let stages = outlook.steps.stages.iter().map(|s| (s, false));

@@ -102,6 +102,7 @@ pub(super) fn plan(task: &Task, ask_cluster: bool) -> Result<Report, CliError> {
             account: Some(account),
             cluster: task.limits.cluster_name.clone(),
             entries: entry::with_shared_names_noted(entries),
+            renames: Vec::new(),
             skipped: manifests.skipped,
             notes: cluster.note.into_iter().collect(),
         })

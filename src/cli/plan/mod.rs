@@ -6,6 +6,7 @@ mod entry;
 mod iam;
 mod json;
 mod live;
+mod rename;
 mod text;
 mod words;
 
@@ -22,6 +23,7 @@ use super::account::{AccountArgs, UNKNOWN_ACCOUNT};
 use super::limits::LimitsArgs;
 use super::load;
 use entry::{Action, Entry};
+use rename::Rename;
 
 pub use live::PlanError;
 
@@ -109,6 +111,8 @@ struct Report {
     account: Option<Account>,
     cluster: String,
     entries: Vec<Entry>,
+    /// Objects that go, and new ones with the same names in IAM.
+    renames: Vec<Rename>,
     skipped: usize,
     /// What can't be known, once for all.
     notes: Vec<String>,
@@ -211,6 +215,7 @@ fn offline_plan(task: Task) -> Result<Report, CliError> {
         account: Some(account),
         cluster: task.limits.cluster_name,
         entries: entry::with_shared_names_noted(entries),
+        renames: Vec::new(),
         skipped: manifests.skipped,
     })
 }

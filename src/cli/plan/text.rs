@@ -8,6 +8,7 @@ use similar::TextDiff;
 use smr_core::plan::Plan;
 
 use super::entry::{Action, DocumentChange, Entry, Outlook, Verdict};
+use super::rename::{self, Rename};
 use super::words::{self, Symbol};
 use super::{Mode, Report};
 
@@ -81,6 +82,10 @@ pub(super) fn render(report: &Report, paint: Paint) -> String {
         );
     }
     if !quiet.is_empty() {
+        text.push('\n');
+    }
+    for rename in &report.renames {
+        self::rename(rename, paint, &mut text);
         text.push('\n');
     }
     for note in &report.notes {
@@ -209,8 +214,8 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
     }
     if matches!(action, Action::Change | Action::Observe) && !outlook.drift.is_empty() {
         let _ = writeln!(text, "    differences:");
-        for drift in &outlook.drift {
-            let _ = writeln!(text, "      {}", drift.message);
+        for difference in outlook.drift.iter() {
+            let _ = writeln!(text, "      {}", difference.drift.message);
         }
     }
     if !outlook.unlisted.is_empty() {
@@ -236,13 +241,47 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
 }
 
 fn steps(outlook: &Outlook, plan: &Plan, paint: Paint, text: &mut String) {
-    let Some((account, names)) = &outlook.names else {
+    let Some((account, names)) = outlook.names() else {
         return;
     };
     for step in plan.steps() {
         let (symbol, sentence) = words::step(step, account, names);
         let line = format!("{} {sentence}", symbol.as_str());
         let _ = writeln!(text, "  {}", paint.symbol(symbol, &line));
+    }
+}
+
+fn rename(rename: &Rename, paint: Paint, text: &mut String) {
+    let Rename {
+        from,
+        to,
+        costs,
+        ways_out,
+        shared,
+    } = rename;
+    let title = paint.bold(&format!("Rename: {from} becomes {to}"));
+    let kinds = rename::kinds(shared);
+    let _ = writeln!(text, "{title} with the same {kinds} in IAM");
+    for cost in costs {
+        let _ = writeln!(text, "    {cost}");
+    }
+    let _ = writeln!(
+        text,
+        "  {}",
+        if ways_out.len() > 1 {
+            "To avoid that, do one of these:"
+        } else {
+            "What to do:"
+        }
+    );
+    for way in ways_out {
+        let _ = writeln!(text, "    - {}", way.summary);
+        for (index, step) in way.steps.iter().enumerate() {
+            let _ = writeln!(text, "      {}. {}", index + 1, step.summary);
+            for command in &step.commands {
+                let _ = writeln!(text, "           {command}");
+            }
+        }
     }
 }
 
@@ -298,7 +337,11 @@ fn summary(report: &Report) -> String {
         (Mode::Offline, _) => " on an empty account".to_owned(),
         (Mode::From | Mode::Live, _) => String::new(),
     };
-    format!("Plan{basis}: {}.", told.join(", "))
+    let renames = match report.renames.len() {
+        0 => String::new(),
+        some => format!(". Renames: {some}"),
+    };
+    format!("Plan{basis}: {}{renames}.", told.join(", "))
 }
 
 #[cfg(test)]

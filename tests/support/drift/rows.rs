@@ -185,6 +185,31 @@ pub const ROWS: &[Row] = &[
         })],
     ),
     Row::new(
+        "policy: any action on S3 instead of what is asked for",
+        LOGS,
+        &[Document(|d| {
+            d["Statement"] = json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]);
+        })],
+    ),
+    Row::new(
+        "trust, policy and settings at once: what is granted beyond the spec comes first",
+        LOGS,
+        &[
+            Description("something else"),
+            Session(7200),
+            Document(|d| {
+                statements(d).remove(2);
+                statements(d).push(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}));
+                statements(d).push(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+                statement(d, 1)["Resource"] = "arn:aws:logs:*:*:log-group:g:*".into();
+            }),
+            Trust(|d| {
+                let other = json!({"Effect": "Allow", "Principal": {"AWS": "999900001111"}, "Action": "sts:AssumeRole"});
+                statements(d).push(other);
+            }),
+        ],
+    ),
+    Row::new(
         "policy: a denial besides",
         LOGS,
         &[Document(|d| {

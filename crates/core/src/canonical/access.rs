@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::words::{condition_in_words, list};
-use super::{Atom, Canonical, Part, Word};
+use super::{Atom, Canonical, Condition, Part, Word};
 
 /// Whether access comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -128,13 +128,16 @@ fn in_words(part: &Part) -> String {
     }
 }
 
-/// Whether `wide` allows whatever `narrow` allows.
-fn covers(wide: &Atom, narrow: &Atom) -> bool {
+/// Whether `wide` says all that `narrow` says.
+pub(super) fn covers(wide: &Atom, narrow: &Atom) -> bool {
     wide.effect == narrow.effect
         && part_covers(&wide.action, &narrow.action)
         && part_covers(&wide.resource, &narrow.resource)
         && part_covers(&wide.principal, &narrow.principal)
-        && wide.conditions.is_subset(&narrow.conditions)
+        && wide
+            .conditions
+            .iter()
+            .all(|wide| narrow.conditions.iter().any(|n| is_implied(wide, n)))
 }
 
 /// A part that says "all but" is understood only where both say the same.
@@ -149,16 +152,52 @@ fn part_covers(wide: &Part, narrow: &Part) -> bool {
     }) && (wide.values.is_empty() == narrow.values.is_empty())
 }
 
-/// `*` and `?` as IAM has them. What `text` has of them itself is only matched by as much.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) if matches(rest, text) => true,
-        (Some((b'*', _)), Some((_, tail))) => matches(pattern, tail),
-        (Some((b'?', rest)), Some((c, tail))) if *c != b'*' => matches(rest, tail),
-        (Some((p, rest)), Some((c, tail))) if p == c => matches(rest, tail),
-        _ => false,
+/// Whether `wide` holds wherever `narrow` holds: the same test with at least its values, or at most
+/// where a value is what must not be.
+fn is_implied(wide: &Condition, narrow: &Condition) -> bool {
+    if wide.operator != narrow.operator || wide.key != narrow.key {
+        return false;
     }
+    let (more, fewer) = if wide.operator.contains("Not") {
+        (&narrow.values, &wide.values)
+    } else {
+        (&wide.values, &narrow.values)
+    };
+    let are_patterns = ["Like", "ArnEquals", "ArnNotEquals"]
+        .iter()
+        .any(|operator| wide.operator.contains(operator));
+    fewer.iter().all(|value| {
+        let is_matched = |more: &Word| matches(more.compared.as_bytes(), value.compared.as_bytes());
+        more.contains(value) || (are_patterns && more.iter().any(is_matched))
+    })
+}
+
+/// `*` and `?` as IAM has them. What `text` has of them itself is only matched by as much. Someone
+/// else may have written the pattern: the effort grows with the product of the two lengths, no more.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut here) = (0, 0);
+    // Behind the last `*`, and what of the text it has taken so far.
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(c) = text.get(here) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                at += 1;
+                star = Some((at, here));
+            }
+            Some(p) if p == c || (*p == b'?' && *c != b'*') => {
+                at += 1;
+                here += 1;
+            }
+            Some(_) | None => {
+                let Some((behind, taken)) = star else {
+                    return false;
+                };
+                star = Some((behind, taken + 1));
+                (at, here) = (behind, taken + 1);
+            }
+        }
+    }
+    pattern.iter().skip(at).all(|p| *p == b'*')
 }
 
 #[cfg(test)]
@@ -240,5 +279,86 @@ mod tests {
                 "loses sts:AssumeRole by lambda.amazonaws.com"
             ]
         );
+    }
+
+    #[test]
+    fn patterns_match_as_in_iam() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "a*b", true),
+            ("a*", "*", false),
+            ("?", "*", false),
+            ("?", "?", true),
+            ("a?c", "abc", true),
+            ("a*c", "abcabc", true),
+            ("a*b*c", "axbxbx", false),
+            ("*ab", "aab", true),
+            ("a**", "a", true),
+            ("a", "ab", false),
+            ("ab", "a", false),
+        ] {
+            let found = matches(pattern.as_bytes(), text.as_bytes());
+            assert_eq!(found, expected, "{pattern} {text}");
+        }
+        // Tried in every way, this takes longer than anyone lives.
+        assert!(!matches(
+            "*a".repeat(1000).as_bytes(),
+            format!("{}b", "a".repeat(2000)).as_bytes()
+        ));
+    }
+
+    #[test]
+    fn a_condition_that_lets_less_through_is_no_gain() {
+        let with = |condition: &str| {
+            format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{condition}}}}}"#
+            )
+        };
+        for (wide, narrow) in [
+            (
+                r#"{"StringLike":{"k":"*"}}"#,
+                r#"{"StringLike":{"k":"s-*"}}"#,
+            ),
+            (
+                r#"{"StringEquals":{"k":["a","b"]}}"#,
+                r#"{"StringEquals":{"k":"a"}}"#,
+            ),
+            (
+                r#"{"StringNotLike":{"k":"a-x"}}"#,
+                r#"{"StringNotLike":{"k":"a-*"}}"#,
+            ),
+            (
+                r#"{"ArnEquals":{"k":"arn:aws:ssm:*:1:*"}}"#,
+                r#"{"ArnEquals":{"k":"arn:aws:ssm:eu-central-1:1:*"}}"#,
+            ),
+            (
+                r#"{"StringLike":{"k":"*"}}"#,
+                r#"{"StringLike":{"k":"*"},"Bool":{"l":"true"}}"#,
+            ),
+        ] {
+            let (wide, narrow) = (with(wide), with(narrow));
+            let directions = |before: &str, after: &str| -> Vec<Direction> {
+                (access_changes([before], [after]).iter())
+                    .map(|change| change.change)
+                    .collect()
+            };
+            assert_eq!(directions(&wide, &narrow), [Direction::Loses], "{narrow}");
+            assert_eq!(directions(&narrow, &wide), [Direction::Gains], "{wide}");
+        }
+        for (one, other) in [
+            // In these, a value is no pattern.
+            (
+                r#"{"StringEquals":{"k":"*"}}"#,
+                r#"{"StringEquals":{"k":"a"}}"#,
+            ),
+            (r#"{"StringLike":{"k":"a"}}"#, r#"{"StringLike":{"l":"a"}}"#),
+            (
+                r#"{"StringLike":{"k":"a"}}"#,
+                r#"{"StringNotLike":{"k":"a"}}"#,
+            ),
+        ] {
+            let changes = access_changes([with(one).as_str()], [with(other).as_str()]);
+            assert_eq!(changes.len(), 2, "{one} {other}");
+        }
     }
 }

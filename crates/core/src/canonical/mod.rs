@@ -5,6 +5,8 @@
 //! action's case, Sids, and the two ways to write an account's root are no difference.
 
 mod access;
+mod compare;
+mod excess;
 mod words;
 
 use std::cmp::Ordering;
@@ -14,7 +16,8 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub use access::{AccessChange, Direction, access_changes};
-pub use words::differences;
+pub use excess::excess;
+pub use words::{DocumentDifference, differences};
 
 /// A document that can't be understood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -151,6 +154,10 @@ impl Canonical {
 }
 
 impl CanonicalStatement {
+    fn denies(&self) -> bool {
+        self.effect == "Deny"
+    }
+
     fn atoms(&self) -> Vec<Atom> {
         let mut atoms = Vec::new();
         for principal in self.principals.split() {

@@ -1,36 +1,69 @@
 //! The difference between two documents in words. In: what was found and what should be; out: one
-//! sentence for each difference. No IO.
+//! sentence for each difference, and what it means for access. No IO.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::compare::Comparison;
+use super::excess::Judge;
 use super::{Canonical, CanonicalStatement, Condition, Part, Word};
+use crate::difference::{Importance, Width};
+
+/// One difference between two documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentDifference {
+    /// What it means for access.
+    pub importance: Importance,
+    /// In words.
+    pub sentence: String,
+}
 
 /// One sentence for each difference; none where both mean the same. `what` names the document,
 /// such as `the policy`.
-pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<String> {
+pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<DocumentDifference> {
     // IAM mostly gives back what it was given, and most objects are in sync.
     if found == wanted {
         return Vec::new();
     }
+    let not_understood = |sentence| DocumentDifference {
+        importance: Importance::Excess(Width::UNKNOWN),
+        sentence,
+    };
     let wanted = match Canonical::parse(wanted) {
         Ok(wanted) => wanted,
-        Err(error) => return vec![format!("{what} can't be compared: {error}")],
+        Err(error) => return vec![not_understood(format!("{what} can't be compared: {error}"))],
     };
     let found = match Canonical::parse(found) {
         Ok(found) => found,
-        Err(error) => return vec![format!("{what} was {error}")],
+        Err(error) => return vec![not_understood(format!("{what} was {error}"))],
     };
     if found.means_the_same(&wanted) {
         return Vec::new();
     }
-    let mut sentences = Vec::new();
+    let mut differences = Vec::new();
     if found.version != wanted.version {
-        sentences.push(format!(
-            "the Version of {what} was {}, should be {}",
-            found.version, wanted.version
-        ));
+        differences.push(DocumentDifference {
+            importance: Importance::Other,
+            sentence: format!(
+                "the Version of {what} was {}, should be {}",
+                found.version, wanted.version
+            ),
+        });
     }
+    statements(what, &found, &wanted, &mut differences);
+    // The same statement may be there twice.
+    differences.dedup();
+    differences
+}
+
+/// Compares each wanted statement with the found one that is most like it.
+fn statements(
+    what: &str,
+    found: &Canonical,
+    wanted: &Canonical,
+    differences: &mut Vec<DocumentDifference>,
+) {
+    let judge = Judge::new(found, wanted);
     let known: BTreeSet<_> = wanted
         .atoms()
         .intersection(&found.atoms())
@@ -64,36 +97,39 @@ pub fn differences(what: &str, found: &str, wanted: &str) -> Vec<String> {
         } else {
             closest(should, &left)
         };
+        let place = format!("statement {} of {what}", index + 1);
         match counterpart {
             Some(at) => {
                 let was = left.remove(at);
-                compare(
-                    &format!("statement {} of {what}", index + 1),
-                    was,
-                    should,
-                    &mut sentences,
-                );
+                differences.append(&mut Comparison::of(place, was, should, &judge));
             }
             // All of it is said in other statements.
             None if is_known(should) => {}
-            None => missing.push(format!(
-                "statement {} of {what} was missing: {}",
-                index + 1,
-                describe(should)
-            )),
+            None => missing.push(DocumentDifference {
+                importance: judge.importance(None, Some(should), Importance::Missing),
+                sentence: format!("{place} was missing: {}", describe(should)),
+            }),
         }
     }
-    sentences.extend(missing);
+    differences.extend(missing);
     let extra = left.into_iter().filter(|was| !is_known(was));
-    sentences.extend(extra.map(|was| {
-        format!(
+    differences.extend(extra.map(|was| DocumentDifference {
+        importance: judge.importance(Some(was), None, of_extra(was)),
+        sentence: format!(
             "{what} had a statement that should not be there: {}",
             describe(was)
-        )
+        ),
     }));
-    // The same statement may be there twice.
-    sentences.dedup();
-    sentences
+}
+
+/// What an extra part of a statement means where it grants nothing: a denial takes away what the
+/// spec asks for, and what is allowed elsewhere as well changes nothing.
+pub(super) fn of_extra(was: &CanonicalStatement) -> Importance {
+    if was.denies() {
+        Importance::Missing
+    } else {
+        Importance::Other
+    }
 }
 
 /// All that `should` says, and more.
@@ -118,104 +154,7 @@ fn closest(should: &CanonicalStatement, found: &[&CanonicalStatement]) -> Option
         .map(|(_, at)| at)
 }
 
-fn compare(
-    place: &str,
-    was: &CanonicalStatement,
-    should: &CanonicalStatement,
-    out: &mut Vec<String>,
-) {
-    let about = list(&should.actions.values);
-    let was_or_were = |values: &BTreeSet<Word>| if values.len() == 1 { "was" } else { "were" };
-    if was.effect != should.effect {
-        out.push(format!(
-            "{place}: the effect was {}, should be {}",
-            was.effect, should.effect
-        ));
-    }
-    for (name, was, should) in [
-        ("principal", &was.principals, &should.principals),
-        ("action", &was.actions, &should.actions),
-    ] {
-        if was.not != should.not {
-            out.push(format!(
-                "{place}: had {}, should have {}",
-                negatable(name, was),
-                negatable(name, should)
-            ));
-            continue;
-        }
-        let missing: BTreeSet<_> = should.values.difference(&was.values).cloned().collect();
-        let extra: BTreeSet<_> = was.values.difference(&should.values).cloned().collect();
-        match (missing.is_empty(), extra.is_empty()) {
-            (true, true) => {}
-            (false, true) => out.push(format!(
-                "{place}: {} {} missing",
-                list(&missing),
-                was_or_were(&missing)
-            )),
-            (true, false) => out.push(format!("{place}: had {} besides, should not", list(&extra))),
-            (false, false) if extra.len() == 1 && missing.len() == 1 => out.push(format!(
-                "{place}: the {name} was {}, should be {}",
-                list(&extra),
-                list(&missing)
-            )),
-            (false, false) => out.push(format!(
-                "{place}: had {} instead of {}",
-                list(&extra),
-                list(&missing)
-            )),
-        }
-    }
-    if was.resources != should.resources {
-        out.push(format!(
-            "{place}: {about} {} on {}, should be on {}",
-            was_or_were(&should.actions.values),
-            resources(&was.resources),
-            resources(&should.resources)
-        ));
-    }
-    for condition in was.conditions.difference(&should.conditions) {
-        match should
-            .conditions
-            .iter()
-            .find(|c| c.operator == condition.operator && c.key == condition.key)
-        {
-            Some(wanted) => out.push(format!(
-                "{place}: the condition {} {} was {}, should be {}",
-                condition.operator,
-                condition.key.shown,
-                list(&condition.values),
-                list(&wanted.values)
-            )),
-            None => out.push(format!(
-                "{place}: had the condition {}, should not",
-                condition_in_words(condition)
-            )),
-        }
-    }
-    for condition in should.conditions.difference(&was.conditions) {
-        if !was
-            .conditions
-            .iter()
-            .any(|c| c.operator == condition.operator && c.key == condition.key)
-        {
-            out.push(format!(
-                "{place}: the condition {} was missing",
-                condition_in_words(condition)
-            ));
-        }
-    }
-}
-
-fn negatable(name: &str, part: &Part) -> String {
-    format!(
-        "{}{name} {}",
-        if part.not { "all but " } else { "" },
-        list(&part.values)
-    )
-}
-
-fn resources(part: &Part) -> String {
+pub(super) fn resources(part: &Part) -> String {
     match (part.values.is_empty(), part.not) {
         (true, _) => "nothing".to_owned(),
         (false, true) => format!("all but {}", list(&part.values)),

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use smr_api::{Drift, SessionManagerRoleStatus};
 
+use crate::canonical::DocumentDifference;
 use crate::desired::Desired;
+use crate::difference::{Difference, Differences, Importance};
 use crate::observed::Observed;
 use crate::ownership::{NotOurs, Proof, Standing, prove};
 use crate::step::{Kind, Step};
@@ -118,9 +120,9 @@ impl Plan {
 pub struct Planned {
     /// The writes.
     pub plan: Plan,
-    /// Each difference in words, in a stable order; empty where IAM is as it should be. While
-    /// `wait` runs, also what will go after it.
-    pub drift: Vec<Drift>,
+    /// Each difference in words, the most important first; empty where IAM is as it should be.
+    /// While `wait` runs, also what will go after it.
+    pub drift: Differences,
     /// Policies on the role that nobody listed: ARNs, and `inline/NAME`.
     pub unlisted: Vec<String>,
     /// Objects that the plan takes over with consent.
@@ -175,23 +177,32 @@ enum Phase {
 #[derive(Default)]
 struct Findings {
     steps: BTreeMap<Phase, Vec<Step>>,
-    drift: Vec<Drift>,
+    drift: Vec<Difference>,
     unlisted: Vec<String>,
     wait: Option<Duration>,
 }
 
 impl Findings {
-    fn tell(&mut self, kind: Kind, field: &str, message: impl Into<String>) {
-        self.drift.push(Drift {
-            object: kind.as_str().to_owned(),
-            field: field.to_owned(),
-            message: message.into(),
+    fn tell(
+        &mut self,
+        kind: Kind,
+        field: &str,
+        importance: Importance,
+        message: impl Into<String>,
+    ) {
+        self.drift.push(Difference {
+            importance,
+            drift: Drift {
+                object: kind.as_str().to_owned(),
+                field: field.to_owned(),
+                message: message.into(),
+            },
         });
     }
 
-    fn tell_all(&mut self, kind: Kind, field: &str, sentences: Vec<String>) {
-        for sentence in sentences {
-            self.tell(kind, field, sentence);
+    fn tell_all(&mut self, kind: Kind, field: &str, differences: Vec<DocumentDifference>) {
+        for difference in differences {
+            self.tell(kind, field, difference.importance, difference.sentence);
         }
     }
 
@@ -232,7 +243,7 @@ pub fn plan(
         plan: Plan {
             stages: findings.steps.into_values().collect(),
         },
-        drift: findings.drift,
+        drift: findings.drift.into_iter().collect(),
         unlisted: findings.unlisted,
         adopts: proofs.adopts(),
         wait: findings.wait,

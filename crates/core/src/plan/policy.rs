@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::{Findings, Owned, POLICY_OVERLAP, Phase, Recorded, tags};
-use crate::canonical::{Canonical, differences};
+use crate::canonical::{Canonical, DocumentDifference, differences, excess};
 use crate::desired::{Desired, PolicyHome};
+use crate::difference::Importance;
 use crate::observed::{Observed, ObservedPolicy};
 use crate::step::{Kind, Step, Target};
 
@@ -84,6 +85,7 @@ fn managed(
             findings.tell(
                 Kind::Policy,
                 "existence",
+                Importance::Missing,
                 format!("the policy {arn} was missing"),
             );
             findings.step(
@@ -120,6 +122,7 @@ fn managed(
             findings.tell(
                 Kind::Role,
                 "attachedPolicies",
+                Importance::Missing,
                 format!("the policy {arn} was not attached to the role, should be"),
             );
         }
@@ -179,7 +182,10 @@ fn inline(desired: &Desired, observed: &Observed, findings: &mut Findings) {
         return;
     };
     let sentences = match role.inline.get(name).and_then(Option::as_deref) {
-        None => vec![format!("the inline policy {name} was missing")],
+        None => vec![DocumentDifference {
+            importance: Importance::Missing,
+            sentence: format!("the inline policy {name} was missing"),
+        }],
         Some(document) => differences("the inline policy", document, wanted),
     };
     if !sentences.is_empty() {
@@ -200,14 +206,12 @@ fn former_type(
     let names = &desired.names;
     match &desired.policy.home {
         PolicyHome::Managed { .. } => {
-            if observed
-                .role
-                .as_ref()
-                .is_some_and(|role| role.inline.contains_key(&names.policy))
-            {
+            let role = observed.role.as_ref();
+            if let Some(document) = role.and_then(|role| role.inline.get(&names.policy)) {
                 findings.tell(
                     Kind::Policy,
                     "type",
+                    beside(document.as_deref(), desired),
                     format!(
                         "the inline policy {} was there beside the managed one, should not be",
                         names.policy
@@ -230,9 +234,16 @@ fn former_type(
             else {
                 return;
             };
+            let is_attached =
+                (observed.role.as_ref()).is_some_and(|role| role.attached.contains(&policy.arn));
             findings.tell(
                 Kind::Policy,
                 "type",
+                if is_attached {
+                    beside(Some(&policy.document), desired)
+                } else {
+                    Importance::Other
+                },
                 format!(
                     "the managed policy {} was there beside the inline one, should not be",
                     policy.arn
@@ -247,11 +258,7 @@ fn former_type(
                     },
                 );
             }
-            if observed
-                .role
-                .as_ref()
-                .is_some_and(|role| role.attached.contains(&policy.arn))
-            {
+            if is_attached {
                 findings.step(
                     Phase::Withdraw,
                     Step::DetachRolePolicy {
@@ -281,4 +288,9 @@ fn former_type(
             );
         }
     }
+}
+
+/// What it means that the role has this document beside the wanted one.
+fn beside(document: Option<&str>, desired: &Desired) -> Importance {
+    excess(document, &desired.policy.document).map_or(Importance::Other, Importance::Excess)
 }

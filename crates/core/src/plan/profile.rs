@@ -3,6 +3,7 @@
 
 use super::{Findings, Owned, Phase, Recorded, tags};
 use crate::desired::Desired;
+use crate::difference::{Importance, Width};
 use crate::observed::Observed;
 use crate::step::{Kind, Step, Target};
 
@@ -27,6 +28,7 @@ pub(super) fn compare(
         findings.tell(
             Kind::InstanceProfile,
             "existence",
+            Importance::Missing,
             format!("the instance profile {arn} was missing"),
         );
         findings.step(
@@ -48,6 +50,8 @@ pub(super) fn compare(
         findings.tell(
             Kind::InstanceProfile,
             "role",
+            // Instances get what that role may do.
+            Importance::Excess(Width::UNKNOWN),
             format!(
                 "the role in the instance profile was {other}, should be {}",
                 names.role
@@ -70,6 +74,7 @@ pub(super) fn compare(
             findings.tell(
                 Kind::InstanceProfile,
                 "role",
+                Importance::Missing,
                 format!(
                     "the instance profile had no role, should have {}",
                     names.role

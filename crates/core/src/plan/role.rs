@@ -6,6 +6,7 @@ use smr_api::UnlistedPolicyAction;
 use super::{Findings, INLINE, Owned, Phase, Recorded, tags};
 use crate::canonical::differences;
 use crate::desired::{Desired, PolicyHome};
+use crate::difference::{Importance, Width};
 use crate::observed::{Observed, ObservedRole};
 use crate::step::{Kind, Step, Target};
 
@@ -48,7 +49,9 @@ pub(super) fn compare(
             }
             None => format!("the role had no permissions boundary, should have {boundary}"),
         };
-        findings.tell(Kind::Role, "permissionsBoundary", message);
+        // Nothing that the role's policies allow is capped as it should be.
+        let importance = Importance::Excess(Width::UNKNOWN);
+        findings.tell(Kind::Role, "permissionsBoundary", importance, message);
         findings.step(
             Phase::Prepare,
             Step::PutRolePermissionsBoundary {
@@ -75,6 +78,7 @@ fn create(desired: &Desired, findings: &mut Findings) {
     findings.tell(
         Kind::Role,
         "existence",
+        Importance::Missing,
         format!("the role {} was missing", names.role_arn(&desired.account)),
     );
     findings.step(
@@ -109,6 +113,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
         findings.tell(
             Kind::Role,
             "description",
+            Importance::Other,
             format!("the role's description was {was}, should be {should}"),
         );
         differs = true;
@@ -118,6 +123,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
         findings.tell(
             Kind::Role,
             "maxSessionDurationSeconds",
+            Importance::Other,
             format!("the role's maximum session duration was {was} s, should be {should} s"),
         );
         differs = true;
@@ -146,6 +152,7 @@ fn attachments(
         findings.tell(
             Kind::Role,
             "attachedPolicies",
+            Importance::Missing,
             format!("the policy {arn} was not attached to the role, should be"),
         );
         findings.step(
@@ -172,6 +179,7 @@ fn attachments(
                 findings.tell(
                     Kind::Role,
                     "attachedPolicies",
+                    Importance::Excess(Width::UNKNOWN),
                     format!("the policy {arn} was attached to the role, should not be"),
                 );
                 findings.step(leaving, detach);
@@ -189,6 +197,7 @@ fn attachments(
                 findings.tell(
                     Kind::Role,
                     "inlinePolicies",
+                    Importance::Excess(Width::UNKNOWN),
                     format!("the inline policy {name} was in the role, should not be"),
                 );
                 findings.step(

@@ -3,6 +3,7 @@
 use smr_api::Tags;
 
 use super::{Findings, Owned, Phase, RecordedObject};
+use crate::difference::Importance;
 use crate::ownership::{ADOPTABLE_BY, KEYS, TAGS_MAX};
 use crate::step::{Kind, Step, Target};
 
@@ -24,6 +25,7 @@ pub(super) fn compare(
                 findings.tell(
                     kind,
                     "tags",
+                    Importance::Other,
                     format!(
                         "the tag {key} of the {on} was {}, should be {}",
                         quoted(other),
@@ -36,6 +38,7 @@ pub(super) fn compare(
                 findings.tell(
                     kind,
                     "tags",
+                    Importance::Other,
                     format!(
                         "the tag {key} of the {on} was missing, should be {}",
                         quoted(value)
@@ -59,6 +62,7 @@ pub(super) fn compare(
         findings.tell(
             kind,
             "tags",
+            Importance::Other,
             format!("the tag {key} of the {on} was there, should not be any more"),
         );
     }

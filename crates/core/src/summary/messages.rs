@@ -1,23 +1,21 @@
 //! The sentences that people read in conditions and events. Values in, text out. No IO.
 //! No time, count of attempts or request id: the same cause gives the same text.
 
-use smr_api::{Drift, SessionManagerRoleStatus};
+use smr_api::SessionManagerRoleStatus;
 
 use super::{Activity, Done, Event, Facts, MESSAGE_MAX, cut, cut_to};
 use crate::account::Account;
 use crate::desired::Desired;
+use crate::difference::{Difference, Importance};
 use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::Invalid;
 
-pub(super) fn started(activity: Activity, drift: &[Drift]) -> String {
+pub(super) fn started(activity: Activity, drift: &[Difference]) -> String {
     match activity {
         Activity::Creating => "creating the role and what belongs to it in IAM".to_owned(),
         Activity::Updating => "bringing IAM to the changed spec".to_owned(),
-        Activity::Repairing => format!(
-            "putting right what was changed in IAM: {}",
-            self::drift(drift)
-        ),
+        Activity::Repairing => self::drift("putting right what was changed in IAM: ", drift, None),
         Activity::Deleting => "deleting the IAM objects".to_owned(),
     }
 }
@@ -31,21 +29,61 @@ pub(super) fn converged(desired: &Desired) -> String {
     format!("policy, role{profile} and what is attached are in IAM as spec says")
 }
 
-pub(super) fn drifted(drift: &[Drift]) -> String {
-    format!(
-        "IAM differs from spec, and mode Observe leaves it so: {}",
-        self::drift(drift)
+pub(super) fn drifted(drift: &[Difference]) -> String {
+    self::drift(
+        "IAM differs from spec, and mode Observe leaves it so: ",
+        drift,
+        None,
     )
 }
 
-/// The differences as one text.
-pub(super) fn drift(drift: &[Drift]) -> String {
-    const TOLD: usize = 5;
-    let mut told: Vec<String> = drift.iter().take(TOLD).map(|d| d.message.clone()).collect();
-    if drift.len() > TOLD {
-        told.push(format!("and {} more", drift.len() - TOLD));
+/// The differences after a text, and advice behind them.
+pub(super) fn drift(text: &str, drift: &[Difference], advice: Option<&str>) -> String {
+    with_advice(advice, |room| {
+        format!("{text}{}", listed(room.saturating_sub(text.len()), drift))
+    })
+}
+
+/// At most `room` bytes: the first differences, then how many more of each kind there are.
+fn listed(room: usize, drift: &[Difference]) -> String {
+    const NAMED: usize = 5;
+    for named in (1..=NAMED.min(drift.len())).rev() {
+        let (first, rest) = drift.split_at(named);
+        let first: Vec<&str> = first.iter().map(|d| d.drift.message.as_str()).collect();
+        let (first, more) = (first.join("; "), and_more(rest));
+        if first.len() + more.len() <= room {
+            return first + &more;
+        }
+        if named == 1 {
+            let room = room.saturating_sub(more.len() + "…".len());
+            return cut_to(room, first) + &more;
+        }
     }
-    cut(told.join("; "))
+    String::new()
+}
+
+fn and_more(rest: &[Difference]) -> String {
+    if rest.is_empty() {
+        return String::new();
+    }
+    let (mut excess, mut missing, mut other) = (0, 0, 0);
+    for difference in rest {
+        match difference.importance {
+            Importance::Excess(_) => excess += 1,
+            Importance::Missing => missing += 1,
+            Importance::Other => other += 1,
+        }
+    }
+    let kinds: Vec<String> = [
+        (excess, "granted beyond the spec"),
+        (missing, "missing"),
+        (other, "other"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, kind)| format!("{count} {kind}"))
+    .collect();
+    format!("; and {} more: {}", rest.len(), kinds.join(", "))
 }
 
 pub(super) fn refused(refusals: &[Refusal]) -> String {
@@ -77,18 +115,27 @@ pub(super) fn adopted(kinds: &[Kind]) -> String {
 pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done) -> Event {
     let Desired { names, account, .. } = facts.desired;
     let role = names.role_arn(account);
-    let (reason, note) = match done.activity {
-        Activity::Creating => ("Created", format!("created {role} and what belongs to it")),
-        Activity::Updating => (
-            "Updated",
-            format!("brought {role} and what belongs to it to the changed spec"),
+    let advice = after_re_creation(facts, before, done.drift);
+    let with_advice = |text: String| with_advice(advice.as_deref(), |room| cut_to(room, text));
+    match done.activity {
+        Activity::Creating => Event::normal(
+            "Created",
+            with_advice(format!("created {role} and what belongs to it")),
         ),
-        Activity::Repairing => ("Repaired", format!("put right: {}", drift(done.drift))),
-        Activity::Deleting => ("Deleted", format!("deleted {role} and what belongs to it")),
-    };
-    match after_re_creation(facts, before, done.drift) {
-        Some(advice) => Event::normal(reason, with_advice(note, &advice)),
-        None => Event::normal(reason, note),
+        Activity::Updating => Event::normal(
+            "Updated",
+            with_advice(format!(
+                "brought {role} and what belongs to it to the changed spec"
+            )),
+        ),
+        Activity::Repairing => Event::normal(
+            "Repaired",
+            drift("put right: ", done.drift, advice.as_deref()),
+        ),
+        Activity::Deleting => Event::normal(
+            "Deleted",
+            with_advice(format!("deleted {role} and what belongs to it")),
+        ),
     }
 }
 
@@ -96,12 +143,12 @@ pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done
 pub(super) fn after_re_creation(
     facts: &Facts,
     before: &SessionManagerRoleStatus,
-    drift: &[Drift],
+    drift: &[Difference],
 ) -> Option<String> {
     let missed = |kind: Kind| {
         drift
             .iter()
-            .any(|d| d.object == kind.as_str() && d.field == "existence")
+            .any(|d| d.drift.object == kind.as_str() && d.drift.field == "existence")
     };
     let role = before.role.is_some() && missed(Kind::Role);
     let profile = before.instance_profile.is_some() && missed(Kind::InstanceProfile);
@@ -115,10 +162,13 @@ pub(super) fn after_re_creation(
     (!advice.is_empty()).then(|| advice.join(". "))
 }
 
-/// The advice is never what is cut off.
-pub(super) fn with_advice(text: String, advice: &str) -> String {
+/// A text that is given its room, and advice after it, which is never what is cut off.
+fn with_advice(advice: Option<&str>, text: impl FnOnce(usize) -> String) -> String {
+    let Some(advice) = advice else {
+        return text(MESSAGE_MAX);
+    };
     let room = MESSAGE_MAX.saturating_sub(advice.len() + "…. ".len());
-    format!("{}. {advice}", cut_to(room, text))
+    format!("{}. {advice}", text(room))
 }
 
 pub(super) fn unlisted(policies: &[String]) -> String {

@@ -9,10 +9,11 @@ mod messages;
 mod record;
 
 use jiff::Timestamp;
-use smr_api::{Counterparts, Drift, SessionManagerRoleStatus};
+use smr_api::{Counterparts, SessionManagerRoleStatus};
 
 use crate::account::Account;
 use crate::desired::Desired;
+use crate::difference::Difference;
 use crate::failure::{Failure, FailureClass};
 use crate::observed::Observed;
 use crate::ownership::NotOurs;
@@ -82,7 +83,7 @@ pub enum Outcome<'a> {
         /// Of what kind.
         activity: Activity,
         /// What is to be put right.
-        drift: &'a [Drift],
+        drift: &'a [Difference],
     },
     /// IAM is as the spec says.
     Converged {
@@ -98,7 +99,7 @@ pub enum Outcome<'a> {
         /// What the spec says, and what is there.
         facts: Facts<'a>,
         /// The differences.
-        drift: &'a [Drift],
+        drift: &'a [Difference],
         /// Policies on the role that nobody listed.
         unlisted: &'a [String],
     },
@@ -109,7 +110,7 @@ pub enum Outcome<'a> {
         /// Of what kind.
         activity: Activity,
         /// What of it is still to be put right.
-        drift: &'a [Drift],
+        drift: &'a [Difference],
         /// For what.
         message: String,
     },
@@ -167,7 +168,7 @@ pub struct Done<'a> {
     /// Of what kind.
     pub activity: Activity,
     /// What was put right.
-    pub drift: &'a [Drift],
+    pub drift: &'a [Difference],
     /// What was taken over with consent.
     pub adopted: &'a [Kind],
 }

@@ -10,6 +10,7 @@ use smr_api::{
 
 use super::{Activity, Facts, Outcome, conditions, cut, messages};
 use crate::desired::PolicyHome;
+use crate::difference::Difference;
 use crate::ownership::KEYS;
 
 /// `status.drift` holds at most this many entries.
@@ -37,12 +38,8 @@ pub(super) fn record(
                     Some(done) if done.activity == Activity::Repairing => {
                         last.repaired = true;
                         if !done.drift.is_empty() {
-                            last.message = messages::drift(done.drift);
-                        }
-                        if let Some(advice) = messages::after_re_creation(facts, before, done.drift)
-                        {
-                            let message = std::mem::take(&mut last.message);
-                            last.message = messages::with_advice(message, &advice);
+                            let advice = messages::after_re_creation(facts, before, done.drift);
+                            last.message = messages::drift("", done.drift, advice.as_deref());
                         }
                     }
                     // Observed until the spec let it be put right.
@@ -98,7 +95,7 @@ pub(super) fn record(
 fn to_do(
     status: &mut SessionManagerRoleStatus,
     activity: Activity,
-    drift: &[Drift],
+    drift: &[Difference],
     now: Timestamp,
 ) {
     match activity {
@@ -112,21 +109,21 @@ fn to_do(
     }
 }
 
-fn shown(drift: &[Drift]) -> Vec<Drift> {
+fn shown(drift: &[Difference]) -> Vec<Drift> {
     in_status(drift).take(DRIFT_MAX).collect()
 }
 
 /// Differences in the words that status has for them.
-pub fn in_status(drift: &[Drift]) -> impl Iterator<Item = Drift> {
+pub fn in_status(drift: &[Difference]) -> impl Iterator<Item = Drift> {
     drift.iter().map(|d| Drift {
-        message: cut(d.message.clone()),
-        ..d.clone()
+        message: cut(d.drift.message.clone()),
+        ..d.drift.clone()
     })
 }
 
 /// Drift is new unless the last one is in the same words and still to be repaired.
-fn found(status: &mut SessionManagerRoleStatus, drift: &[Drift], now: Timestamp) {
-    let message = messages::drift(drift);
+fn found(status: &mut SessionManagerRoleStatus, drift: &[Difference], now: Timestamp) {
+    let message = messages::drift("", drift, None);
     let known = (status.last_drift.as_ref()).is_some_and(|l| !l.repaired && l.message == message);
     if !known {
         status.last_drift = Some(LastDrift {

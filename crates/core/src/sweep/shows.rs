@@ -3,6 +3,7 @@
 
 use smr_api::{Drift, Mode, SessionManagerRoleStatus};
 
+use crate::difference::Difference;
 use crate::step::Kind;
 use crate::summary::{DRIFT_MAX, in_status};
 use crate::wanted::Wanted;
@@ -31,17 +32,20 @@ impl Shows {
         }
     }
 
-    /// Whether what is `seen` to differ is something else than what is `told`.
-    pub(super) fn differs(self, seen: &[Drift], told: &[Drift]) -> bool {
+    /// Whether what is `seen` to differ, the most important first, is something else than what is
+    /// `told`, in any order.
+    pub(super) fn differs(self, seen: &[Difference], told: &[Drift]) -> bool {
         if told.is_empty() {
             return !seen.is_empty();
         }
         let mut seen: Vec<Drift> = in_status(seen).filter(|d| self.shows(d)).collect();
-        let known: Vec<Drift> = (told.iter().filter(|d| self.shows(d))).cloned().collect();
+        let mut known: Vec<Drift> = (told.iter().filter(|d| self.shows(d))).cloned().collect();
         if told.len() >= DRIFT_MAX {
             // Of many only the first are in status.
             seen.truncate(known.len());
         }
+        seen.sort();
+        known.sort();
         seen != known
     }
 }

@@ -228,7 +228,7 @@ fn observed(
 #[test]
 fn in_mode_observe_what_is_told_already_needs_no_look() {
     type Change = fn(&mut Observed);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("description", |s| {
             s.role.as_mut().unwrap().description = "changed".into();
         }),
@@ -246,6 +246,14 @@ fn in_mode_observe_what_is_told_already_needs_no_look() {
                 .tags
                 .insert("a".into(), "c".into());
             s.instance_profile.as_mut().unwrap().tags.remove("a");
+        }),
+        ("one beyond the spec among many", |s| {
+            let role = s.role.as_mut().unwrap();
+            role.trust = role.trust.replace("ec2.", "lambda.");
+            for number in 0..12 {
+                role.tags.remove(&format!("many-{number:02}"));
+            }
+            s.policy.as_mut().unwrap().document = String::new();
         }),
         ("more than status holds", |s| {
             let role = s.role.as_mut().unwrap();
@@ -266,6 +274,10 @@ fn in_mode_observe_what_is_told_already_needs_no_look() {
             judge_all(&wanted, status, in_bulk(state.clone()), ReadTags::default())
         };
         assert_eq!(judge(&status, &state), None, "{what}");
+        // As a controller may have written them that had them in another order.
+        let mut turned = status.clone();
+        turned.drift.reverse();
+        assert_eq!(judge(&turned, &state), None, "{what}, the last one first");
         let mut more = state.clone();
         more.role
             .get_or_insert_with(|| in_sync(&spec).2.role.unwrap())

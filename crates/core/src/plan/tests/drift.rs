@@ -43,8 +43,13 @@ fn report(spec: &str, rows: &[Row]) -> String {
             "{name}: no step without a sentence, no sentence without a step"
         );
         writeln!(text, "# {name}").unwrap();
-        for sentence in sentences(&found) {
-            writeln!(text, "{sentence}").unwrap();
+        for (difference, sentence) in found.drift.iter().zip(sentences(&found)) {
+            let importance = match difference.importance {
+                Importance::Excess(_) => "excess",
+                Importance::Missing => "missing",
+                Importance::Other => "other",
+            };
+            writeln!(text, "[{importance}] {sentence}").unwrap();
         }
         for arn in &found.unlisted {
             writeln!(text, "unlisted: {arn}").unwrap();

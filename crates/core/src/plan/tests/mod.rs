@@ -85,6 +85,7 @@ fn sentences(planned: &Planned) -> Vec<String> {
     planned
         .drift
         .iter()
+        .map(|d| &d.drift)
         .map(|d| format!("{} {}: {}", d.object, d.field, d.message))
         .collect()
 }

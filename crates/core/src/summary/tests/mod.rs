@@ -4,11 +4,15 @@
 mod conditions;
 mod events;
 mod facts;
+mod importance;
 mod kstatus;
 mod testdata;
 
+use smr_api::Drift;
+
 use super::*;
 use crate::desired::desired;
+use crate::difference::{Importance, Width};
 use crate::effect::carry_out;
 use crate::plan::{Recorded, plan};
 use crate::step::{Reply, Step};
@@ -75,7 +79,7 @@ impl World {
         }
     }
 
-    fn done<'a>(&'a self, activity: Activity, drift: &'a [Drift]) -> Outcome<'a> {
+    fn done<'a>(&'a self, activity: Activity, drift: &'a [Difference]) -> Outcome<'a> {
         Outcome::Converged {
             facts: self.facts(),
             done: Some(Done {
@@ -107,12 +111,20 @@ fn summary(
     summarize(object, at(second), outcome)
 }
 
-fn drift(object: &str, field: &str, message: &str) -> Drift {
-    Drift {
-        object: object.into(),
-        field: field.into(),
-        message: message.into(),
+fn drift(object: &str, field: &str, message: &str) -> Difference {
+    Difference {
+        importance: Importance::Other,
+        drift: Drift {
+            object: object.into(),
+            field: field.into(),
+            message: message.into(),
+        },
     }
+}
+
+/// As status has them.
+fn drifts(differences: &[Difference]) -> Vec<Drift> {
+    differences.iter().map(|d| d.drift.clone()).collect()
 }
 
 fn failure(class: FailureClass) -> Failure {

@@ -116,7 +116,7 @@ fn facts(world: &World) -> Facts<'_> {
     }
 }
 
-fn started(activity: Activity, drift: &[Drift]) -> Outcome<'_> {
+fn started(activity: Activity, drift: &[Difference]) -> Outcome<'_> {
     Outcome::Started { activity, drift }
 }
 
