@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use control_plane::ControlPlane;
-use iam_emulator::{Config, Emulator, Server};
+use iam_emulator::Server;
 use kube::Api;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
@@ -112,14 +112,7 @@ impl Start {
 impl World {
     /// A world without a running controller.
     pub async fn quiet(name: &str) -> Self {
-        let config = Config {
-            account_id: ACCOUNT.to_owned(),
-            credentials: CREDENTIALS
-                .map(|(key, account)| (key.to_owned(), account.to_owned()))
-                .into(),
-            ..Config::default()
-        };
-        Self::with(name, Emulator::start(config).await.unwrap()).await
+        Self::with(name, iam::emulator().await).await
     }
 
     /// A world with a running controller that looks every second and believes what it reads.
@@ -134,8 +127,13 @@ impl<I: StandIn> World<I> {
     /// A world without a running controller, with this stand-in for IAM.
     pub async fn with(name: &str, iam: I) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let plane = plane().await;
         let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::on(plane().await, namespace, iam).await
+    }
+
+    /// The same on a control plane of its own, in a namespace of exactly this name. The controller's
+    /// manifests must be applied.
+    pub async fn on(plane: &'static ControlPlane, namespace: String, iam: I) -> Self {
         plane
             .kubectl(&["create", "namespace", &namespace])
             .await
@@ -441,11 +439,12 @@ pub async fn plane() -> &'static ControlPlane {
     READY
         .get_or_init(|| async {
             let plane = ControlPlane::shared().await.unwrap();
+            let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
             let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
-            plane
-                .kubectl(&["apply", "--server-side", "-k", base])
-                .await
-                .unwrap();
+            for directory in [crds, base] {
+                let apply = ["apply", "--server-side", "-k", directory];
+                plane.kubectl(&apply).await.unwrap();
+            }
             established(plane, "sessionmanagerroles.sessionmanager.dev").await;
             plane
         })
