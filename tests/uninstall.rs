@@ -24,31 +24,6 @@ const INSTALL_CONTROLLER: &str = "kubectl apply --server-side -k my-overlay";
 const DELETE_CONTROLLER: &str = "kubectl delete -k my-overlay";
 const REFUSED: &str = "deleting this CRD deletes every SessionManagerRole in the cluster";
 
-/// What the page's examples have: two teams with a role each.
-const ROLES: &str = "
-apiVersion: sessionmanager.dev/v1alpha1
-kind: SessionManagerRole
-metadata: {name: fleet, namespace: web}
-spec: {tags: {team: web}}
----
-apiVersion: sessionmanager.dev/v1alpha1
-kind: SessionManagerRole
-metadata: {name: hybrid, namespace: data}
-spec: {principal: HybridActivation}
-";
-
-/// Of another project.
-const THINGS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: things.example.com}
-spec:
-  group: example.com
-  names: {kind: Thing, plural: things}
-  scope: Namespaced
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-";
-
 /// A command of a page, and what it prints there.
 struct Step {
     command: String,
@@ -75,7 +50,7 @@ fn steps(page: &str, heading: &str) -> Vec<Step> {
             }),
             (output, None) if inside => {
                 let step = steps.last_mut().expect("output before a command");
-                step.prints += &format!("{output}\n");
+                step.prints.extend([output, "\n"]);
             }
             _ => {}
         }
@@ -144,8 +119,12 @@ fn checkout() -> TempDir {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    for name in ["crds", "deploy"] {
-        symlink(Path::new(ROOT).join(name), dir.path().join(name)).unwrap();
+    for (name, path) in [
+        ("crds", "crds"),
+        ("deploy", "deploy"),
+        ("teams", "tests/data/uninstall"),
+    ] {
+        symlink(Path::new(ROOT).join(path), dir.path().join(name)).unwrap();
     }
     let example = format!("{ROOT}/deploy/kustomize/overlays/example/kustomization.yaml");
     let overlay = std::fs::read_to_string(example).unwrap();
@@ -154,20 +133,18 @@ fn checkout() -> TempDir {
     write("my-overlay/kustomization.yaml", &overlay);
     let old = overlay.replace("resources:\n", "resources:\n- ../crds\n");
     write("old-overlay/kustomization.yaml", &old);
-    write("roles.yaml", ROLES);
-    write("things.yaml", THINGS);
     dir
 }
 
-/// Removes whatever the test before left, without its controller.
+/// Removes the objects and what protects them, whatever the test before left, without its controller.
 async fn clear(checkout: &Path) {
     for line in [
         format!("kubectl annotate crd {CRD} --overwrite sessionmanager.dev/allow-deletion=true"),
         "kubectl get smr -A -o yaml | kubectl patch -f - --type merge -p '{\"metadata\":{\"finalizers\":null}}'".into(),
-        "kubectl delete crd --all --ignore-not-found".into(),
-        "kubectl delete -k deploy/admission --ignore-not-found".into(),
-        "kubectl delete -k my-overlay --ignore-not-found".into(),
-        "kubectl delete namespace web data --ignore-not-found".into(),
+        "kubectl delete crd --all".into(),
+        "kubectl delete -k deploy/admission".into(),
+        // Installing again finds the rest as it is, but not what is on its way out.
+        "kubectl get namespaces -o name --field-selector=status.phase=Terminating | xargs -r kubectl wait --for=delete --timeout=60s".into(),
     ] {
         // There may be nothing of it.
         let _ = shell(checkout, &line).await;
@@ -179,8 +156,12 @@ impl Site {
         let turn = ONE_AT_A_TIME.lock().await;
         let checkout = checkout();
         clear(checkout.path()).await;
-        for step in steps(README, "Install") {
-            shell(checkout.path(), &step.command).await.unwrap();
+        let namespaces = "kubectl apply --server-side -f teams/namespaces.yaml".to_owned();
+        let install = steps(README, "Install")
+            .into_iter()
+            .map(|step| step.command);
+        for line in install.chain([namespaces]) {
+            shell(checkout.path(), &line).await.unwrap();
         }
         let plane = plane().await;
         established(plane, CRD).await;
@@ -192,7 +173,6 @@ impl Site {
             _turn: turn,
         };
         site.protected().await;
-        site.must("kubectl create namespace data").await;
         site.run_controller().await;
         site.apply_roles().await;
         site
@@ -224,7 +204,8 @@ impl Site {
     }
 
     async fn apply_roles(&self) {
-        self.must("kubectl apply --server-side -f roles.yaml").await;
+        self.must("kubectl apply --server-side -f teams/roles.yaml")
+            .await;
         self.must("kubectl wait --for=condition=Ready smr --all -A --timeout=60s")
             .await;
     }
@@ -264,12 +245,15 @@ impl Site {
         }
     }
 
-    /// The CRD, every object with its status and finalizers, and IAM, to the last byte.
+    /// What has to stay: the CRD, the objects with their finalizers, and IAM to the last byte.
     async fn everything(&self) -> (String, String, Snapshot) {
-        let crd = "-o jsonpath='{.metadata.uid} {.metadata.deletionTimestamp} {.spec}'";
+        let crd = "{.metadata.uid} {.metadata.deletionTimestamp} {.spec}";
+        let objects = "{range .items[*]}{.metadata.uid} {.metadata.deletionTimestamp} {.metadata.generation} {.metadata.finalizers} {.spec}{\"\\n\"}{end}";
         (
-            self.must(&format!("kubectl get crd {CRD} {crd}")).await,
-            self.must("kubectl get smr -A -o yaml").await,
+            self.must(&format!("kubectl get crd {CRD} -o jsonpath='{crd}'"))
+                .await,
+            self.must(&format!("kubectl get smr -A -o jsonpath='{objects}'"))
+                .await,
             self.world.account(),
         )
     }
@@ -372,11 +356,11 @@ async fn everything_goes() {
 }
 
 #[tokio::test]
-async fn the_crd_is_deleted_with_the_annotation_only() {
+async fn the_policies_refuse_what_would_take_objects_along() {
     let mut site = Site::start().await;
     let before = site.everything().await;
     site.follow("The CRD is protected").await;
-    site.must("kubectl apply --server-side -f things.yaml")
+    site.must("kubectl apply --server-side -f teams/things.yaml")
         .await;
     let delete = format!("kubectl delete crd {CRD}");
     for line in [
@@ -395,7 +379,14 @@ async fn the_crd_is_deleted_with_the_annotation_only() {
     }
     assert_eq!(site.everything().await, before);
     site.gone("crd things.example.com").await;
-    // With it: everything_goes and the_roles_stay_without_our_tags.
+
+    let misplaced =
+        "sed s/web/session-manager-role/ teams/roles.yaml | kubectl apply --server-side -f -";
+    let said = site.shell(misplaced).await.unwrap_err();
+    assert!(
+        said.contains("this is the controller's own namespace"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -418,17 +409,6 @@ async fn an_overlay_of_a_version_with_the_crd_in_the_base_takes_nothing_along() 
     site.stop_controller().await;
     site.gone("namespace session-manager-role").await;
     assert_eq!(site.everything().await, before);
-}
-
-#[tokio::test]
-async fn the_controllers_namespace_takes_no_objects() {
-    let site = Site::start().await;
-    let misplaced = "sed s/web/session-manager-role/ roles.yaml | kubectl apply --server-side -f -";
-    let said = site.shell(misplaced).await.unwrap_err();
-    assert!(
-        said.contains("this is the controller's own namespace"),
-        "{said}"
-    );
 }
 
 #[tokio::test]

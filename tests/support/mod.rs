@@ -127,17 +127,18 @@ impl<I: StandIn> World<I> {
     /// A world without a running controller, with this stand-in for IAM.
     pub async fn with(name: &str, iam: I) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        let plane = plane().await;
         let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        Self::on(plane().await, namespace, iam).await
-    }
-
-    /// The same on a control plane of its own, in a namespace of exactly this name. The controller's
-    /// manifests must be applied.
-    pub async fn on(plane: &'static ControlPlane, namespace: String, iam: I) -> Self {
         plane
             .kubectl(&["create", "namespace", &namespace])
             .await
             .unwrap();
+        Self::on(plane, namespace, iam).await
+    }
+
+    /// The same on any control plane where this namespace exists and the controller's manifests are
+    /// applied.
+    pub async fn on(plane: &'static ControlPlane, namespace: String, iam: I) -> Self {
         let kubeconfig = plane
             .service_account_kubeconfig("session-manager-role", "session-manager-role")
             .await
