@@ -76,7 +76,7 @@ control-plane-kcm: ## Builds kube-controller-manager too, once (a test deletes a
 
 # Those that run the controller with the paths and flags that its IAM policy of the simulation is for.
 RECORDED_TESTS := admission crash drift errors lifecycle namespace ownership plan_cluster replicas
-OTHER_TESTS := accounts modes names sweep tenants
+OTHER_TESTS := accounts modes names sweep tenants uninstall
 
 .PHONY: e2e
 e2e: ## The tests on the real control plane; the calls to IAM are recorded for policy-simulation

@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-target}
 account=111122223333
 namespace=demo
+crd=sessionmanagerroles.sessionmanager.dev
 keep=${KEEP:-}
 [[ "$keep" != 0 ]] || keep=
 
@@ -220,12 +221,14 @@ eventually 120 'etcd and kube-apiserver are ready' test -s "$work/kubeconfig-pat
 kubeconfig=$(<"$work/kubeconfig-path")
 k version | grep Server | quote
 
-k apply --server-side --kustomize deploy/kustomize/base >"$work/apply.log" 2>&1 || {
-    quote <"$work/apply.log"
-    fail 'deploy/kustomize/base was refused'
-}
-k wait --for=condition=Established --timeout=60s crd/sessionmanagerroles.sessionmanager.dev >/dev/null
-eventually 30 'the CRD is served, and deploy/kustomize/base is applied' answers k get sessionmanagerroles --all-namespaces
+for directory in crds deploy/admission deploy/kustomize/base; do
+    k apply --server-side --kustomize "$directory" >"$work/apply.log" 2>&1 || {
+        quote <"$work/apply.log"
+        fail "$directory was refused"
+    }
+done
+k wait --for=condition=Established --timeout=60s "crd/$crd" >/dev/null
+eventually 30 'the CRD is served; deploy/admission and deploy/kustomize/base are applied' answers k get sessionmanagerroles --all-namespaces
 k create namespace "$namespace" >/dev/null
 
 # The controller is no administrator here: it is its ServiceAccount, with the RBAC of deploy/.
@@ -313,6 +316,15 @@ message taken | quote
 [[ "$(whole_role "$foreign")" == "$foreign_before" ]] || fail "the role $foreign was changed"
 seen "$foreign is untouched: trust policy, tags, attachments"
 k get smr --namespace "$namespace" | quote
+
+section 'Someone deletes the CRD'
+# First as a dry run: the API server needs a moment before a new policy is in force.
+crd_is_protected() { ! k delete crd "$crd" --dry-run=server >"$work/crd.log" 2>&1 && grep -q 'deleting this CRD' "$work/crd.log"; }
+eventually 30 'the API server refuses it:' crd_is_protected
+quote <"$work/crd.log"
+k delete crd "$crd" >"$work/crd.log" 2>&1 && fail 'the CRD could be deleted'
+are_converged minimal web-fleet datacenter || fail 'an object is no longer Ready'
+seen 'every object is there, and Ready'
 
 section 'All objects are deleted'
 k delete smr --all --namespace "$namespace" --timeout 90s | quote

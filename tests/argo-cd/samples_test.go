@@ -137,17 +137,26 @@ func TestSampleNamesThisVersion(t *testing.T) {
 		text, err := os.ReadFile(samples + "/platform/" + directory + "/kustomization.yaml")
 		require.NoError(t, err)
 		named := remote.FindAllSubmatch(text, -1)
-		require.Len(t, named, 1, directory)
-		assert.Equal(t, string(version[1]), string(named[0][2]), directory)
+		require.NotEmpty(t, named, directory)
+		for _, resource := range named {
+			assert.Equal(t, string(version[1]), string(resource[2]), "%s: %s", directory, resource[1])
+		}
 	}
 }
 
 func TestSampleBuilds(t *testing.T) {
 	const definition = "CustomResourceDefinition"
-	crd := built(t, "platform/crd")
-	require.Len(t, crd, 1)
-	assert.Equal(t, definition, crd[0].GetKind())
-	assert.Equal(t, "Prune=false,Delete=false", crd[0].GetAnnotations()["argocd.argoproj.io/sync-options"])
+	// The CRD and what refuses its deletion: neither Argo CD nor Flux removes any of it.
+	kinds := map[string]int{}
+	for _, object := range built(t, "platform/crd") {
+		kinds[object.GetKind()]++
+		annotations := object.GetAnnotations()
+		assert.Equal(t, "Prune=false,Delete=false", annotations["argocd.argoproj.io/sync-options"], object.GetName())
+		assert.Equal(t, "disabled", annotations["kustomize.toolkit.fluxcd.io/prune"], object.GetName())
+	}
+	const policy, binding = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
+	assert.Positive(t, kinds[policy])
+	assert.Equal(t, map[string]int{definition: 1, policy: kinds[policy], binding: kinds[policy]}, kinds)
 
 	var deployments []any
 	for _, object := range built(t, "platform/controller") {

@@ -3,9 +3,9 @@
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_iam::types::Tag;
-use iam_emulator::{Server, Snapshot};
+use iam_emulator::{Config, Emulator, Server, Snapshot};
 
-use super::{SOMEONE, World, reading};
+use super::{ACCOUNT, CREDENTIALS, SOMEONE, World, reading};
 
 /// A trust policy that is not ours.
 pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -26,6 +26,18 @@ impl StandIn for Server {
     fn endpoint(&self) -> String {
         self.endpoint()
     }
+}
+
+/// An empty account.
+pub async fn emulator() -> Server {
+    let config = Config {
+        account_id: ACCOUNT.to_owned(),
+        credentials: CREDENTIALS
+            .map(|(key, account)| (key.to_owned(), account.to_owned()))
+            .into(),
+        ..Config::default()
+    };
+    Emulator::start(config).await.unwrap()
 }
 
 impl<I: StandIn> World<I> {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use control_plane::ControlPlane;
-use iam_emulator::{Config, Emulator, Server};
+use iam_emulator::Server;
 use kube::Api;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
@@ -112,14 +112,7 @@ impl Start {
 impl World {
     /// A world without a running controller.
     pub async fn quiet(name: &str) -> Self {
-        let config = Config {
-            account_id: ACCOUNT.to_owned(),
-            credentials: CREDENTIALS
-                .map(|(key, account)| (key.to_owned(), account.to_owned()))
-                .into(),
-            ..Config::default()
-        };
-        Self::with(name, Emulator::start(config).await.unwrap()).await
+        Self::with(name, iam::emulator().await).await
     }
 
     /// A world with a running controller that looks every second and believes what it reads.
@@ -140,6 +133,12 @@ impl<I: StandIn> World<I> {
             .kubectl(&["create", "namespace", &namespace])
             .await
             .unwrap();
+        Self::on(plane, namespace, iam).await
+    }
+
+    /// The same on any control plane where this namespace exists and the controller's manifests are
+    /// applied.
+    pub async fn on(plane: &'static ControlPlane, namespace: String, iam: I) -> Self {
         let kubeconfig = plane
             .service_account_kubeconfig("session-manager-role", "session-manager-role")
             .await
@@ -441,11 +440,12 @@ pub async fn plane() -> &'static ControlPlane {
     READY
         .get_or_init(|| async {
             let plane = ControlPlane::shared().await.unwrap();
+            let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
             let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
-            plane
-                .kubectl(&["apply", "--server-side", "-k", base])
-                .await
-                .unwrap();
+            for directory in [crds, base] {
+                let apply = ["apply", "--server-side", "-k", directory];
+                plane.kubectl(&apply).await.unwrap();
+            }
             established(plane, "sessionmanagerroles.sessionmanager.dev").await;
             plane
         })

@@ -52,6 +52,11 @@ impl ControlPlane {
         &self.running.admin_kubeconfig
     }
 
+    /// Where kubectl is, for who runs it from a shell.
+    pub fn binaries(&self) -> &Path {
+        &self.running.binaries
+    }
+
     /// The port of the API server on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.running.api_port
