@@ -70,12 +70,10 @@ impl<I: StandIn> World<I> {
     /// How often the program has written to the API server about this world.
     pub fn cluster_writes(&self) -> usize {
         let ours = |event: &&control_plane::AuditEvent| {
-            event.is_write()
-                && event.object.namespace == self.namespace
-                && event.user.username.contains("session-manager-role")
+            event.is_write() && event.user.username.contains("session-manager-role")
         };
         self.plane
-            .audit_events()
+            .audit_events_in(&self.namespace)
             .unwrap()
             .iter()
             .filter(ours)

@@ -1,14 +1,10 @@
 //! Every kind of refusal by AWS as people see it: reason, Stalled or Reconciling, the whole message,
 //! and that trying again changes neither text nor status.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
 use std::fmt::Write as _;
 
+use crate::support::{Start, World, condition, is};
 use iam_emulator::{Fault, FaultKind};
-use support::{Start, World, condition, is};
 
 /// Beside `Ready=False`.
 const STALLED: &str = "Stalled";
@@ -216,11 +212,10 @@ fn cases() -> Vec<Case> {
 
 /// How often the object's status was written, by the API server's own account.
 fn status_writes(world: &World, name: &str) -> usize {
-    let events = world.plane.audit_events().unwrap();
-    let about = events.iter().filter(|event| {
-        let object = &event.object;
-        object.namespace == world.namespace && object.name == name && object.subresource == "status"
-    });
+    let events = world.plane.audit_events_in(&world.namespace).unwrap();
+    let about = events
+        .iter()
+        .filter(|event| event.object.name == name && event.object.subresource == "status");
     about.filter(|event| event.is_write()).count()
 }
 

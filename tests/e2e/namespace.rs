@@ -1,11 +1,7 @@
 //! Deletion in the real cluster: of objects that have become invalid, and of whole namespaces.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
+use crate::support::World;
 use serde_json::json;
-use support::World;
 
 #[tokio::test]
 async fn an_object_that_has_become_invalid_is_deleted_cleanly() {
