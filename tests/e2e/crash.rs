@@ -188,25 +188,25 @@ async fn killed_in_a_re_creation(action: &str, expected: &serde_json::Value) {
 
 #[tokio::test]
 async fn killed_after_each_step_of_a_deletion_nothing_is_left() {
-    for action in [
+    let actions = [
         "RemoveRoleFromInstanceProfile",
         "DetachRolePolicy",
         "DeleteInstanceProfile",
         "DeleteRole",
         "DeletePolicy",
-    ] {
-        let mut world = World::start("killeddelete").await;
-        world.apply("web", SPEC).await;
-        world.ready("web").await;
-        let begin = async |world: &World| world.delete("web").await;
-        let done = async |world: &World| world.gone("web").await;
-        killed_after(&mut world, action, begin, done).await;
-        assert!(
-            world.account().is_empty(),
-            "{action}: {:?}",
-            world.account()
-        );
-    }
+    ];
+    join_all(actions.map(killed_in_a_deletion)).await;
+}
+
+async fn killed_in_a_deletion(action: &str) {
+    let mut world = World::start("killeddelete").await;
+    world.apply("web", SPEC).await;
+    world.ready("web").await;
+    let begin = async |world: &World| world.delete("web").await;
+    let done = async |world: &World| world.gone("web").await;
+    killed_after(&mut world, action, begin, done).await;
+    let left = world.account();
+    assert!(left.is_empty(), "{action}: {left:?}");
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ async fn what_is_in_use_is_deleted_once_it_is_unused() {
     let used = format!("{}.delete", world.namespace);
     assert!(world.iam.set_last_used(&used, hours_ago(0)));
     world
-        .kubectl(&["delete", "smr", "--all", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "--all", "--timeout=180s"])
         .await;
     assert!(world.account().is_empty());
 }

@@ -74,7 +74,7 @@ async fn long_and_odd_names_become_names_that_fit_and_differ() {
     let name = derived(&format!("{}.a", world.namespace));
     assert!(row.contains(&name), "{row}");
     world
-        .kubectl(&["delete", "smr", "--all", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "--all", "--timeout=180s"])
         .await;
     assert!(world.account().is_empty());
 }
@@ -109,7 +109,7 @@ async fn existing_objects_keep_their_names_when_the_flags_change() {
         "b"
     );
     world
-        .kubectl(&["delete", "smr", "--all", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "--all", "--timeout=180s"])
         .await;
     assert!(world.account().is_empty(), "{:?}", world.account());
 }
@@ -256,7 +256,7 @@ async fn an_object_that_was_lost_and_restored_takes_its_role_over() {
         .kubectl(&["patch", "smr", "web", "--type=merge", "-p", patch])
         .await;
     world
-        .kubectl(&["delete", "smr", "web", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "web", "--timeout=180s"])
         .await;
     assert_eq!(world.account(), expected);
     let since = mark(&world);

@@ -63,6 +63,17 @@ async fn play(scene: Scene<'_>, disturb: impl AsyncFnOnce(&World, &str)) {
     );
     world.iam.clear_calls();
     world.run(&start);
+    // What is to be repaired was Converged before, and is once more in the end.
+    let steps = planned["steps"].as_array().map_or(0, Vec::len);
+    let written = || {
+        let writes = world.writes().into_iter();
+        writes.filter(|call| call.outcome == "ok").count()
+    };
+    world
+        .eventually("all is written that was planned", async || {
+            written() >= steps
+        })
+        .await;
     let message = world.reason("web", reason).await;
     // Nothing follows, whether the next pass comes with a sweep or because it is asked for.
     if reason == "Converged" {

@@ -19,7 +19,7 @@ use crate::Error;
 /// The administrator's bearer token; the servers listen on loopback only.
 const ADMIN_TOKEN: &str = "administrator-of-a-test";
 /// From the start of etcd until the API server is ready, on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(90);
+const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// A port may be taken between looking for it and listening on it.
 const TRIES: usize = 4;
 
