@@ -195,24 +195,31 @@ async fn deletion_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_within_ten_seconds_and_well() {
-    let mut world = World::start("sigterm").await;
+async fn sigterm_ends_well_though_a_call_hangs() {
+    // Nothing but what is asked for is called.
+    let mut world = World::quiet("sigterm").await.running(&Start::when_asked());
     world.apply("web", "{}").await;
     world.ready("web").await;
-    // A call that hangs must not hold it up.
     world.iam.inject(iam_emulator::Fault::new(
         "GetRole",
         100,
         iam_emulator::FaultKind::Hang,
     ));
-    let request = "sessionmanager.dev/reconcile-requested-at";
-    world.annotate("web", request, Some("now")).await;
+    world.ask("web").await;
+    let hanging = || {
+        let calls = world.iam.calls().into_iter();
+        calls.filter(|call| call.outcome == "Hang").count()
+    };
     world
-        .eventually("a call hangs", async || {
-            world.iam.calls().iter().any(|c| c.outcome == "Hang")
-        })
+        .eventually("a call hangs", async || hanging() > 0)
         .await;
+    let before = hanging();
     let (status, took) = world.terminate().await;
     assert!(status.success(), "{status}");
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    let hanging = world.iam.calls().into_iter();
+    let hanging = hanging.filter(|call| call.outcome == "Hang").count();
+    // It is given up after its one time-out, of 5 s, and not tried again. Before Kubernetes would kill
+    // the process, too, on a machine that is as busy as may be.
+    assert_eq!(hanging, before, "it was tried again");
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
