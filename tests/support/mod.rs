@@ -75,26 +75,13 @@ pub struct World<I = Server> {
 impl World {
     /// A world without a running controller. Its calls are judged by the policy simulation.
     pub async fn quiet(name: &str) -> Self {
-        let record = std::env::var_os("IAM_EMULATOR_RECORD").map(PathBuf::from);
-        Self::recorded(name, record).await
+        Self::with(name, emulator(record()).await).await
     }
 
     /// The same, with paths, tags or flags that the simulated policy is not made for: its calls are
     /// not judged.
     pub async fn unrecorded(name: &str) -> Self {
-        Self::recorded(name, None).await
-    }
-
-    async fn recorded(name: &str, record: Option<PathBuf>) -> Self {
-        let config = Config {
-            account_id: ACCOUNT.to_owned(),
-            credentials: CREDENTIALS
-                .map(|(key, account)| (key.to_owned(), account.to_owned()))
-                .into(),
-            record,
-            ..Config::default()
-        };
-        Self::with(name, Emulator::start(config).await.unwrap()).await
+        Self::with(name, emulator(None).await).await
     }
 
     /// A world with a running controller, as [`Start::default`] has it.
@@ -110,12 +97,27 @@ impl World {
     /// A world with a running controller, in a control plane that no other test uses and that ends
     /// with it.
     pub async fn apart(name: &str) -> Self {
-        let emulator = Emulator::start(Config::default()).await.unwrap();
         let plane = Arc::new(new_plane().await);
-        Self::at(plane, name, emulator)
-            .await
-            .running(&Start::default())
+        let world = Self::at(plane, name, emulator(record()).await).await;
+        world.running(&Start::default())
     }
+}
+
+/// Where calls are recorded, if they are.
+fn record() -> Option<PathBuf> {
+    std::env::var_os("IAM_EMULATOR_RECORD").map(PathBuf::from)
+}
+
+async fn emulator(record: Option<PathBuf>) -> Server {
+    let config = Config {
+        account_id: ACCOUNT.to_owned(),
+        credentials: CREDENTIALS
+            .map(|(key, account)| (key.to_owned(), account.to_owned()))
+            .into(),
+        record,
+        ..Config::default()
+    };
+    Emulator::start(config).await.unwrap()
 }
 
 impl<I: StandIn> World<I> {
