@@ -27,13 +27,8 @@ demo: ## All that the controller does, on a real control plane, with an IAM emul
 	@KEEP="$(KEEP)" hack/demo.sh
 
 .PHONY: test
-test: ## Everything that CI runs
-	@begun=$$SECONDS; \
-	for step in $(STEPS); do \
-		printf '\n=== %s (%d:%02d)\n' "$$step" $$(((SECONDS - begun) / 60)) $$(((SECONDS - begun) % 60)); \
-		$(MAKE) "$$step" || { printf '\n✗ make %s failed\n' "$$step" >&2; exit 1; }; \
-	done; \
-	printf '\n✓ all passed (%d:%02d)\n' $$(((SECONDS - begun) / 60)) $$(((SECONDS - begun) % 60))
+test: ## Everything that CI runs; each step's time is added to target/step-times.tsv
+	@hack/steps.sh target/step-times.tsv $(MAKE) $(STEPS)
 
 .PHONY: lint
 lint: ## Format, and clippy with warnings denied
@@ -74,15 +69,13 @@ control-plane: ## Builds etcd, kube-apiserver and kubectl, once
 control-plane-kcm: ## Builds kube-controller-manager too, once (a test deletes a namespace)
 	@hack/control-plane.sh kcm
 
-# Those that run the controller with the paths and flags that its IAM policy of the simulation is for.
-RECORDED_TESTS := admission crash drift errors lifecycle namespace ownership plan_cluster replicas
-OTHER_TESTS := accounts modes names sweep tenants uninstall
+# Most tests wait for intervals and windows of the program: many at a time, however few the cores.
+AT_A_TIME := -- --test-threads=12
 
 .PHONY: e2e
-e2e: ## The tests on the real control plane; the calls to IAM are recorded for policy-simulation
+e2e: ## The tests on the real control plane; calls to IAM are recorded for policy-simulation
 	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
-	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e $(RECORDED_TESTS:%=--test %)
-	$(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e $(OTHER_TESTS:%=--test %)
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
 
 .PHONY: policy-simulation
 policy-simulation: $(RECORDED) ## The controller's own IAM policy before an evaluator that is not ours (needs Node.js)
@@ -91,7 +84,7 @@ policy-simulation: $(RECORDED) ## The controller's own IAM policy before an eval
 
 $(RECORDED):
 	@mkdir -p $(dir $(RECORDED))
-	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test lifecycle --test ownership
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e $(AT_A_TIME) lifecycle:: ownership::
 
 .PHONY: moto
 moto: moto-conformance moto-e2e ## The second opinion: the same scenes on a pinned moto (needs Python 3)
@@ -102,7 +95,7 @@ moto-conformance:
 
 .PHONY: moto-e2e
 moto-e2e:
-	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test moto
+	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test e2e -- --ignored --exact moto::life_on_moto_goes_as_on_the_emulator_but_as_listed
 
 .PHONY: argo-cd
 argo-cd: ## Builds Argo CD, once
@@ -112,7 +105,7 @@ argo-cd: ## Builds Argo CD, once
 test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, and kstatus' own verdicts
 	cd tests/argo-cd && go test -count=1 ./...
 	cd tests/kstatus && go test -count=1 ./...
-	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --show-output
+	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --test-threads=6 --show-output
 
 .PHONY: bench
 bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 minutes (ROWS="first idle": those only)

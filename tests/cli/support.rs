@@ -125,6 +125,33 @@ impl Bench {
         answer(self.command(arguments)).await
     }
 
+    /// The same, and the processor time that it took in seconds: what else runs on the machine does not
+    /// count.
+    pub async fn timed(&self, arguments: &[&str]) -> (Answer, f64) {
+        let program = self.command(arguments);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", r#""$0" "$@"; code=$?; times >&2; exit $code"#])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(&self.directory)
+            .env_clear()
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(key, value)| Some((key, value?))),
+            );
+        let answer = answer(shell).await;
+        // Of the shell's children, in user and in system mode: 0m1.25s 0m0.50s
+        let seconds = |text: &str| {
+            let (minutes, seconds) = text.trim_end_matches('s').split_once('m').unwrap();
+            minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+        };
+        let spent = answer.stderr.lines().last().unwrap();
+        let spent = spent.split_whitespace().map(seconds).sum();
+        (answer, spent)
+    }
+
     /// The program's calls to IAM: actions of writes, and of reads.
     pub fn calls(&self) -> (Vec<String>, Vec<String>) {
         let calls = self.iam().calls();

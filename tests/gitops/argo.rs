@@ -3,6 +3,7 @@
 //! Starts processes, which end with this one, however that ends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use control_plane::{ControlPlane, Servers, free_ports};
@@ -20,7 +21,7 @@ const TRIES: usize = 3;
 
 /// A running Argo CD.
 pub struct ArgoCd {
-    pub plane: &'static ControlPlane,
+    pub plane: Arc<ControlPlane>,
     binary: PathBuf,
     dir: PathBuf,
     controller_metrics: u16,
@@ -39,10 +40,10 @@ pub async fn argo_cd() -> &'static ArgoCd {
             let plane = plane().await;
             // Argo CD deletes in the foreground, which ends with the garbage collector.
             plane.start_namespace_controller().unwrap();
-            install(plane, &built).await;
+            install(&plane, &built).await;
             let mut why = String::new();
             for _ in 0..TRIES {
-                match start(plane, &built).await {
+                match start(&plane, &built).await {
                     Ok(argo) => return argo,
                     Err(error) => why = error,
                 }
@@ -115,7 +116,7 @@ fn settings(plane: &ControlPlane) -> Value {
     ]})
 }
 
-async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<ArgoCd, String> {
+async fn start(plane: &Arc<ControlPlane>, built: &std::path::Path) -> Result<ArgoCd, String> {
     let dir = tempfile::Builder::new()
         .prefix("smr-argo-cd-")
         .tempdir()
@@ -180,7 +181,7 @@ async fn start(plane: &'static ControlPlane, built: &std::path::Path) -> Result<
     ];
     let servers = Servers::start(Some(&dir), &commands).unwrap();
     let argo = ArgoCd {
-        plane,
+        plane: plane.clone(),
         binary,
         dir,
         controller_metrics,

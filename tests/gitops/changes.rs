@@ -25,9 +25,11 @@ fn object(site: &Site, manifest: &str) -> SessionManagerRole {
     object
 }
 
-/// The next call of an action gets no answer, and has no effect.
-fn hang(action: &str) -> Fault {
-    Fault::new(action, 1, FaultKind::Hang)
+/// IAM refuses an action as it does for a while after many changes, until a test lifts that: what the
+/// controller says meanwhile stays.
+fn hold(action: &str) -> Fault {
+    let kind = FaultKind::updates_awaiting_replication();
+    Fault::new(action, 100_000, kind)
 }
 
 #[tokio::test]
@@ -36,8 +38,8 @@ async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
     site.world.iam.set_latency(Duration::from_millis(300));
     let text = manifest("web", "{tags: {team: web}, sessionLogs: {cloudWatch: {}}}");
     let role = object(&site, &text);
-    // One call hangs until it is given up and asked again: nobody can miss that work goes on.
-    site.world.iam.inject(hang("AttachRolePolicy"));
+    // One call is refused until the test has seen that work goes on.
+    site.world.iam.inject(hold("AttachRolePolicy"));
     let before = site.view().await.revision;
     let iam = site.world.iam.emulator().clone();
     let seen = site.watch(move |view| {
@@ -51,25 +53,32 @@ async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
         .await;
     site.until("Synced and Progressing", |v| v.is("Synced", "Progressing"))
         .await;
-    // Argo CD looks by itself when the health changes, not when its words do.
+    // Argo CD compares again when the health changes, not when its words do.
     site.world.reason("web", "Creating").await;
     site.refresh("normal").await;
-    let message = site.until_role("web", "Progressing").await;
-    assert!(message.starts_with("Creating: "), "{message}");
+    site.eventually("Argo CD says what goes on", async |site| {
+        let (health, message) = site.health_of("web").await;
+        health == "Progressing" && message.starts_with("Creating: ")
+    })
+    .await;
     site.argocd("get", &["--output", "tree=detailed"]).await;
+    site.world.iam.clear_faults();
+    site.world.ask("web").await;
     site.until("Synced and Healthy", |v| {
         v.revision == commit && v.is("Synced", "Healthy")
     })
     .await;
     site.argocd("get", &["--output", "tree=detailed"]).await;
     seen.print("a commit becomes a role");
-    let steps = [
-        "Synced Healthy",
-        "OutOfSync Missing",
-        "Synced Progressing",
-        "Synced Healthy",
-    ];
-    assert_eq!(seen.steps(), steps);
+    // Which of Argo CD's steps between them are written one by one is its own business.
+    let steps = seen.steps();
+    let at = |step: &str| steps.iter().position(|s| s == step);
+    assert_eq!(at("Synced Healthy"), Some(0), "{steps:?}");
+    let progressing = at("Synced Progressing").expect("never Progressing");
+    let healthy = |step: &String| step.ends_with(" Healthy");
+    let again = steps.iter().rposition(healthy).unwrap();
+    assert!(again > progressing, "{steps:?}");
+    assert_eq!(steps.iter().filter(|s| healthy(s)).count(), 2, "{steps:?}");
 }
 
 #[tokio::test]
@@ -120,7 +129,8 @@ async fn a_change_follows_and_an_invalid_one_is_refused_in_words() {
         .synced("Really not", &[("web.yaml", Some(&text))])
         .await;
     site.argocd("get", &["--show-operation"]).await;
-    assert_eq!((view.started, &*view.phase), (tries.started, "Succeeded"));
+    // By a retry of the same operation or by a new one, as it happens: Argo CD began both.
+    assert_eq!(view.phase, "Succeeded", "{view:?}");
     assert!(as_spec_says(&object(&site, &text), &site.world.account()));
 }
 
@@ -168,12 +178,17 @@ async fn a_spec_edited_by_hand_is_healed() {
     site.synced("Add a role", &[("web.yaml", Some(&text))])
         .await;
     let seen = site.watch(|_| ());
+    let generation = async || {
+        let object = site.world.get("web").await.unwrap();
+        object.metadata.generation.unwrap()
+    };
+    let before = generation().await;
     site.world.patch("web", r#"{"tags":{"team":"mine"}}"#).await;
-    let edited = site.world.get("web").await.unwrap().metadata.generation;
     let good = object(&site, &text);
     site.eventually("the spec is as Git says again", async |site| {
         let object = site.world.get("web").await.unwrap();
-        object.spec == good.spec && object.metadata.generation > edited
+        // The edit is one generation, and its end another.
+        object.spec == good.spec && object.metadata.generation >= Some(before + 2)
     })
     .await;
     site.until("Synced and Healthy again", |v| v.is("Synced", "Healthy"))
@@ -193,7 +208,8 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
         .await;
     let before = site.view().await;
     let good = object(&site, &text);
-    site.world.iam.inject(hang("AttachRolePolicy"));
+    site.world.settled().await;
+    site.world.iam.inject(hold("AttachRolePolicy"));
     let iam = site.world.iam.emulator().clone();
     let noticed = AtomicBool::new(false);
     let seen = site.watch(move |view| {
@@ -213,9 +229,18 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
         .role_name(&name)
         .policy_arn(arn);
     detach.send().await.unwrap();
-    let message = site.until_role("web", "Progressing").await;
-    assert!(message.contains("Repairing"), "{message}");
+    site.world.reason("web", "Repairing").await;
+    site.until("Synced and Progressing", |v| v.is("Synced", "Progressing"))
+        .await;
+    site.refresh("normal").await;
+    site.eventually("Argo CD says what goes on", async |site| {
+        let (health, message) = site.health_of("web").await;
+        health == "Progressing" && message.contains("Repairing")
+    })
+    .await;
     site.argocd("get", &["--output", "tree=detailed"]).await;
+    site.world.iam.clear_faults();
+    site.world.ask("web").await;
     let steps = ["Synced Healthy", "Synced Progressing", "Synced Healthy"];
     site.eventually("Healthy again, and nothing else between", async |_| {
         seen.steps() == steps

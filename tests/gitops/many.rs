@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use crate::site::{Site, manifest};
+use crate::support::Start;
 
 const ROLES: usize = 200;
 /// How often our controller looks twice at IAM while nothing more is to happen.
@@ -29,7 +30,8 @@ async fn cost(site: &Site) -> Cost {
 
 #[tokio::test]
 async fn two_hundred_roles_in_one_commit() {
-    let site = Site::alone("many").await;
+    let start = Start::default().flag("--iam-requests-per-second=100");
+    let site = Site::alone("many", &start).await;
     let texts: Vec<_> = (0..ROLES)
         .map(|number| {
             let name = format!("web-{number:03}");

@@ -21,7 +21,7 @@ use crate::repo::{Change, FOLDER, Repo};
 use crate::support::{Start, World};
 
 /// Long enough for two hundred roles on a busy machine of two cores.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(6);
 
 /// Sites run beside each other, but for one that counts what all of Argo CD does.
 static TURN: RwLock<()> = RwLock::const_new(());
@@ -153,9 +153,9 @@ impl Site {
     }
 
     /// The same, and no other site is at work meanwhile.
-    pub async fn alone(name: &str) -> Self {
+    pub async fn alone(name: &str, start: &Start) -> Self {
         let turn = Box::new(TURN.write().await);
-        Self::at(name, Diff::Client, &Start::default(), turn).await
+        Self::at(name, Diff::Client, start, turn).await
     }
 
     pub async fn with(name: &str, diff: Diff, start: &Start) -> Self {

@@ -28,11 +28,11 @@ impl<I: StandIn> World<I> {
     /// What `smr plan -o json` says of manifests, with the cluster's administrator as the person who
     /// plans.
     pub async fn plan(&self, manifests: &str, flags: &[&str]) -> Value {
-        let file = std::env::temp_dir().join(format!("{}.yaml", self.namespace));
+        let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
         std::fs::write(&file, manifests).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_smr"))
             .args(["plan", "--cluster-name=test", "-o", "json", "-f"])
-            .arg(&file)
+            .arg(file.path())
             .args(flags)
             .env_clear()
             .env("KUBECONFIG", self.plane.admin_kubeconfig())
@@ -44,7 +44,6 @@ impl<I: StandIn> World<I> {
             .output()
             .await
             .unwrap();
-        std::fs::remove_file(&file).unwrap();
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
@@ -70,12 +69,10 @@ impl<I: StandIn> World<I> {
     /// How often the program has written to the API server about this world.
     pub fn cluster_writes(&self) -> usize {
         let ours = |event: &&control_plane::AuditEvent| {
-            event.is_write()
-                && event.object.namespace == self.namespace
-                && event.user.username.contains("session-manager-role")
+            event.is_write() && event.user.username.contains("session-manager-role")
         };
         self.plane
-            .audit_events()
+            .audit_events_in(&self.namespace)
             .unwrap()
             .iter()
             .filter(ours)

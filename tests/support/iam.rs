@@ -28,18 +28,6 @@ impl StandIn for Server {
     }
 }
 
-/// An empty account.
-pub async fn emulator() -> Server {
-    let config = Config {
-        account_id: ACCOUNT.to_owned(),
-        credentials: CREDENTIALS
-            .map(|(key, account)| (key.to_owned(), account.to_owned()))
-            .into(),
-        ..Config::default()
-    };
-    Emulator::start(config).await.unwrap()
-}
-
 impl<I: StandIn> World<I> {
     /// IAM as someone else in the same account uses it.
     pub fn someone(&self) -> aws_sdk_iam::Client {

@@ -1,6 +1,7 @@
 //! What the tests on the real control plane share: one control plane per test program, and for
 //! each test a world of its own: namespace, IAM emulator (or another stand-in for IAM), and the
-//! real program as a child process under its own ServiceAccount and RBAC.
+//! real program as a child process under its own ServiceAccount and RBAC. What a test changes for
+//! others in the cluster it does in a cluster of its own ([`World::apart`]).
 #![allow(dead_code)] // Each test program uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
 
@@ -11,10 +12,13 @@ pub mod iam;
 pub mod modes;
 pub mod reading;
 pub mod scenarios;
+mod start;
+mod sweeps;
 pub mod watcher;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,6 +33,7 @@ use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
 
 use iam::StandIn;
+pub use start::Start;
 
 /// The account of every world.
 pub const ACCOUNT: &str = "111122223333";
@@ -49,85 +54,81 @@ const CREDENTIALS: [(&str, &str); 4] = [
     (SOMEONE, ACCOUNT),
     (OTHER_KEY, OTHER_ACCOUNT),
 ];
-/// Long enough for a busy machine of two cores.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// Long enough for a busy machine of two cores, where the wait is for [`RECENT`] too.
+pub const PATIENCE: Duration = Duration::from_mins(3);
+/// For how long after its own write the controller takes what was there before for a late reading.
+pub const RECENT: Duration = Duration::from_mins(1);
+/// Between two readings of what a test waits for.
+const POLL: Duration = Duration::from_millis(50);
 
 /// One test's world; its IAM is the emulator, where nothing else is said.
 pub struct World<I = Server> {
-    pub plane: &'static ControlPlane,
+    pub plane: Arc<ControlPlane>,
     pub namespace: String,
     pub iam: I,
+    client: kube::Client,
     kubeconfig: PathBuf,
     controller: Option<Child>,
     log: PathBuf,
 }
 
-/// How the program is started.
-#[derive(Clone)]
-pub struct Start {
-    pub flags: Vec<String>,
-    pub access_key: String,
-    pub kubeconfig: Option<PathBuf>,
-    /// What is logged: `RUST_LOG`.
-    pub rust_log: String,
-}
-
-impl Default for Start {
-    fn default() -> Self {
-        let flags = [
-            "--resync-interval=1s",
-            "--iam-settling-time=0s",
-            "--iam-requests-per-second=500",
-        ];
-        Self {
-            flags: flags.map(str::to_owned).to_vec(),
-            access_key: KEY.to_owned(),
-            kubeconfig: None,
-            rust_log: "info,session_manager_role=debug".to_owned(),
-        }
-    }
-}
-
-impl Start {
-    /// The default, and AWS's own policies may be added.
-    pub fn permissive() -> Self {
-        Self::default().flag("--allow-additional-policy=arn:aws:iam::aws:policy/*")
-    }
-
-    /// The same, and IAM is looked at when a test asks for it, and not before.
-    pub fn when_asked() -> Self {
-        Self::permissive().flag("--resync-interval=1h")
-    }
-
-    /// The default and this flag, which takes the place of a default of its name.
-    pub fn flag(mut self, flag: &str) -> Self {
-        let name = flag.split('=').next().unwrap_or_default();
-        let defaults = Self::default().flags;
-        (self.flags).retain(|f| !(defaults.contains(f) && f.split('=').next() == Some(name)));
-        self.flags.push(flag.to_owned());
-        self
-    }
-}
-
 impl World {
-    /// A world without a running controller.
+    /// A world without a running controller. Its calls are judged by the policy simulation.
     pub async fn quiet(name: &str) -> Self {
-        Self::with(name, iam::emulator().await).await
+        Self::with(name, emulator(record()).await).await
     }
 
-    /// A world with a running controller that looks every second and believes what it reads.
-    pub async fn start(name: &str) -> Self {
-        let mut world = Self::quiet(name).await;
-        world.run(&Start::default());
-        world
+    /// The same, with paths, tags or flags that the simulated policy is not made for: its calls are
+    /// not judged.
+    pub async fn unrecorded(name: &str) -> Self {
+        Self::with(name, emulator(None).await).await
     }
+
+    /// A world with a running controller, as [`Start::default`] has it.
+    pub async fn start(name: &str) -> Self {
+        Self::quiet(name).await.running(&Start::default())
+    }
+
+    /// [`World::start`] for [`World::unrecorded`].
+    pub async fn start_unrecorded(name: &str) -> Self {
+        Self::unrecorded(name).await.running(&Start::default())
+    }
+
+    /// A world with a running controller, in a control plane that no other test uses and that ends
+    /// with it.
+    pub async fn apart(name: &str) -> Self {
+        let plane = Arc::new(new_plane().await);
+        let world = Self::at(plane, name, emulator(record()).await).await;
+        world.running(&Start::default())
+    }
+}
+
+/// Where calls are recorded, if they are.
+fn record() -> Option<PathBuf> {
+    std::env::var_os("IAM_EMULATOR_RECORD").map(PathBuf::from)
+}
+
+/// An empty account. `record`: where its calls are noted for the policy simulation.
+pub async fn emulator(record: Option<PathBuf>) -> Server {
+    let config = Config {
+        account_id: ACCOUNT.to_owned(),
+        credentials: CREDENTIALS
+            .map(|(key, account)| (key.to_owned(), account.to_owned()))
+            .into(),
+        record,
+        ..Config::default()
+    };
+    Emulator::start(config).await.unwrap()
 }
 
 impl<I: StandIn> World<I> {
     /// A world without a running controller, with this stand-in for IAM.
     pub async fn with(name: &str, iam: I) -> Self {
+        Self::at(plane().await, name, iam).await
+    }
+
+    async fn at(plane: Arc<ControlPlane>, name: &str, iam: I) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let plane = plane().await;
         let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         plane
             .kubectl(&["create", "namespace", &namespace])
@@ -138,13 +139,14 @@ impl<I: StandIn> World<I> {
 
     /// The same on any control plane where this namespace exists and the controller's manifests are
     /// applied.
-    pub async fn on(plane: &'static ControlPlane, namespace: String, iam: I) -> Self {
+    pub async fn on(plane: Arc<ControlPlane>, namespace: String, iam: I) -> Self {
         let kubeconfig = plane
             .service_account_kubeconfig("session-manager-role", "session-manager-role")
             .await
             .unwrap();
         let log = std::env::temp_dir().join(format!("smr-{}-{namespace}.log", std::process::id()));
         Self {
+            client: plane.client().unwrap(),
             plane,
             namespace,
             iam,
@@ -159,6 +161,12 @@ impl<I: StandIn> World<I> {
         assert!(self.controller.is_none(), "the controller runs already");
         let child = self.spawn(start, &self.log);
         self.controller = Some(child);
+    }
+
+    /// With the program started.
+    pub fn running(mut self, start: &Start) -> Self {
+        self.run(start);
+        self
     }
 
     /// Starts the program as one of several.
@@ -221,7 +229,7 @@ impl<I: StandIn> World<I> {
     }
 
     pub fn api(&self) -> Api<SessionManagerRole> {
-        Api::namespaced(self.plane.client().unwrap(), &self.namespace)
+        Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// Creates or replaces an object with this spec in YAML, as `kubectl apply --server-side` does.
@@ -247,7 +255,7 @@ impl<I: StandIn> World<I> {
     /// Replaces a spec as a whole, as `kubectl edit` and `kubectl replace` do.
     pub async fn try_replace(&self, name: &str, spec: &str) -> kube::Result<()> {
         let kind = ApiResource::erase::<SessionManagerRole>(&());
-        let client = self.plane.client().unwrap();
+        let client = self.client.clone();
         let api: Api<DynamicObject> = Api::namespaced_with(client, &self.namespace, &kind);
         let mut object = api.get(name).await?;
         object.data["spec"] = serde_yaml::from_str(spec).unwrap();
@@ -347,7 +355,7 @@ impl<I: StandIn> World<I> {
             "Event",
         ));
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.plane.client().unwrap(), &self.namespace, &kind);
+            Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
         let all = api.list(&ListParams::default()).await.unwrap();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         all.into_iter()
@@ -370,35 +378,8 @@ impl<I: StandIn> World<I> {
                     .await;
                 panic!("never: {what}\n{objects:?}\n{}", tail.join("\n"));
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
+            tokio::time::sleep(POLL).await;
         }
-    }
-}
-
-impl World {
-    /// Waits until the controller has looked at everything once more without writing, so that a
-    /// test can say "and nothing more happened". Relies on the resync interval of a second.
-    pub async fn another_look(&self) {
-        let seen = self.iam.calls().last().map_or(0, |call| call.seq);
-        self.eventually("the controller looks again", async || {
-            let looks = self
-                .iam
-                .calls_since(seen)
-                .iter()
-                .filter(|c| c.action == "GetAccountAuthorizationDetails" && c.ended_ms.is_some())
-                .count();
-            looks >= 2
-        })
-        .await;
-    }
-
-    /// Writes to IAM that the controller has sent.
-    pub fn writes(&self) -> Vec<iam_emulator::Call> {
-        self.iam
-            .calls()
-            .into_iter()
-            .filter(|call| call.write && call.access_key_id == KEY)
-            .collect()
     }
 }
 
@@ -435,21 +416,22 @@ pub fn is(status: &SessionManagerRoleStatus, type_: &str, value: &str) -> bool {
 }
 
 /// The control plane of this test program, with the CRD and the controller's own RBAC.
-pub async fn plane() -> &'static ControlPlane {
-    static READY: tokio::sync::OnceCell<&'static ControlPlane> = tokio::sync::OnceCell::const_new();
-    READY
-        .get_or_init(|| async {
-            let plane = ControlPlane::shared().await.unwrap();
-            let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-            let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
-            for directory in [crds, base] {
-                let apply = ["apply", "--server-side", "-k", directory];
-                plane.kubectl(&apply).await.unwrap();
-            }
-            established(plane, "sessionmanagerroles.sessionmanager.dev").await;
-            plane
-        })
-        .await
+pub async fn plane() -> Arc<ControlPlane> {
+    static READY: tokio::sync::OnceCell<Arc<ControlPlane>> = tokio::sync::OnceCell::const_new();
+    let new = async || Arc::new(new_plane().await);
+    READY.get_or_init(new).await.clone()
+}
+
+async fn new_plane() -> ControlPlane {
+    let plane = ControlPlane::start().await.unwrap();
+    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
+    for directory in [crds, base] {
+        let apply = ["apply", "--server-side", "-k", directory];
+        plane.kubectl(&apply).await.unwrap();
+    }
+    established(&plane, "sessionmanagerroles.sessionmanager.dev").await;
+    plane
 }
 
 /// Waits until the API server serves a CRD's kind. (`kubectl wait` fails on one so new that it has no

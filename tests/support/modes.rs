@@ -95,7 +95,7 @@ pub async fn observe_tells_and_writes_nothing<I: StandIn>(world: &World<I>) {
     assert_ne!(before, changed);
     for name in ["new", "web"] {
         world
-            .kubectl(&["delete", "smr", name, "--timeout=60s"])
+            .kubectl(&["delete", "smr", name, "--timeout=180s"])
             .await;
     }
     assert_eq!(world.seen().await, before, "Observe has deleted");

@@ -70,16 +70,21 @@ impl World {
 impl<I: StandIn> World<I> {
     /// Watches all objects of the world from now on, and shows each version to `look`.
     pub fn record(&self, look: impl Fn(&SessionManagerRole) + Send + 'static) -> Seen {
-        let versions = Arc::new(Mutex::new(Vec::new()));
+        let versions = Arc::new(Mutex::new(Vec::<SessionManagerRole>::new()));
         let (sink, api) = (versions.clone(), self.api());
         let task = tokio::spawn(async move {
             let mut objects = watcher(api, watcher::Config::default())
                 .default_backoff()
                 .applied_objects()
                 .boxed();
-            // A watch that failed begins anew by itself.
+            // A watch that failed begins anew, with what it has shown before.
             while let Some(version) = objects.next().await {
                 let Ok(object) = version else { continue };
+                let number = &object.metadata.resource_version;
+                let is_same = |seen: &SessionManagerRole| seen.metadata.resource_version == *number;
+                if sink.lock().unwrap().iter().any(is_same) {
+                    continue;
+                }
                 check(&object);
                 look(&object);
                 sink.lock().unwrap().push(object);

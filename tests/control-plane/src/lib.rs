@@ -13,7 +13,6 @@ use std::process::Output;
 
 use kube::{Client, Config};
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 
 pub use audit::AuditEvent;
 pub use error::Error;
@@ -34,12 +33,6 @@ impl ControlPlane {
         let running = start::start().await?;
         let config = running.admin_config().await?;
         Ok(Self { running, config })
-    }
-
-    /// One for the whole process, which ends with it.
-    pub async fn shared() -> Result<&'static Self, Error> {
-        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-        SHARED.get_or_try_init(Self::start).await
     }
 
     /// A client of the cluster's administrator, for the runtime that calls.
@@ -126,9 +119,14 @@ impl ControlPlane {
             })
     }
 
-    /// Every request that the API server has answered so far, in order.
+    /// Every write, and every request about a Lease, that the API server has answered so far, in order.
     pub fn audit_events(&self) -> Result<Vec<AuditEvent>, Error> {
-        audit::read(&self.running.audit_log())
+        audit::read(&self.running.audit_log(), "")
+    }
+
+    /// Those about objects in one namespace.
+    pub fn audit_events_in(&self, namespace: &str) -> Result<Vec<AuditEvent>, Error> {
+        audit::read(&self.running.audit_log(), namespace)
     }
 
     /// A loopback proxy to the API server that can be cut.

@@ -19,11 +19,22 @@ use crate::Error;
 /// The administrator's bearer token; the servers listen on loopback only.
 const ADMIN_TOKEN: &str = "administrator-of-a-test";
 /// From the start of etcd until the API server is ready, on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(90);
+const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// A port may be taken between looking for it and listening on it.
 const TRIES: usize = 4;
 
-const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
+/// Writes and what is asked of Leases. Reads would be most of the log, as tests poll.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  resources: [{group: coordination.k8s.io, resources: [leases]}]
+- level: Metadata
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+";
 
 /// Ends its children when its input closes. The arguments are a directory to remove in the end,
 /// and one command line for each server, run in the background. They are killed: nothing of theirs

@@ -1,6 +1,7 @@
 //! What an emulator is started with: values only, no IO.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub struct Config {
     pub page_size: usize,
     /// The account's quotas.
     pub quotas: Quotas,
+    /// A file that gets a line for each call, for an evaluator of policies. None: no record.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -28,6 +31,7 @@ impl Default for Config {
             credentials: BTreeMap::new(),
             page_size: 1000,
             quotas: Quotas::default(),
+            record: None,
         }
     }
 }

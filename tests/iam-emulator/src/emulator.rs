@@ -285,12 +285,10 @@ impl Emulator {
             .cloned()
             .unwrap_or_default();
         let before = history.current().get(&account_id).cloned();
-        record::note(
-            &asked.access_key_id,
-            &asked.action,
-            &cx,
-            &before.unwrap_or_default(),
-        );
+        if let Some(file) = &self.shared.config.record {
+            let before = before.unwrap_or_default();
+            record::note(file, &asked.access_key_id, &asked.action, &cx, &before);
+        }
         match action {
             Action::Read(read) => read(&seen, &cx),
             Action::Write(write) => {

@@ -1,34 +1,28 @@
 //! What AWS would authorise a call on: a call and the store before it enter; the resource, its tags
-//! and the condition keys leave, as one line of JSON. Appends to the file that the environment
-//! variable IAM_EMULATOR_RECORD names; without it, nothing happens.
+//! and the condition keys leave, as one line of JSON at the end of a file. Does IO.
 //!
 //! So a policy can be judged by an evaluator from calls that were really made. Which keys AWS sends
 //! with which action is in its service authorization reference.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::actions::Context;
 use crate::store::Account;
 
-/// Notes a call, where calls are to be noted.
-pub fn note(access_key_id: &str, action: &str, cx: &Context<'_>, before: &Account) {
-    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let file = FILE.get_or_init(|| std::env::var_os("IAM_EMULATOR_RECORD").map(PathBuf::from));
-    if let Some(file) = file {
-        let line = format!("{}\n", line(access_key_id, action, cx, before));
-        // One write, so that lines of several processes don't mix. A record that can't be written
-        // is missed by whoever wants to read it.
-        let open = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file);
-        let _ = open.and_then(|mut file| file.write_all(line.as_bytes()));
-    }
+/// Appends a call.
+pub fn note(file: &Path, access_key_id: &str, action: &str, cx: &Context<'_>, before: &Account) {
+    let line = format!("{}\n", line(access_key_id, action, cx, before));
+    // One write, so that lines of several emulators don't mix. A record that can't be written is
+    // missed by whoever wants to read it.
+    let open = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file);
+    let _ = open.and_then(|mut file| file.write_all(line.as_bytes()));
 }
 
 fn line(

@@ -166,6 +166,7 @@ pub async fn play<I: StandIn>(
 ) -> Vec<Told> {
     prepare(world, rows).await;
     let before = shape(&world.seen().await);
+    world.settled().await;
     let seen = world.record(|_| {});
     perturb(world, rows).await;
     perturbed();

@@ -1,10 +1,6 @@
 //! What people see at the API server: refusals with plain words, immutability, columns, explain.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
-use support::World;
+use crate::support::World;
 
 /// The API server's refusal of a spec.
 async fn refusal(world: &World, name: &str, spec: &str) -> String {

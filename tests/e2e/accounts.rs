@@ -1,16 +1,12 @@
 //! Credentials: another account's, none, too old, without rights, of a partition that is not known.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
+use crate::support::iam::StandIn;
+use crate::support::{ACCOUNT, OTHER_ACCOUNT, OTHER_KEY, Start, World, condition, is};
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
-use support::iam::StandIn;
-use support::{ACCOUNT, OTHER_ACCOUNT, OTHER_KEY, Start, World, condition, is};
 
 #[tokio::test]
 async fn another_accounts_credentials_write_nothing_and_drop_no_finalizer() {
-    let mut world = World::start("account").await;
+    let mut world = World::start_unrecorded("account").await;
     world.apply("web", "{}").await;
     world.apply("going", "{}").await;
     world.ready("web").await;
@@ -43,7 +39,7 @@ async fn another_accounts_credentials_write_nothing_and_drop_no_finalizer() {
 
 #[tokio::test]
 async fn a_missing_right_is_named_and_tried_again() {
-    let world = World::start("denied").await;
+    let world = World::start_unrecorded("denied").await;
     world
         .iam
         .inject(Fault::new("CreateRole", 1000, FaultKind::AccessDenied));
@@ -66,7 +62,7 @@ async fn a_missing_right_is_named_and_tried_again() {
 
 #[tokio::test]
 async fn unknown_credentials_are_told() {
-    let world = World::start("unknown").await;
+    let world = World::start_unrecorded("unknown").await;
     world.iam.inject(Fault::new(
         "GetCallerIdentity",
         1000,
@@ -80,7 +76,7 @@ async fn unknown_credentials_are_told() {
 
 #[tokio::test]
 async fn a_quota_is_named() {
-    let world = World::start("quota").await;
+    let world = World::start_unrecorded("quota").await;
     world.iam.inject(Fault::new(
         "CreateRole",
         1000,
@@ -96,7 +92,7 @@ async fn a_quota_is_named() {
 async fn what_stands_in_the_way_of_every_call_is_told() {
     let mut all = Vec::new();
 
-    let world = World::start("expired").await;
+    let world = World::start_unrecorded("expired").await;
     let expired = FaultKind::Error {
         status: 403,
         code: "ExpiredToken".to_owned(),
@@ -106,7 +102,7 @@ async fn what_stands_in_the_way_of_every_call_is_told() {
     world.iam.inject(fault);
     all.push(told("expired", &world).await);
 
-    let mut world = World::quiet("none").await;
+    let mut world = World::unrecorded("none").await;
     world.run(&Start {
         access_key: String::new(),
         ..Start::default()
@@ -162,7 +158,7 @@ impl StandIn for Nowhere {
 /// What IAM says of a deletion holds it up, and is told with what to do.
 #[tokio::test]
 async fn what_iam_says_against_a_deletion_is_told() {
-    let world = World::start("used").await;
+    let world = World::start_unrecorded("used").await;
     world.apply("web", "{}").await;
     world.ready("web").await;
     let conflict = FaultKind::Error {

@@ -1,16 +1,16 @@
 //! The main job on real parts: create, change every field that can change, stay in sync, delete.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
+use crate::support::watcher::{Kstatus, as_spec_says, kstatus};
+use crate::support::{Start, World, round_trips, scenarios};
 use std::time::Duration;
-use support::watcher::{Kstatus, as_spec_says, kstatus};
-use support::{Start, World, round_trips, scenarios};
 
-/// Creates an object on an account that answers in 50 ms a call; actions and round trips.
+/// How long a call takes where round trips are counted: far longer than a busy machine takes between
+/// two calls that are sent at once, and shorter than the time-out of a write.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// Creates an object on a slow account; actions and round trips.
 async fn creation(world: &World, name: &str, spec: &str) -> (Vec<String>, usize) {
-    world.iam.set_latency(Duration::from_millis(50));
+    world.iam.set_latency(SLOW);
     world.iam.clear_calls();
     world.apply(name, spec).await;
     world.ready(name).await;
@@ -32,15 +32,7 @@ async fn creation(world: &World, name: &str, spec: &str) -> (Vec<String>, usize)
 async fn a_first_creation_is_five_calls_in_two_round_trips() {
     let mut world = World::quiet("creation").await;
     // No resync in the way of counting.
-    let start = Start {
-        flags: vec![
-            "--resync-interval=1h".into(),
-            "--iam-requests-per-second=500".into(),
-        ],
-        ..Start::default()
-    }
-    .flag("--allow-additional-policy=arn:aws:iam::aws:policy/*");
-    world.run(&start);
+    world.run(&Start::when_asked());
     let cases = [
         (
             "managed",
@@ -203,24 +195,31 @@ async fn deletion_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_within_ten_seconds_and_well() {
-    let mut world = World::start("sigterm").await;
+async fn sigterm_ends_well_though_a_call_hangs() {
+    // Nothing but what is asked for is called.
+    let mut world = World::quiet("sigterm").await.running(&Start::when_asked());
     world.apply("web", "{}").await;
     world.ready("web").await;
-    // A call that hangs must not hold it up.
     world.iam.inject(iam_emulator::Fault::new(
         "GetRole",
         100,
         iam_emulator::FaultKind::Hang,
     ));
-    let request = "sessionmanager.dev/reconcile-requested-at";
-    world.annotate("web", request, Some("now")).await;
+    world.ask("web").await;
+    let hanging = || {
+        let calls = world.iam.calls().into_iter();
+        calls.filter(|call| call.outcome == "Hang").count()
+    };
     world
-        .eventually("a call hangs", async || {
-            world.iam.calls().iter().any(|c| c.outcome == "Hang")
-        })
+        .eventually("a call hangs", async || hanging() > 0)
         .await;
+    let before = hanging();
     let (status, took) = world.terminate().await;
     assert!(status.success(), "{status}");
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    let hanging = world.iam.calls().into_iter();
+    let hanging = hanging.filter(|call| call.outcome == "Hang").count();
+    // It is given up after its one time-out, of 5 s, and not tried again. Before Kubernetes would kill
+    // the process, too, on a machine that is as busy as may be.
+    assert_eq!(hanging, before, "it was tried again");
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }

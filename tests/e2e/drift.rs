@@ -1,16 +1,12 @@
 //! Every drift, on the real control plane and the emulator: told in words that snapshots keep, put
 //! right by the writes that are needed, and then left in peace.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::support::drift::{self, Row, rows, same};
+use crate::support::{KEY, Start, World};
 use iam_emulator::Call;
-use support::drift::{self, Row, rows, same};
-use support::{KEY, Start, World};
 
 /// The writes to an object's three, in words; those of one stage have no order.
 fn writes<'a>(world: &World, calls: impl Iterator<Item = &'a Call>, object: &str) -> Vec<String> {
@@ -102,7 +98,7 @@ macro_rules! reads {
 #[tokio::test]
 async fn every_drift_is_told_and_put_right_by_the_writes_that_are_needed() {
     let mut world = World::quiet("drift").await;
-    world.run(&Start::when_asked());
+    world.run(&Start::for_a_table());
     let (text, counted) = report(&world, rows::ROWS).await;
     reads!("every_drift", text);
     assert_eq!(metric(&world).await, counted);
@@ -112,7 +108,7 @@ async fn every_drift_is_told_and_put_right_by_the_writes_that_are_needed() {
 async fn the_operators_boundary_is_put_back() {
     let mut world = World::quiet("boundary").await;
     world.run(
-        &Start::when_asked()
+        &Start::for_a_table()
             .flag("--permissions-boundary-arn=arn:aws:iam::111122223333:policy/cap"),
     );
     let (text, counted) = report(&world, rows::BOUNDARY_OF_THE_OPERATOR).await;
@@ -123,7 +119,7 @@ async fn the_operators_boundary_is_put_back() {
 #[tokio::test]
 async fn what_means_the_same_is_no_drift() {
     let mut world = World::quiet("same").await;
-    world.run(&Start::when_asked());
+    world.run(&Start::for_a_table());
     let (text, counted) = report(&world, same::ROWS).await;
     let mut expected = String::new();
     for row in same::ROWS {
@@ -172,7 +168,7 @@ async fn each_repair_is_told_in_its_own_words() {
         })
         .await;
     let trust = someone.update_assume_role_policy().role_name(&name);
-    let trust = trust.policy_document(support::iam::LAMBDA_TRUST);
+    let trust = trust.policy_document(crate::support::iam::LAMBDA_TRUST);
     trust.send().await.unwrap();
     world
         .eventually("the third repair is told", async || {

@@ -1,24 +1,22 @@
 //! Uninstalling on a real API server: every command of `docs/uninstall.md` in, what is left in the
 //! cluster and in IAM out. Reads the page, runs kubectl, starts the program.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 
 use control_plane::ControlPlane;
 use iam_emulator::Snapshot;
 use serde_json::Value;
-use support::{PATIENCE, Start, World, established, iam};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use crate::support::{PATIENCE, Start, World, emulator, established};
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const PAGE: &str = include_str!("../docs/uninstall.md");
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../../docs/uninstall.md");
+const README: &str = include_str!("../../README.md");
 const CRD: &str = "sessionmanagerroles.sessionmanager.dev";
 const INSTALL_CONTROLLER: &str = "kubectl apply --server-side -k my-overlay";
 const DELETE_CONTROLLER: &str = "kubectl delete -k my-overlay";
@@ -64,14 +62,14 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 /// One control plane for this file: its tests delete the CRD.
-async fn plane() -> &'static ControlPlane {
-    static OWN: OnceCell<ControlPlane> = OnceCell::const_new();
-    OWN.get_or_init(|| async {
+async fn plane() -> Arc<ControlPlane> {
+    static OWN: OnceCell<Arc<ControlPlane>> = OnceCell::const_new();
+    let new = async || {
         let plane = ControlPlane::start().await.unwrap();
         plane.start_namespace_controller().unwrap();
-        plane
-    })
-    .await
+        Arc::new(plane)
+    };
+    OWN.get_or_init(new).await.clone()
 }
 
 /// One cluster for all: one test after the other.
@@ -164,8 +162,8 @@ impl Site {
             shell(checkout.path(), &line).await.unwrap();
         }
         let plane = plane().await;
-        established(plane, CRD).await;
-        let world = World::on(plane, "web".to_owned(), iam::emulator().await).await;
+        established(&plane, CRD).await;
+        let world = World::on(plane, "web".to_owned(), emulator(None).await).await;
         let mut site = Self {
             world,
             checkout,
@@ -181,7 +179,7 @@ impl Site {
     /// The Deployment's pods: they come with it, with a token of its ServiceAccount.
     async fn run_controller(&mut self) {
         let name = "session-manager-role";
-        let plane = self.world.plane;
+        let plane = &self.world.plane;
         plane.service_account_kubeconfig(name, name).await.unwrap();
         self.world
             .run(&Start::default().flag("--watch-namespace=data"));

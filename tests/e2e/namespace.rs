@@ -1,11 +1,7 @@
 //! Deletion in the real cluster: of objects that have become invalid, and of whole namespaces.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
+use crate::support::World;
 use serde_json::json;
-use support::World;
 
 #[tokio::test]
 async fn an_object_that_has_become_invalid_is_deleted_cleanly() {
@@ -32,7 +28,8 @@ async fn an_object_that_has_become_invalid_is_deleted_cleanly() {
 
 #[tokio::test]
 async fn deleting_the_namespace_ends() {
-    let world = World::start("ending").await;
+    // The controllers that delete work on every namespace of a cluster.
+    let world = World::apart("ending").await;
     world.plane.start_namespace_controller().unwrap();
     for name in ["a", "b"] {
         world.apply(name, "{}").await;

@@ -1,16 +1,12 @@
 //! Names and what holds them together with their objects: derived, prefixed, taken by others, and
 //! found again after a status or an object was lost.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
 use std::fmt::Write as _;
 
+use crate::support::iam::{LAMBDA_TRUST, tag};
+use crate::support::{Start, World};
 use iam_emulator::Snapshot;
 use sha2::{Digest, Sha256};
-use support::iam::{LAMBDA_TRUST, tag};
-use support::{Start, World};
 
 const UID: &str = "sessionmanager.dev/uid";
 
@@ -47,7 +43,7 @@ fn derived(full: &str) -> String {
 
 #[tokio::test]
 async fn long_and_odd_names_become_names_that_fit_and_differ() {
-    let world = World::start(&"n".repeat(58)).await;
+    let world = World::start_unrecorded(&"n".repeat(58)).await;
     let long = "x".repeat(62);
     let objects = [
         "a".to_owned(),
@@ -78,14 +74,14 @@ async fn long_and_odd_names_become_names_that_fit_and_differ() {
     let name = derived(&format!("{}.a", world.namespace));
     assert!(row.contains(&name), "{row}");
     world
-        .kubectl(&["delete", "smr", "--all", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "--all", "--timeout=180s"])
         .await;
     assert!(world.account().is_empty());
 }
 
 #[tokio::test]
 async fn existing_objects_keep_their_names_when_the_flags_change() {
-    let mut world = World::quiet("flags").await;
+    let mut world = World::unrecorded("flags").await;
     let flags = |prefix, path| {
         let start = Start::default().flag(&format!("--name-prefix={prefix}"));
         start.flag(&format!("--default-path={path}"))
@@ -113,14 +109,14 @@ async fn existing_objects_keep_their_names_when_the_flags_change() {
         "b"
     );
     world
-        .kubectl(&["delete", "smr", "--all", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "--all", "--timeout=180s"])
         .await;
     assert!(world.account().is_empty(), "{:?}", world.account());
 }
 
 #[tokio::test]
 async fn another_clusters_role_is_named_with_the_way_out() {
-    let world = World::start("cluster").await;
+    let world = World::start_unrecorded("cluster").await;
     let name = format!("{}.web", world.namespace);
     let create = world.someone().create_role().role_name(&name);
     let create = create.assume_role_policy_document(LAMBDA_TRUST);
@@ -163,7 +159,7 @@ const OTHER_PATH: &str = "--default-path=/other/";
 
 #[tokio::test]
 async fn a_lost_status_is_found_again_in_iam() {
-    let mut world = World::quiet("lost").await;
+    let mut world = World::unrecorded("lost").await;
     for (name, spec, flag) in [
         ("web", "{tags: {a: b}}", None),
         ("inline", "{policy: {type: Inline}}", None),
@@ -196,7 +192,7 @@ async fn a_lost_status_is_found_again_in_iam() {
 
 #[tokio::test]
 async fn a_lost_status_does_not_keep_anything_from_being_deleted() {
-    let mut world = World::quiet("lostdelete").await;
+    let mut world = World::unrecorded("lostdelete").await;
     for (name, spec, flag) in [
         ("web", "{}", None),
         ("path", "{}", Some(OTHER_PATH)),
@@ -224,14 +220,15 @@ async fn a_lost_status_does_not_keep_anything_from_being_deleted() {
 /// Something is missing, too: it is made anew where the rest is.
 #[tokio::test]
 async fn a_lost_status_and_a_lost_policy_under_another_path() {
-    let mut world = World::quiet("lostpolicy").await;
+    let mut world = World::unrecorded("lostpolicy").await;
     world.run(&Start::default());
     world.apply("web", "{}").await;
     world.ready("web").await;
     world.kill().await;
     let name = format!("{}.web", world.namespace);
     let arn = world.account().policies[&name].arn.clone();
-    support::modes::change(&world, "web", &[support::hand::Change::DeletePolicy]).await;
+    crate::support::modes::change(&world, "web", &[crate::support::hand::Change::DeletePolicy])
+        .await;
     lose_status(&world, "web").await;
     world.run(&Start::default().flag(OTHER_PATH));
     world.ready("web").await;
@@ -246,7 +243,7 @@ async fn a_lost_status_and_a_lost_policy_under_another_path() {
 
 #[tokio::test]
 async fn an_object_that_was_lost_and_restored_takes_its_role_over() {
-    let mut world = World::start("restored").await;
+    let mut world = World::start_unrecorded("restored").await;
     let name = format!("{}.web", world.namespace);
     let spec = "{tags: {team: a}, sessionLogs: {cloudWatch: {}}}";
     let first = world.apply("web", spec).await;
@@ -259,7 +256,7 @@ async fn an_object_that_was_lost_and_restored_takes_its_role_over() {
         .kubectl(&["patch", "smr", "web", "--type=merge", "-p", patch])
         .await;
     world
-        .kubectl(&["delete", "smr", "web", "--timeout=60s"])
+        .kubectl(&["delete", "smr", "web", "--timeout=180s"])
         .await;
     assert_eq!(world.account(), expected);
     let since = mark(&world);

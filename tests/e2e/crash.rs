@@ -1,14 +1,11 @@
 //! Convergence from every crash, lost reply and stale reading.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::iam::shape;
+use crate::support::{Start, World};
+use futures::future::join_all;
 use iam_emulator::{Fault, FaultKind};
-use support::iam::shape;
-use support::{Start, World};
 
 const CREATING: [&str; 5] = [
     "CreatePolicy",
@@ -136,76 +133,80 @@ async fn killed_after_each_step_of_an_update_it_converges() {
 #[tokio::test]
 async fn killed_after_each_step_of_a_re_creation_it_converges() {
     let expected = undisturbed().await;
-    for action in ["CreateRole", "AttachRolePolicy", "AddRoleToInstanceProfile"] {
-        let mut world = World::start("recreate").await;
-        world.apply("web", SPEC).await;
-        world.ready("web").await;
-        let name = format!("{}.web", world.namespace);
-        let begin = async |world: &World| {
-            // Someone deletes the role; the controller may begin to mend between the calls.
-            let someone = world.someone();
-            let arn = world.account().policies[&name].arn.clone();
-            world
-                .annotate("web", "sessionmanager.dev/paused", Some("true"))
-                .await;
-            world
-                .status_of("web", "paused", |s| support::is(s, "Paused", "True"))
-                .await;
-            someone
-                .remove_role_from_instance_profile()
-                .instance_profile_name(&name)
-                .role_name(&name)
-                .send()
-                .await
-                .unwrap();
-            someone
-                .detach_role_policy()
-                .role_name(&name)
-                .policy_arn(arn)
-                .send()
-                .await
-                .unwrap();
-            someone.delete_role().role_name(&name).send().await.unwrap();
-            world
-                .annotate("web", "sessionmanager.dev/paused", None)
-                .await;
-        };
-        let done = async |world: &World| {
-            let id = world.account().roles.get(&name).map(|r| r.id.clone());
-            world
-                .status_of("web", "Ready with the new id", |s| {
-                    support::is(s, "Ready", "True")
-                        && id.is_some()
-                        && s.role.as_ref().map(|r| r.id.clone()) == id
-                })
-                .await;
-        };
-        killed_after(&mut world, action, begin, done).await;
-        assert_eq!(renamed(&world), expected, "{action}");
-    }
+    // Beside each other: each waits until the role's absence can't be a late reading any more.
+    let actions = ["CreateRole", "AttachRolePolicy", "AddRoleToInstanceProfile"];
+    join_all(actions.map(|action| killed_in_a_re_creation(action, &expected))).await;
+}
+
+async fn killed_in_a_re_creation(action: &str, expected: &serde_json::Value) {
+    let mut world = World::start("recreate").await;
+    world.apply("web", SPEC).await;
+    world.ready("web").await;
+    let name = format!("{}.web", world.namespace);
+    let begin = async |world: &World| {
+        // Someone deletes the role; the controller may begin to mend between the calls.
+        let someone = world.someone();
+        let arn = world.account().policies[&name].arn.clone();
+        world
+            .annotate("web", "sessionmanager.dev/paused", Some("true"))
+            .await;
+        world
+            .status_of("web", "paused", |s| crate::support::is(s, "Paused", "True"))
+            .await;
+        someone
+            .remove_role_from_instance_profile()
+            .instance_profile_name(&name)
+            .role_name(&name)
+            .send()
+            .await
+            .unwrap();
+        someone
+            .detach_role_policy()
+            .role_name(&name)
+            .policy_arn(arn)
+            .send()
+            .await
+            .unwrap();
+        someone.delete_role().role_name(&name).send().await.unwrap();
+        world
+            .annotate("web", "sessionmanager.dev/paused", None)
+            .await;
+    };
+    let done = async |world: &World| {
+        let id = world.account().roles.get(&name).map(|r| r.id.clone());
+        world
+            .status_of("web", "Ready with the new id", |s| {
+                crate::support::is(s, "Ready", "True")
+                    && id.is_some()
+                    && s.role.as_ref().map(|r| r.id.clone()) == id
+            })
+            .await;
+    };
+    killed_after(&mut world, action, begin, done).await;
+    assert_eq!(&renamed(&world), expected, "{action}");
 }
 
 #[tokio::test]
 async fn killed_after_each_step_of_a_deletion_nothing_is_left() {
-    for action in [
+    let actions = [
         "RemoveRoleFromInstanceProfile",
         "DetachRolePolicy",
         "DeleteInstanceProfile",
         "DeleteRole",
         "DeletePolicy",
-    ] {
-        let mut world = World::start("killeddelete").await;
-        world.apply("web", SPEC).await;
-        world.ready("web").await;
-        let begin = async |world: &World| world.delete("web").await;
-        let done = async |world: &World| world.gone("web").await;
-        killed_after(&mut world, action, begin, done).await;
-        assert!(
-            world.account().is_empty(),
-            "{action}: {:?}",
-            world.account()
-        );
-    }
+    ];
+    join_all(actions.map(killed_in_a_deletion)).await;
+}
+
+async fn killed_in_a_deletion(action: &str) {
+    let mut world = World::start("killeddelete").await;
+    world.apply("web", SPEC).await;
+    world.ready("web").await;
+    let begin = async |world: &World| world.delete("web").await;
+    let done = async |world: &World| world.gone("web").await;
+    killed_after(&mut world, action, begin, done).await;
+    let left = world.account();
+    assert!(left.is_empty(), "{action}: {left:?}");
 }
 
 #[tokio::test]
@@ -234,13 +235,7 @@ async fn throttling_errors_and_hanging_calls_are_outlasted() {
 async fn a_lag_of_ten_seconds_is_no_drift_and_nobody_elses() {
     let mut world = World::quiet("lag").await;
     world.iam.set_lag(Duration::from_secs(10));
-    let flags = ["--resync-interval=1s", "--iam-requests-per-second=500"]
-        .map(str::to_owned)
-        .to_vec();
-    let start = Start {
-        flags,
-        ..Start::default()
-    };
+    let start = Start::default();
     world.run(&start);
     let seen = world.watch(|_, _| true);
     world.apply("web", "{}").await;

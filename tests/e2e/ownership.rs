@@ -1,14 +1,10 @@
 //! Nothing is changed or deleted that is not proven ours.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
-
-mod support;
-
 use std::future::Future;
 
+use crate::support::iam::{LAMBDA_TRUST, READ_S3, tag};
+use crate::support::{World, scenarios};
 use iam_emulator::Snapshot;
-use support::iam::{LAMBDA_TRUST, READ_S3, tag};
-use support::{World, scenarios};
 
 /// Lets someone else make an object of our name first, and sees that it stays as it is.
 async fn refused<F: Future<Output = String>>(
@@ -225,7 +221,7 @@ async fn a_role_made_anew_by_someone_else_is_replaced_and_left_alone() {
         .annotate("web", "sessionmanager.dev/paused", Some("true"))
         .await;
     world
-        .status_of("web", "paused", |s| support::is(s, "Paused", "True"))
+        .status_of("web", "paused", |s| crate::support::is(s, "Paused", "True"))
         .await;
     let someone = world.someone();
     someone
