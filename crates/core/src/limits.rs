@@ -47,6 +47,12 @@ impl Limits {
         path == self.default_path || self.allowed_paths.iter().any(|allowed| allowed == path)
     }
 
+    /// The paths that spec may ask for.
+    pub fn paths(&self) -> Vec<String> {
+        let default = std::iter::once(&self.default_path);
+        default.chain(&self.allowed_paths).cloned().collect()
+    }
+
     /// Whether spec may attach the managed policy `arn`.
     pub fn allows_additional_policy(&self, arn: &str) -> bool {
         self.allowed_additional_policies

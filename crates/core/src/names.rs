@@ -45,30 +45,52 @@ pub struct Names {
     pub instance_profile: String,
 }
 
+/// Path and names as IAM has them, of objects that are proven ours or may be adopted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// The path of the first of them.
+    pub path: Option<String>,
+    /// Whether that one is to be adopted: then spec.path goes before its path.
+    pub is_adopted: bool,
+    /// The role's name as IAM spells it.
+    pub role: Option<String>,
+    /// The managed policy's.
+    pub policy: Option<String>,
+    /// The instance profile's.
+    pub instance_profile: Option<String>,
+}
+
 impl Names {
     /// Names and path are fixed at the first creation: what status recorded wins over spec and
-    /// flags; where status holds nothing, `live_path` (that of an object found and proven ours).
+    /// flags; where status holds nothing, what is `live` in IAM.
     pub fn resolve(
         subject: &Subject,
         spec: Option<&SessionManagerRoleSpec>,
         status: Option<&SessionManagerRoleStatus>,
         limits: &Limits,
-        live_path: Option<&str>,
+        live: Option<&Live>,
     ) -> Self {
         let recorded = Recorded::of(status);
         let asked =
             |pick: fn(&SessionManagerRoleSpec) -> Option<&String>| spec.and_then(pick).cloned();
+        let live = live.cloned().unwrap_or_default();
+        let (proven, adopted) = if live.is_adopted {
+            (None, live.path)
+        } else {
+            (live.path, None)
+        };
         let path = (recorded.path.clone())
-            .or_else(|| live_path.map(str::to_owned))
+            .or(proven)
             .or_else(|| asked(|s| s.path.as_ref()))
+            .or(adopted)
             .unwrap_or_else(|| limits.default_path.clone());
-        let role = (recorded.role)
+        let role = (recorded.role.or(live.role))
             .or_else(|| asked(|s| s.role.as_ref()?.name.as_ref()))
             .unwrap_or_else(|| derived_role_name(&limits.name_prefix, subject));
-        let policy = (recorded.policy)
+        let policy = (recorded.policy.or(live.policy))
             .or_else(|| asked(|s| s.policy.as_ref()?.name.as_ref()))
             .unwrap_or_else(|| role.clone());
-        let instance_profile = (recorded.instance_profile)
+        let instance_profile = (recorded.instance_profile.or(live.instance_profile))
             .or_else(|| asked(|s| s.instance_profile.as_ref()?.name.as_ref()))
             .unwrap_or_else(|| role.clone());
         Self {

@@ -2,15 +2,17 @@
 //! status, account and limits; out: all of it, or every reason why not. No IO. The controller and
 //! `smr plan` both go this one way.
 
-use smr_api::{Counterparts, SessionManagerRoleSpec, SessionManagerRoleStatus};
+use smr_api::{
+    AdoptionPolicy, Counterparts, SessionManagerRoleSpec, SessionManagerRoleStatus, Tags,
+};
 
 use crate::account::{Account, Arn};
 use crate::desired::{Desired, desired};
 use crate::document::counterparts;
 use crate::limits::Limits;
-use crate::names::{Names, Subject};
+use crate::names::{Live, Names, Subject};
 use crate::observed::Observed;
-use crate::ownership::{Identity, names_us};
+use crate::ownership::{Identity, Standing, names_us, prove};
 use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::{Invalid, ValidSpec, validate};
@@ -26,17 +28,20 @@ pub struct Wanted {
     pub counterparts: Option<Counterparts>,
 }
 
-/// What `spec` comes to in `account`. `live_path`: where an object that is proven ours was found,
-/// while status is lost.
+/// What `spec` comes to in `account`. `live`: what was found in IAM while status is lost, or is to be
+/// adopted.
 pub fn wanted(
     spec: &SessionManagerRoleSpec,
     subject: &Subject,
     status: Option<&SessionManagerRoleStatus>,
     account: &Account,
     limits: &Limits,
-    live_path: Option<&str>,
+    live: Option<&Live>,
 ) -> Result<Wanted, Vec<Invalid>> {
-    let names = Names::resolve(subject, Some(spec), status, limits, live_path);
+    let names = Names::resolve(subject, Some(spec), status, limits, live);
+    if live.is_some_and(|live| live.is_adopted) && !limits.allows_path(&names.path) {
+        return Err(vec![adopted_elsewhere(&names.path, limits)]);
+    }
     let valid = validate(spec, subject, &names, account, limits)?;
     Ok(Wanted {
         desired: desired(&valid),
@@ -46,27 +51,49 @@ pub fn wanted(
 }
 
 impl Wanted {
-    /// Status is lost, but IAM holds an object of that name that is ours: its path is the one.
-    /// `None` where that is the wanted path anyway.
-    pub fn path_of_ours(&self, observed: &Observed) -> Option<String> {
-        let desired = &self.desired;
-        path_of_ours(&desired.identity, observed).filter(|path| *path != desired.names.path)
+    /// Path and names of what IAM holds of this object, ours or to be adopted.
+    pub fn live(&self, observed: &Observed) -> Live {
+        live(&self.desired.identity, self.desired.adoption, observed)
     }
 }
 
-/// The path of an object in IAM that is ours, if there is one.
-pub fn path_of_ours(identity: &Identity, observed: &Observed) -> Option<String> {
-    let role = observed.role.as_ref().map(|r| (&r.arn, &r.tags));
-    let policy = observed.policy.as_ref().map(|p| (&p.arn, &p.tags));
-    let profile = observed
-        .instance_profile
-        .as_ref()
-        .map(|p| (&p.arn, &p.tags));
-    [role, policy, profile]
-        .into_iter()
-        .flatten()
-        .filter(|(_, tags)| names_us(identity, tags))
-        .find_map(|(arn, _)| Arn::parse(arn).map(|arn| arn.path.to_owned()))
+/// Path and names of what IAM holds of an object, where that is ours, whichever its uid, or may be
+/// adopted.
+pub fn live(identity: &Identity, adoption: AdoptionPolicy, observed: &Observed) -> Live {
+    let mut live = Live::default();
+    let mut claimed = |arn: &str, id: &str, name: &str, tags: &Tags| {
+        let is_ours = names_us(identity, tags);
+        let is_adopted = prove(identity, adoption, None, id, tags) == Standing::Adoptable;
+        if !(is_ours || is_adopted) {
+            return None;
+        }
+        if live.path.is_none() {
+            live.path = Arn::parse(arn).map(|arn| arn.path.to_owned());
+            live.is_adopted = !is_ours;
+        }
+        Some(name.to_owned())
+    };
+    let role = (observed.role.as_ref()).and_then(|r| claimed(&r.arn, &r.id, &r.name, &r.tags));
+    let policy = (observed.policy.as_ref()).and_then(|p| claimed(&p.arn, &p.id, &p.name, &p.tags));
+    let instance_profile =
+        (observed.instance_profile.as_ref()).and_then(|p| claimed(&p.arn, &p.id, &p.name, &p.tags));
+    Live {
+        role,
+        policy,
+        instance_profile,
+        ..live
+    }
+}
+
+/// Adoption takes no object to where spec may not ask for it.
+fn adopted_elsewhere(path: &str, limits: &Limits) -> Invalid {
+    Invalid {
+        field: "spec.path".to_owned(),
+        problem: format!(
+            "the IAM object to adopt is under {path}, which this controller may not use ({}): ask the operator for --allow-path {path}, or recreate the object under one of these",
+            limits.paths().join(", ")
+        ),
+    }
 }
 
 /// The account in status, where it is another than the caller's.
@@ -106,4 +133,67 @@ pub fn without(refusals: &[Refusal], mut state: Observed) -> Observed {
         }
     }
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::ADOPTABLE_BY;
+    use crate::plan::tests::{converged, wanted as desired_of};
+    use crate::validate::tests::{account, subject};
+
+    /// A role that someone made under another path and in another case, with consent.
+    fn consenting() -> (Identity, Observed) {
+        let desired = desired_of("{}");
+        let (mut state, _) = converged(&desired);
+        state.policy = None;
+        state.instance_profile = None;
+        let role = state.role.as_mut().unwrap();
+        role.arn = "arn:aws:iam::111122223333:role/legacy/Team.Web".into();
+        role.name = "Team.Web".into();
+        role.tags = [(ADOPTABLE_BY.to_owned(), "test/team/web".to_owned())].into();
+        (desired.identity, state)
+    }
+
+    fn resolved(spec: &str, allowed: &[&str]) -> Result<Names, Vec<Invalid>> {
+        let (identity, state) = consenting();
+        let found = live(&identity, AdoptionPolicy::WithConsent, &state);
+        let mut limits = Limits::new("test");
+        limits.allowed_paths = allowed.iter().map(|p| (*p).to_owned()).collect();
+        let spec = serde_yaml::from_str(spec).unwrap();
+        wanted(&spec, &subject(), None, &account(), &limits, Some(&found))
+            .map(|wanted| wanted.desired.names)
+    }
+
+    #[test]
+    fn an_adopted_object_gives_path_and_case() {
+        let names = resolved("{adoptionPolicy: WithConsent}", &["/legacy/"]).unwrap();
+        assert_eq!(
+            (names.path.as_str(), names.role.as_str()),
+            ("/legacy/", "Team.Web")
+        );
+    }
+
+    #[test]
+    fn an_adopted_path_has_to_be_allowed() {
+        let problems = resolved("{adoptionPolicy: WithConsent}", &[]).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        let text = problems[0].to_string();
+        assert!(text.starts_with("spec.path: "), "{text}");
+        assert!(text.contains("--allow-path /legacy/"), "{text}");
+    }
+
+    #[test]
+    fn a_path_that_is_asked_for_goes_before_an_adopted_one() {
+        let spec = "{adoptionPolicy: WithConsent, path: /own/}";
+        let names = resolved(spec, &["/legacy/", "/own/"]).unwrap();
+        assert_eq!(names.path, "/own/");
+    }
+
+    #[test]
+    fn nothing_is_taken_from_an_object_without_consent() {
+        let (identity, state) = consenting();
+        let found = live(&identity, AdoptionPolicy::Never, &state);
+        assert_eq!(found, Live::default());
+    }
 }

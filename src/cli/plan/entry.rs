@@ -10,7 +10,7 @@ use smr_core::deletion::{Deletion, Users, plan_deletion};
 use smr_core::difference::Differences;
 use smr_core::foresight::{Foresight, foresee};
 use smr_core::limits::Limits;
-use smr_core::names::{Names, Subject};
+use smr_core::names::{Live, Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Plan, Recorded};
 use smr_core::step::Kind;
@@ -186,10 +186,10 @@ impl Sound {
         status: Option<&SessionManagerRoleStatus>,
         account: &Account,
         limits: &Limits,
-        live_path: Option<&str>,
+        live: Option<&Live>,
     ) -> Result<Wanted, Box<Entry>> {
         let subject = self.subject(uid);
-        wanted(&self.spec, &subject, status, account, limits, live_path).map_err(|problems| {
+        wanted(&self.spec, &subject, status, account, limits, live).map_err(|problems| {
             let placed = |Invalid { field, problem }: &Invalid| self.loaded.placed(field, problem);
             Box::new(Entry::invalid(
                 self.place.clone(),

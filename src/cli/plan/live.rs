@@ -12,6 +12,7 @@ use smr_api::SessionManagerRole;
 use smr_core::account::Account;
 use smr_core::failure::Failure;
 use smr_core::limits::Limits;
+use smr_core::names::Live;
 use smr_core::observed::Observed;
 use smr_core::ownership::{CLUSTER, OWNER, UID};
 use smr_core::plan::Recorded;
@@ -165,8 +166,8 @@ impl Planner<'_> {
         live: Option<&Object>,
     ) -> Result<Result<(Wanted, Observed), Box<Entry>>, Failure> {
         let status = live.and_then(Object::written_status);
-        let come_to = |uid: &str, path: Option<&str>| {
-            sound.wanted(uid, status, self.account, self.limits, path)
+        let come_to = |uid: &str, found: Option<&Live>| {
+            sound.wanted(uid, status, self.account, self.limits, found)
         };
         let mut wanted = match come_to(uid, None) {
             Ok(wanted) => wanted,
@@ -176,19 +177,18 @@ impl Planner<'_> {
             return Ok(Ok((wanted, observed)));
         }
         let mut observed = self.reading.observe(&wanted.desired.names).await?;
-        let path = wanted
-            .path_of_ours(&observed)
-            .filter(|_| Recorded::of(status).is_empty());
+        let found = Recorded::of(status)
+            .is_empty()
+            .then(|| wanted.live(&observed));
         let known_uid = Some(uid)
             .filter(|_| !self.cluster.answered)
             .and_then(|_| uid_in_tags(&wanted, &observed));
-        if path.is_some() || known_uid.is_some() {
-            wanted = match come_to(known_uid.as_deref().unwrap_or(uid), path.as_deref()) {
-                Ok(wanted) => wanted,
-                Err(entry) => return Ok(Err(entry)),
-            };
-        }
-        if path.is_some() {
+        let names = wanted.desired.names.clone();
+        wanted = match come_to(known_uid.as_deref().unwrap_or(uid), found.as_ref()) {
+            Ok(wanted) => wanted,
+            Err(entry) => return Ok(Err(entry)),
+        };
+        if wanted.desired.names != names {
             observed = self.reading.observe(&wanted.desired.names).await?;
         }
         Ok(Ok((wanted, observed)))

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use smr_api::Mode;
 use smr_core::account::Account;
 use smr_core::failure::FailureClass;
+use smr_core::names::Live;
 use smr_core::observed::Observed;
 use smr_core::ownership::names_us;
 use smr_core::plan::{Planned, Recorded, Refusal, plan};
@@ -47,7 +48,7 @@ impl Pass<'_> {
             Ok(account) => account,
             Err(ended) => return Ok(ended),
         };
-        let mut live_path = None;
+        let mut is_found = false;
         let mut wanted = match self.wanted(&account, None) {
             Ok(wanted) => wanted,
             Err(problems) => return self.invalid(&problems).await,
@@ -80,19 +81,18 @@ impl Pass<'_> {
                 }
             };
             let recorded = Recorded::of(self.status());
-            if recorded.is_empty()
-                && let Some(path) = wanted.path_of_ours(&settled.state)
-                && live_path.replace(path.clone()).is_none()
-            {
-                info!(
-                    path,
-                    "the IAM objects are ours under another path than new ones would be"
-                );
-                match self.wanted(&account, Some(&path)) {
-                    Ok(again) => wanted = again,
+            let found = wanted.live(&settled.state);
+            if recorded.is_empty() && found.path.is_some() && !is_found {
+                is_found = true;
+                let again = match self.wanted(&account, Some(&found)) {
+                    Ok(again) => again,
                     Err(problems) => return self.invalid(&problems).await,
+                };
+                if again.desired.names != wanted.desired.names {
+                    info!(names = ?again.desired.names, "IAM has the objects under other names");
+                    wanted = again;
+                    continue;
                 }
-                continue;
             }
             let since = self.new_policy_since();
             let planned = match plan(&wanted.desired, &settled.state, &recorded, since) {
@@ -208,7 +208,7 @@ impl Pass<'_> {
     }
 
     /// Validates the spec and applies every default.
-    fn wanted(&self, account: &Account, live_path: Option<&str>) -> Result<Wanted, Vec<Invalid>> {
+    fn wanted(&self, account: &Account, live: Option<&Live>) -> Result<Wanted, Vec<Invalid>> {
         let limits = &self.context.limits;
         let spec = self.object.spec.as_ref().map_err(|error| {
             vec![Invalid {
@@ -217,7 +217,7 @@ impl Pass<'_> {
             }]
         })?;
         let subject = self.object.subject();
-        wanted(spec, &subject, self.status(), account, limits, live_path)
+        wanted(spec, &subject, self.status(), account, limits, live)
     }
 
     async fn invalid(&mut self, problems: &[Invalid]) -> Result<Ended, Broken> {

@@ -4,17 +4,17 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use smr_api::{Mode, PolicyType, Principal, Tags};
+use smr_api::{AdoptionPolicy, Mode, PolicyType, Principal, Tags};
 use smr_core::account::Account;
 use smr_core::deletion::{Deletion, plan_deletion};
-use smr_core::names::Names;
+use smr_core::names::{Live, Names};
 use smr_core::observed::Observed;
 use smr_core::ownership::{Identity, UID, names_us};
 use smr_core::plan::{Plan, Recorded, RecordedObject};
 use smr_core::refusal::Decision;
 use smr_core::step::{Kind, Step};
 use smr_core::summary::{Activity, Event, Outcome, READY};
-use smr_core::wanted::path_of_ours;
+use smr_core::wanted::live;
 use tracing::info;
 
 use super::{Broken, Ended, Pass, ROUNDS, between_rounds};
@@ -45,11 +45,11 @@ impl Pass<'_> {
             subject: self.object.subject(),
         };
         let object = self.object.clone();
-        let names_at = |live_path: Option<&str>| {
+        let names_of = |live: Option<&Live>| {
             let (spec, status) = (object.spec.as_ref().ok(), object.written_status());
-            Names::resolve(&identity.subject, spec, status, limits, live_path)
+            Names::resolve(&identity.subject, spec, status, limits, live)
         };
-        let mut names = names_at(None);
+        let mut names = names_of(None);
         let iam = self
             .context
             .aws
@@ -71,10 +71,8 @@ impl Pass<'_> {
                 return Ok(Ended::after(self.memory.wait(), Priority::Edit));
             }
             let recorded = Recorded::of(self.status());
-            if recorded.is_empty()
-                && let Some(path) = path_of_ours(&identity, &state)
-            {
-                names = names_at(Some(&path));
+            if recorded.is_empty() {
+                names = names_of(Some(&live(&identity, AdoptionPolicy::Never, &state)));
             }
             let users = match iam.users(&state).await {
                 Ok(users) => users,

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use smr_api::{Drift, SessionManagerRoleStatus};
 
+use crate::account::Arn;
 use crate::canonical::DocumentDifference;
 use crate::desired::Desired;
 use crate::difference::{Difference, Differences, Importance};
@@ -291,6 +292,17 @@ impl Proofs {
     }
 }
 
+fn path_of(arn: &str) -> Option<&str> {
+    Arn::parse(arn).map(|arn| arn.path)
+}
+
+/// The three IAM objects share one path, so that the controller's own IAM policy can name it.
+fn under_another_path(found: &str, wanted: &str) -> String {
+    format!(
+        "it may be adopted, but it is under the path {found} and the others of this object are under {wanted}: recreate it in AWS under {wanted}, or create this object anew with spec.path {found}"
+    )
+}
+
 fn prove_all(
     desired: &Desired,
     observed: &Observed,
@@ -311,7 +323,19 @@ fn prove_all(
             tags,
         ) {
             Standing::Ours(proof) => Owned::Proven(proof),
-            Standing::Adoptable => Owned::Consented,
+            Standing::Adoptable => match path_of(arn).filter(|path| *path != desired.names.path) {
+                None => Owned::Consented,
+                Some(path) => {
+                    refusals.push(Refusal {
+                        kind,
+                        arn: arn.to_owned(),
+                        why: NotOurs::NotOwned {
+                            holder: under_another_path(path, &desired.names.path),
+                        },
+                    });
+                    Owned::Absent
+                }
+            },
             Standing::NotOurs(why) => {
                 refusals.push(Refusal {
                     kind,

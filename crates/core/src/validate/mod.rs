@@ -278,7 +278,7 @@ fn path(spec: &SessionManagerRoleSpec, limits: &Limits, problems: &mut Problems)
             "spec.path",
             format!(
                 "{path} is not among the paths that this controller may use ({}): leave spec.path out, or ask the operator for --allow-path {path}",
-                std::iter::once(&limits.default_path).chain(&limits.allowed_paths).cloned().collect::<Vec<_>>().join(", ")
+                limits.paths().join(", ")
             ),
         );
     }

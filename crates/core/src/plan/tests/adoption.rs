@@ -230,3 +230,16 @@ fn all_tags_can_be_exchanged_at_once() {
         assert_eq!(tags(&mut iam.state, Kind::Role).len(), 49);
     }
 }
+
+/// What may be adopted under another path is not attached or stamped where the other objects are.
+#[test]
+fn what_may_be_adopted_has_to_be_under_the_path() {
+    let (desired, mut state) = consenting("{adoptionPolicy: WithConsent}");
+    let policy = state.policy.as_mut().unwrap();
+    policy.arn = policy.arn.replace("/session-manager/", "/legacy/");
+    let refusals = plan(&desired, &state, &Recorded::default(), LONG_AGO).unwrap_err();
+    assert_eq!(refusals.len(), 1);
+    let text = refusals[0].to_string();
+    assert!(text.contains("under the path /legacy/"), "{text}");
+    assert!(text.contains("spec.path /legacy/"), "{text}");
+}
