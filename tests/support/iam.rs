@@ -3,9 +3,9 @@
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_iam::types::Tag;
-use iam_emulator::{Config, Emulator, Server, Snapshot};
+use iam_emulator::{Server, Snapshot};
 
-use super::{ACCOUNT, CREDENTIALS, SOMEONE, World, reading};
+use super::{SOMEONE, World, reading};
 
 /// A trust policy that is not ours.
 pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
