@@ -64,7 +64,7 @@ impl Iam {
     ) -> Result<(), Vec<Failed>> {
         for steps in &plan.stages {
             let answers = join_all(steps.iter().map(|step| self.step(account, names, step))).await;
-            let mut stage = Stage {
+            let mut answered = Stage {
                 account,
                 names,
                 planned_on: state.clone(),
@@ -75,13 +75,13 @@ impl Iam {
             let mut refused = Vec::new();
             for (step, answer) in steps.iter().zip(answers) {
                 match answer {
-                    Ok(reply) => stage.took_effect(step, &reply),
+                    Ok(reply) => answered.took_effect(step, &reply),
                     Err(failure) => refused.push((step, failure)),
                 }
             }
             let failed = refused
                 .into_iter()
-                .filter_map(|(step, f)| stage.judge(step, f));
+                .filter_map(|(step, f)| answered.judge(step, f));
             let mut failed: Vec<Failed> = failed.collect();
             if !failed.is_empty() {
                 failed.sort_by_key(|failed| failed.decision);

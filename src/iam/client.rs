@@ -242,7 +242,7 @@ impl Iam {
                     class: FailureClass::NotLeader,
                     action: format!("iam:{action}"),
                     resource: resource.to_owned(),
-                    code: String::new(),
+                    code: Box::default(),
                     said: "this replica may not write any more".to_owned(),
                     way_out: None,
                 });

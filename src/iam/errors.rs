@@ -53,7 +53,7 @@ where
             class,
             action: format!("{service}:{action}"),
             resource,
-            code: code.to_owned(),
+            code: code.into(),
             said,
             way_out: None,
         },

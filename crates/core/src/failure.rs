@@ -19,11 +19,11 @@ pub struct Failure {
     /// The ARN it was tried on; empty where there is none.
     pub resource: String,
     /// AWS's error code, such as `AccessDenied`; empty where AWS gave none.
-    pub code: String,
+    pub code: Box<str>,
     /// What AWS said, without request ids.
     pub said: String,
     /// What a person can do, where the step tells more than the class.
-    pub way_out: Option<String>,
+    pub way_out: Option<Box<str>>,
 }
 
 /// The kinds of failure. Each is handled in every match: a new one makes the compiler ask.
@@ -119,7 +119,7 @@ impl Failure {
             && IamName::of_policy(policy) != IamName::new(Kind::Policy, own_policy)
         {
             self.class = FailureClass::Missing;
-            self.way_out = Some(words::missing(step));
+            self.way_out = Some(words::missing(step).into());
         }
         self
     }
@@ -172,7 +172,8 @@ impl Failure {
             FailureClass::InUse => "Remove in AWS what still uses it".to_owned(),
             FailureClass::AlreadyExists => words::TAKEN.to_owned(),
             FailureClass::Missing => {
-                (self.way_out.clone()).unwrap_or_else(|| words::refused("").to_owned())
+                let way_out = self.way_out.as_deref();
+                way_out.unwrap_or_else(|| words::refused("")).to_owned()
             }
             FailureClass::Throttled
             | FailureClass::ConcurrentChange

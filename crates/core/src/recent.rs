@@ -81,17 +81,18 @@ impl RecentWrites {
         let named = |kind, before: Option<&String>, after: Option<&String>| {
             after.or(before).map(|name| IamName::new(kind, name))
         };
-        replaced(now, &mut of.roles, &before.role, &after.role, |b, a| {
+        let (was, is) = (before.role.as_ref(), after.role.as_ref());
+        replaced(now, &mut of.roles, was, is, |b, a| {
             named(Kind::Role, b.map(|r| &r.name), a.map(|r| &r.name))
         });
-        replaced(
-            now,
-            &mut of.policies,
-            &before.policy,
-            &after.policy,
-            |b, a| named(Kind::Policy, b.map(|p| &p.name), a.map(|p| &p.name)),
+        let (was, is) = (before.policy.as_ref(), after.policy.as_ref());
+        replaced(now, &mut of.policies, was, is, |b, a| {
+            named(Kind::Policy, b.map(|p| &p.name), a.map(|p| &p.name))
+        });
+        let (was, is) = (
+            before.instance_profile.as_ref(),
+            after.instance_profile.as_ref(),
         );
-        let (was, is) = (&before.instance_profile, &after.instance_profile);
         replaced(now, &mut of.profiles, was, is, |b, a| {
             named(
                 Kind::InstanceProfile,
@@ -263,15 +264,15 @@ impl RecentWrites {
 fn replaced<T: Late + PartialEq>(
     now: Timestamp,
     pasts: &mut BTreeMap<IamName, Past<T>>,
-    before: &Option<T>,
-    after: &Option<T>,
+    before: Option<&T>,
+    after: Option<&T>,
     name: impl Fn(Option<&T>, Option<&T>) -> Option<IamName>,
 ) {
     if before != after
-        && let Some(name) = name(before.as_ref(), after.as_ref())
+        && let Some(name) = name(before, after)
     {
         let past = pasts.entry(name).or_default();
-        past.wrote(now, before.clone(), after.clone());
+        past.wrote(now, before.cloned(), after.cloned());
     }
 }
 

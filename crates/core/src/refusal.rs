@@ -29,10 +29,6 @@ impl Decision {
     pub fn of_write(class: FailureClass, explained: bool) -> Self {
         match class {
             FailureClass::NotLeader => Self::Stop,
-            FailureClass::Credentials
-            | FailureClass::Partition
-            | FailureClass::TooLarge
-            | FailureClass::Refused => Self::Stall,
             FailureClass::Throttled | FailureClass::ConcurrentChange => Self::Retry,
             // It may have had its effect: only a reading tells.
             FailureClass::Unavailable => Self::LookAgain,
@@ -47,14 +43,18 @@ impl Decision {
             {
                 Self::Wait
             }
-            FailureClass::AccessDenied
-            | FailureClass::Missing
-            | FailureClass::InUse
-            | FailureClass::Quota => Self::Stall,
             // The reading that was planned on is not how it is.
             FailureClass::NotFound | FailureClass::AlreadyExists | FailureClass::NoRoom => {
                 Self::LookAgain
             }
+            FailureClass::AccessDenied
+            | FailureClass::Missing
+            | FailureClass::InUse
+            | FailureClass::Quota
+            | FailureClass::Credentials
+            | FailureClass::Partition
+            | FailureClass::TooLarge
+            | FailureClass::Refused => Self::Stall,
         }
     }
 

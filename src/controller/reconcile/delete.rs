@@ -156,13 +156,14 @@ impl Pass<'_> {
             s.policy.as_ref().and_then(|p| p.type_).unwrap_or_default() == PolicyType::Managed
         });
         let ec2 = spec.is_none_or(|s| s.principal.unwrap_or_default() == Principal::EC2);
-        let is_late = |kind: Kind, expected: bool, earlier: Option<bool>| match earlier {
-            Some(earlier) => recent.is_young(now) && earlier,
-            None => {
-                let by_an_earlier_process = expected && self.may_have_written();
-                (recent.is_young(now) && by_an_earlier_process)
-                    || recent.may_exist(now, &account.id, names, kind)
-            }
+        let is_young = recent.is_young(now);
+        let by_an_earlier_process = is_young && self.may_have_written();
+        let is_late = |kind: Kind, expected: bool, earlier: Option<bool>| {
+            let unanswered = || recent.may_exist(now, &account.id, names, kind);
+            earlier.map_or_else(
+                || (expected && by_an_earlier_process) || unanswered(),
+                |earlier| earlier && is_young,
+            )
         };
         let role = (read.role.as_ref()).map(|r| is_earlier(recorded.role.as_ref(), &r.id, &r.tags));
         let policy =

@@ -18,6 +18,7 @@ use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::IamName;
 use smr_core::refusal::Decision;
+use smr_core::step::Step;
 use smr_core::summary::{Activity, Facts, Object as Summarized, Outcome, Summary, summarize};
 use smr_core::wanted::recorded_elsewhere;
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -216,7 +217,7 @@ impl Pass<'_> {
                         class: FailureClass::Partition,
                         action: "sts:GetCallerIdentity".to_owned(),
                         resource: String::new(),
-                        code: String::new(),
+                        code: Box::default(),
                         said: error.to_string(),
                         way_out: None,
                     },
@@ -305,7 +306,7 @@ impl Pass<'_> {
             let action = failed.step.action();
             debug!(failure = %failed.failure, decision = ?failed.decision, action, "a step failed");
         }
-        if plan.steps().any(|step| step.frees_a_name()) {
+        if plan.steps().any(Step::frees_a_name) {
             self.context.wake_those_waiting_for(names);
         }
         applied

@@ -347,7 +347,7 @@ fn refusal(class: FailureClass, said: &str) -> Failure {
         class,
         action: String::new(),
         resource: String::new(),
-        code: String::new(),
+        code: Box::default(),
         said: said.into(),
         way_out: None,
     }

@@ -244,7 +244,7 @@ fn call(class: FailureClass, action: &str, resource: &str, said: &str) -> Failur
         class,
         action: action.into(),
         resource: resource.into(),
-        code: String::new(),
+        code: Box::default(),
         said: said.into(),
         way_out: None,
     }
