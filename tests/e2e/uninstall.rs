@@ -142,7 +142,7 @@ async fn clear(checkout: &Path) {
         "kubectl delete crd --all".into(),
         "kubectl delete -k deploy/admission".into(),
         // Installing again finds the rest as it is, but not what is on its way out.
-        "kubectl get namespaces -o name --field-selector=status.phase=Terminating | xargs -r kubectl wait --for=delete --timeout=60s".into(),
+        "kubectl get namespaces -o name --field-selector=status.phase=Terminating | xargs -r kubectl wait --for=delete --timeout=150s".into(),
     ] {
         // There may be nothing of it.
         let _ = shell(checkout, &line).await;
@@ -204,7 +204,7 @@ impl Site {
     async fn apply_roles(&self) {
         self.must("kubectl apply --server-side -f teams/roles.yaml")
             .await;
-        self.must("kubectl wait --for=condition=Ready smr --all -A --timeout=60s")
+        self.must("kubectl wait --for=condition=Ready smr --all -A --timeout=150s")
             .await;
     }
 
@@ -320,7 +320,7 @@ async fn without_the_controller_crd_objects_and_iam_stay_and_it_comes_back_to_th
         .await;
     for object in ["fleet -n web", "hybrid -n data"] {
         site.must(&format!(
-            "kubectl wait --for=jsonpath='{{.status.lastHandledReconcileAt}}'=now smr {object} --timeout=60s"
+            "kubectl wait --for=jsonpath='{{.status.lastHandledReconcileAt}}'=now smr {object} --timeout=150s"
         ))
         .await;
     }
@@ -416,7 +416,7 @@ async fn a_namespace_deleted_without_a_controller_waits_and_its_roles_can_stay()
     let before = site.world.account();
     site.must("kubectl delete namespace web --wait=false").await;
     site.must(
-        "kubectl wait --for=condition=NamespaceFinalizersRemaining namespace web --timeout=60s",
+        "kubectl wait --for=condition=NamespaceFinalizersRemaining namespace web --timeout=150s",
     )
     .await;
     assert_eq!(site.world.account(), before);
@@ -439,7 +439,7 @@ async fn a_crd_deleted_without_a_controller_waits_and_its_roles_can_stay() {
     .await;
     site.must(&format!("kubectl delete crd {CRD} --wait=false"))
         .await;
-    site.must("kubectl wait --for=jsonpath='{.metadata.deletionTimestamp}' smr fleet -n web --timeout=60s")
+    site.must("kubectl wait --for=jsonpath='{.metadata.deletionTimestamp}' smr fleet -n web --timeout=150s")
         .await;
     assert_eq!(site.world.account(), before);
     site.follow("A deletion that waits").await;
