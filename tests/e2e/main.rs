@@ -19,6 +19,8 @@ mod names;
 mod namespace;
 mod ownership;
 mod plan_cluster;
+mod propagation;
+mod refusals;
 mod replicas;
 mod sweep;
 mod tenants;

@@ -21,6 +21,8 @@ use crate::store::Role;
 pub struct Settings {
     /// How far behind reads are.
     pub lag_ms: Option<u64>,
+    /// How far behind the checks of writes are.
+    pub write_lag_ms: Option<u64>,
     /// How long every answer takes.
     pub latency_ms: Option<u64>,
     /// The token bucket of each account.
@@ -93,6 +95,14 @@ impl Emulator {
         self.state().history.set_lag(lag, Instant::now());
     }
 
+    /// Lets a write take effect only where the store as it was so long ago allows it too: a delete still
+    /// meets the attachment that was removed a moment ago, a create the name that was just freed, and
+    /// tag conditions the tags of before.
+    pub fn set_write_lag(&self, lag: Duration) {
+        let now = Instant::now();
+        self.state().history.set_write_lag(lag, now);
+    }
+
     /// Lets every answer take so long.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
@@ -124,6 +134,9 @@ impl Emulator {
     pub fn set(&self, settings: Settings) {
         if let Some(lag) = settings.lag_ms {
             self.set_lag(Duration::from_millis(lag));
+        }
+        if let Some(lag) = settings.write_lag_ms {
+            self.set_write_lag(Duration::from_millis(lag));
         }
         if let Some(latency) = settings.latency_ms {
             self.set_latency(Duration::from_millis(latency));
@@ -160,7 +173,7 @@ impl Emulator {
 
     /// What readers of the default account see now, which is behind by the lag.
     pub fn seen(&self) -> Snapshot {
-        let mut state = self.state();
+        let state = self.state();
         let seen = state.history.seen(Instant::now());
         seen.get(&self.config().account_id)
             .map(Snapshot::of)

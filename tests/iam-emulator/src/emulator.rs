@@ -206,7 +206,9 @@ impl Emulator {
     fn meet(&self, state: &mut State, asked: &Asked) -> ControlFlow<(Result<Xml>, Then), Then> {
         let refuse = |error| ControlFlow::Break((Err(error), Then::Answer));
         let throttled = || IamError::new(400, "Throttling", "Rate exceeded");
-        let kind = state.faults.take(&asked.action, &asked.params);
+        let kind = state
+            .faults
+            .take(&asked.action, &asked.params, Instant::now());
         match kind {
             Some(FaultKind::Throttle) => return refuse(throttled()),
             Some(FaultKind::ServiceFailure) => {
@@ -292,13 +294,19 @@ impl Emulator {
         match action {
             Action::Read(read) => read(&seen, &cx),
             Action::Write(write) => {
+                let checked = (history.checked(now))
+                    .map(|store| store.get(&account_id).cloned().unwrap_or_default());
+                let conditions = checked.as_ref().unwrap_or(&seen);
                 let guarded = guards
                     .iter()
                     .filter(|guard| guard.access_key_id == asked.access_key_id);
                 for guard in guarded {
-                    if !guard.allows(&asked.action, &asked.params, &seen) {
+                    if !guard.allows(&asked.action, &asked.params, conditions) {
                         return Err(self.access_denied(asked, &account_id));
                     }
+                }
+                if let Some(mut checked) = checked {
+                    refused_as_before(write(&mut checked, &cx))?;
                 }
                 // On a copy, so that a refusal halfway leaves nothing behind.
                 let mut account: Account = history
@@ -402,6 +410,21 @@ enum Then {
     Answer,
     Close,
     Hang,
+}
+
+/// A write on the store of a moment ago: what IAM would refuse because it does not know of a later
+/// write yet. Nothing else of the result counts.
+fn refused_as_before(result: Result<Xml>) -> Result<()> {
+    const LATE: [&str; 4] = [
+        "NoSuchEntity",
+        "EntityAlreadyExists",
+        "DeleteConflict",
+        "LimitExceeded",
+    ];
+    match result {
+        Err(error) if LATE.contains(&error.code.as_ref()) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn invalid_token() -> IamError {

@@ -1,6 +1,9 @@
 //! Faults that a test orders: which calls they meet, and what they do. Pure state, no IO.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::wire::{IamError, Params};
 
@@ -19,6 +22,9 @@ pub struct Fault {
     /// Calls that then meet the fault.
     #[serde(default = "one")]
     pub count: usize,
+    /// It ends so long after its first call, however few calls met it.
+    #[serde(default)]
+    pub for_ms: Option<u64>,
     /// What happens.
     pub kind: FaultKind,
 }
@@ -63,6 +69,7 @@ impl Fault {
             name: None,
             skip: 0,
             count,
+            for_ms: None,
             kind,
         }
     }
@@ -72,6 +79,14 @@ impl Fault {
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// A fault that meets every call of an action, from the first one on and for so long.
+    pub fn lasting(action: impl Into<String>, time: Duration, kind: FaultKind) -> Self {
+        Self {
+            for_ms: Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            ..Self::new(action, usize::MAX, kind)
+        }
     }
 
     /// Lets the first `skip` calls pass.
@@ -138,12 +153,27 @@ fn names(params: &Params) -> impl Iterator<Item = &str> {
 
 /// Faults that still wait for calls, in the order in which they were ordered.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults(Vec<Ordered>);
+
+#[derive(Debug)]
+struct Ordered {
+    fault: Fault,
+    /// When the first call met it.
+    begun: Option<Instant>,
+}
+
+impl Ordered {
+    fn is_over(&self, now: Instant) -> bool {
+        let lasts = self.fault.for_ms.map(Duration::from_millis);
+        let over = (self.begun.zip(lasts)).is_some_and(|(begun, lasts)| now >= begun + lasts);
+        over || self.fault.count == 0
+    }
+}
 
 impl Faults {
     /// Orders a fault.
     pub fn push(&mut self, fault: Fault) {
-        self.0.push(fault);
+        self.0.push(Ordered { fault, begun: None });
     }
 
     /// Takes back all orders.
@@ -152,18 +182,40 @@ impl Faults {
     }
 
     /// What this call meets, if anything: the first fault that fits and lets nothing pass.
-    pub fn take(&mut self, action: &str, params: &Params) -> Option<FaultKind> {
-        let mut met = None;
-        for fault in self.0.iter_mut().filter(|fault| fault.fits(action, params)) {
+    pub fn take(&mut self, action: &str, params: &Params, now: Instant) -> Option<FaultKind> {
+        self.0.retain(|ordered| !ordered.is_over(now));
+        let fits = |ordered: &&mut Ordered| ordered.fault.fits(action, params);
+        for Ordered { fault, begun } in self.0.iter_mut().filter(fits) {
             if fault.skip > 0 {
                 fault.skip -= 1;
-            } else if fault.count > 0 {
-                fault.count -= 1;
-                met = Some(fault.kind.clone());
-                break;
+            } else {
+                fault.count = fault.count.saturating_sub(1);
+                begun.get_or_insert(now);
+                return Some(fault.kind.clone());
             }
         }
-        self.0.retain(|fault| fault.count > 0);
-        met
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lasting_fault_meets_all_calls_from_the_first_one_on() {
+        let begun = Instant::now();
+        let at = |second| begun + Duration::from_secs(second);
+        let mut faults = Faults::default();
+        let lasts = Duration::from_secs(10);
+        faults.push(Fault::lasting("DeleteRole", lasts, FaultKind::Throttle).after(1));
+        let params = Params::parse("RoleName=r");
+        let mut meets = |action, second| faults.take(action, &params, at(second)).is_some();
+        assert!(!meets("GetRole", 0));
+        assert!(!meets("DeleteRole", 1), "it lets one pass");
+        assert!(meets("DeleteRole", 5));
+        assert!(meets("DeleteRole", 14));
+        assert!(!meets("DeleteRole", 15));
+        assert!(!meets("DeleteRole", 5), "it is over");
     }
 }
