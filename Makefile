@@ -77,15 +77,15 @@ e2e: ## The tests on the real control plane; calls to IAM are recorded for polic
 	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
 	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
 
-# A commit, and where its program and manifests are put.
+# A commit, and where its program and manifests are put. The build has a directory of its own: Cargo
+# takes files that are older than a build, as those of an archive are, for the ones that were built.
 FROM ?= HEAD
 UPGRADE_FROM := $(CURDIR)/target/upgrade-from
 
 .PHONY: upgrade-state
 upgrade-state: ## Stores what a fleet of a commit's program leaves, for the upgrade test (FROM=<commit>)
 	rm -rf $(UPGRADE_FROM) && mkdir -p $(UPGRADE_FROM) && git archive $(FROM) | tar -x -C $(UPGRADE_FROM)
-	$(CARGO) build --manifest-path $(UPGRADE_FROM)/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --bin smr
-	cp "$${CARGO_TARGET_DIR:-target}/debug/smr" $(UPGRADE_FROM)/smr
+	$(CARGO) build --manifest-path $(UPGRADE_FROM)/Cargo.toml --target-dir $(UPGRADE_FROM)/target --bin smr
 	export SMR_UPGRADE_CHECKOUT=$(UPGRADE_FROM) SMR_UPGRADE_STATE="$$(git rev-parse --short=7 $(FROM))"; \
 	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact upgrade::make::a_fleet_is_made_and_stored
 

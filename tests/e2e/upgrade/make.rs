@@ -133,7 +133,7 @@ async fn a_fleet_is_made_and_stored() {
     let mut world = World::on(plane, NAMESPACE.to_owned(), emulator(None).await).await;
     others(&world).await;
     world.run(&Start {
-        program: checkout.join("smr"),
+        program: checkout.join("target/debug/smr"),
         ..start()
     });
     for (name, spec) in FLEET {
