@@ -77,7 +77,7 @@ async fn a_delete_conflict_after_an_own_detach_is_waited_out() {
     for (name, seconds) in LASTS {
         world.ready(name).await;
         let lasts = Duration::from_secs(seconds);
-        let fault = Fault::lasting("DeleteRole", lasts, conflict());
+        let fault = Fault::new("DeleteRole", 1, conflict()).lasting(lasts);
         world
             .iam
             .inject(fault.named(format!("{}.{name}", world.namespace)));
@@ -115,7 +115,8 @@ async fn a_name_that_was_just_freed_is_waited_for() {
         world.delete(name).await;
         world.gone(name).await;
         let role = format!("{}.{name}", world.namespace);
-        let fault = Fault::lasting("CreateRole", Duration::from_secs(seconds), exists(&role));
+        let lasts = Duration::from_secs(seconds);
+        let fault = Fault::new("CreateRole", 1, exists(&role)).lasting(lasts);
         world.iam.inject(fault.named(role));
         world.apply(name, "{}").await;
     }

@@ -275,9 +275,8 @@ async fn a_refusal_that_nothing_explains_is_stalled_after_one_call() {
     }
     for case in &CASES {
         let fault = Fault::new(case.action, usize::MAX, denied(case.action, case.denial));
-        world
-            .iam
-            .inject(fault.named(format!("{}.{}", world.namespace, case.name)));
+        let name = format!("{}.{}", world.namespace, case.name);
+        world.iam.inject(fault.of_caller(KEY).named(name));
     }
     for case in &CASES {
         match case.then {

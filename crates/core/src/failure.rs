@@ -114,7 +114,7 @@ impl Failure {
             self.said = format!("{said} (statement {number} of the {name})");
         }
         if self.class == FailureClass::NotFound
-            && let Some(policy) = step.refers_to()
+            && let Some(policy) = step.needs_policy()
             && self.said.contains(policy)
             && IamName::of_policy(policy) != IamName::new(Kind::Policy, own_policy)
         {

@@ -8,7 +8,7 @@
 //! | `POST clear` | forgets the log |
 //! | `POST faults` | orders a fault |
 //! | `DELETE faults` | takes back all faults |
-//! | `POST settings` | lag, latency, rate, page size, quotas, tag conditions |
+//! | `POST settings` | lags, latency, rate, page size, quotas, tag conditions |
 //! | `GET store?account=<id>` | what the account holds |
 //! | `POST last-used` | `{"role": …, "unix_seconds": …}` |
 
