@@ -77,6 +77,10 @@ e2e: ## The tests on the real control plane; calls to IAM are recorded for polic
 	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
 	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
 
+.PHONY: propagation
+propagation: ## Every order of three of create, edit, delete and replace within IAM's delay, some 10 minutes
+	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact propagation::every_order_of_three_deeds_ends_as_without_a_delay --show-output
+
 .PHONY: policy-simulation
 policy-simulation: $(RECORDED) ## The controller's own IAM policy before an evaluator that is not ours (needs Node.js)
 	@$(CARGO) build -q
