@@ -153,7 +153,7 @@ impl Failure {
             Some(_) | None => String::new(),
         };
         format!(
-            "{action}{on}: AWS answered {}{by}. The controller changed this in IAM less than a minute ago, and IAM may not have propagated that yet. The controller retries every few seconds",
+            "{action}{on}: AWS answered {}{by}. A write of the last minute may explain this, as IAM takes time to propagate it. The controller retries every few seconds",
             self.code
         )
     }
