@@ -80,6 +80,17 @@ e2e: ## The tests on the real control plane; calls to IAM are recorded for polic
 .PHONY: propagation
 propagation: ## Every order of three of create, edit, delete and replace within IAM's delay, some 10 minutes
 	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact propagation::every_order_of_three_deeds_ends_as_without_a_delay --show-output
+# A commit, and where its program and manifests are put.
+FROM ?= HEAD
+UPGRADE_FROM := $(CURDIR)/target/upgrade-from
+
+.PHONY: upgrade-state
+upgrade-state: ## Stores what a fleet of a commit's program leaves, for the upgrade test (FROM=<commit>)
+	rm -rf $(UPGRADE_FROM) && mkdir -p $(UPGRADE_FROM) && git archive $(FROM) | tar -x -C $(UPGRADE_FROM)
+	$(CARGO) build --manifest-path $(UPGRADE_FROM)/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --bin smr
+	cp "$${CARGO_TARGET_DIR:-target}/debug/smr" $(UPGRADE_FROM)/smr
+	export SMR_UPGRADE_CHECKOUT=$(UPGRADE_FROM) SMR_UPGRADE_STATE="$$(git rev-parse --short=7 $(FROM))"; \
+	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact upgrade::make::a_fleet_is_made_and_stored
 
 .PHONY: policy-simulation
 policy-simulation: $(RECORDED) ## The controller's own IAM policy before an evaluator that is not ours (needs Node.js)

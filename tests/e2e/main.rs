@@ -25,3 +25,4 @@ mod replicas;
 mod sweep;
 mod tenants;
 mod uninstall;
+mod upgrade;

@@ -176,7 +176,7 @@ impl<I: StandIn> World<I> {
             .append(true)
             .open(log)
             .unwrap();
-        Command::new(env!("CARGO_BIN_EXE_smr"))
+        Command::new(&start.program)
             .args(["run", "--cluster-name=test", "--metrics-addr=127.0.0.1:0"])
             .arg(format!("--watch-namespace={}", self.namespace))
             .args(&start.flags)
@@ -422,12 +422,18 @@ pub async fn plane() -> Arc<ControlPlane> {
     READY.get_or_init(new).await.clone()
 }
 
-async fn new_plane() -> ControlPlane {
+/// One for a test that needs its own.
+pub async fn new_plane() -> ControlPlane {
+    plane_of(Path::new(env!("CARGO_MANIFEST_DIR"))).await
+}
+
+/// One with the manifests of another checkout. (Before the CRD was apart, the base had it.)
+pub async fn plane_of(checkout: &Path) -> ControlPlane {
     let plane = ControlPlane::start().await.unwrap();
-    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
-    for directory in [crds, base] {
-        let apply = ["apply", "--server-side", "-k", directory];
+    let directories = ["crds", "deploy/kustomize/base"].map(|part| checkout.join(part));
+    let applied = |directory: &PathBuf| directory.join("kustomization.yaml").exists();
+    for directory in directories.into_iter().filter(applied) {
+        let apply = ["apply", "--server-side", "-k", directory.to_str().unwrap()];
         plane.kubectl(&apply).await.unwrap();
     }
     established(&plane, "sessionmanagerroles.sessionmanager.dev").await;

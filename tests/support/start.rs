@@ -53,6 +53,8 @@ pub struct Start {
     pub flags: Vec<String>,
     pub access_key: String,
     pub kubeconfig: Option<PathBuf>,
+    /// The program: this one, or another version of it.
+    pub program: PathBuf,
     /// What is logged: `RUST_LOG`.
     pub rust_log: String,
 }
@@ -63,6 +65,7 @@ impl Default for Start {
             flags: vec!["--resync-interval=5s".to_owned()],
             access_key: KEY.to_owned(),
             kubeconfig: None,
+            program: env!("CARGO_BIN_EXE_smr").into(),
             rust_log: "info,session_manager_role=debug".to_owned(),
         }
     }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod error;
+mod etcd;
 mod proxy;
 mod start;
 
@@ -127,6 +128,19 @@ impl ControlPlane {
     /// Those about objects in one namespace.
     pub fn audit_events_in(&self, namespace: &str) -> Result<Vec<AuditEvent>, Error> {
         audit::read(&self.running.audit_log(), namespace)
+    }
+
+    /// Stores an object in etcd as it is, with a uid and a status, past the API server, which serves
+    /// it from then on. `resource` is such as `example.com/things`.
+    pub async fn store(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        object: &serde_json::Value,
+    ) -> Result<(), Error> {
+        let key = format!("/registry/{resource}/{namespace}/{name}");
+        etcd::put(self.running.etcd_port, &key, object).await
     }
 
     /// A loopback proxy to the API server that can be cut.

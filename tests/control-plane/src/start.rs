@@ -54,6 +54,7 @@ pub(crate) struct Running {
     pub(crate) binaries: PathBuf,
     pub(crate) dir: TempDir,
     pub(crate) api_port: u16,
+    pub(crate) etcd_port: u16,
     pub(crate) admin_kubeconfig: PathBuf,
     servers: Mutex<Vec<Servers>>,
 }
@@ -171,6 +172,7 @@ async fn try_start(binaries: &Path) -> Result<Running, Error> {
     let mut running = Running {
         binaries: binaries.to_owned(),
         api_port,
+        etcd_port: client_port,
         admin_kubeconfig: PathBuf::new(),
         servers: Mutex::new(vec![servers]),
         dir,

@@ -10,6 +10,8 @@
 //! | `DELETE faults` | takes back all faults |
 //! | `POST settings` | lags, latency, rate, page size, quotas, tag conditions |
 //! | `GET store?account=<id>` | what the account holds |
+//! | `GET dump` | everything that all accounts hold, for `load` |
+//! | `POST load` | replaces everything by a dump |
 //! | `POST last-used` | `{"role": …, "unix_seconds": …}` |
 
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::controls::Settings;
+use crate::dump::Dump;
 use crate::emulator::Emulator;
 use crate::faults::Fault;
 
@@ -67,6 +70,11 @@ pub fn answer(
             let account = asked("account").unwrap_or(&emulator.config().account_id);
             (200, json!(emulator.snapshot_of(account)))
         }
+        ("GET", "dump") => (200, json!(emulator.dump())),
+        ("POST", "load") => with(body, |dump: Dump| {
+            emulator.load(dump);
+            done
+        }),
         ("POST", "last-used") => with(body, |used: LastUsed| {
             if emulator.set_last_used(&used.role, used.unix_seconds) {
                 done

@@ -390,6 +390,10 @@ impl Emulator {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    pub(crate) fn ids(&self) -> &Ids {
+        &self.shared.ids
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.shared
             .state

@@ -13,6 +13,7 @@ mod config;
 pub mod connector;
 mod controls;
 mod document;
+mod dump;
 mod emulator;
 mod faults;
 mod guard;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use config::{Config, Quotas};
 pub use controls::Settings;
+pub use dump::Dump;
 pub use emulator::{Emulator, Incoming, Reply};
 pub use faults::{Fault, FaultKind};
 pub use guard::Guard;

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::managed;
 
 /// A map that is cheap to copy.
@@ -19,7 +21,8 @@ pub type Tags = Vec<(String, String)>;
 pub type Store = Map<String, Account>;
 
 /// A role.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Role {
     /// Its name, in the case it was created with.
     pub name: String,
@@ -54,7 +57,8 @@ pub struct Role {
 }
 
 /// One version of a managed policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Version {
     /// Its number: 1 for `v1`.
     pub number: u32,
@@ -65,7 +69,8 @@ pub struct Version {
 }
 
 /// A managed policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Its name, in the case it was created with.
     pub name: String,
@@ -92,7 +97,8 @@ pub struct Policy {
 }
 
 /// An instance profile.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Its name, in the case it was created with.
     pub name: String,

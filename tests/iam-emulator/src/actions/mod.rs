@@ -125,6 +125,16 @@ const ACTIONS: &[(&str, Action)] = &[
 pub(crate) struct Ids(AtomicU64);
 
 impl Ids {
+    /// How many have been given out.
+    pub fn given(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// So many have been given out, or more: none of them comes again.
+    pub fn skip(&self, given: u64) {
+        self.0.fetch_max(given, Ordering::Relaxed);
+    }
+
     /// The next id with a prefix of four letters (`AROA`, `ANPA`, `AIPA`).
     pub fn next(&self, prefix: &str) -> String {
         const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
