@@ -69,7 +69,7 @@ const TRUST: Change = Change::Trust(|d| {
 });
 
 /// Every writing action of the controller, on each occasion on which it writes.
-const CASES: [Case; 33] = [
+const CASES: [Case; 35] = [
     // Creation.
     case("c-role", None, Then::Apply(EMPTY), "CreateRole"),
     case("c-policy", None, Then::Apply(EMPTY), "CreatePolicy"),
@@ -188,7 +188,14 @@ const CASES: [Case; 33] = [
     // Retain.
     case("t-role", Some(RETAIN), Then::Delete, "UntagRole"),
     case("t-policy", Some(RETAIN), Then::Delete, "UntagPolicy"),
+    case(
+        "t-profile",
+        Some(RETAIN),
+        Then::Delete,
+        "UntagInstanceProfile",
+    ),
     // Deletion.
+    case("d-inline", Some(INLINE), Then::Delete, "DeleteRolePolicy"),
     case(
         "d-remove",
         Some(EMPTY),
