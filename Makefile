@@ -77,6 +77,10 @@ e2e: ## The tests on the real control plane; calls to IAM are recorded for polic
 	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
 	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
 
+.PHONY: propagation
+propagation: ## Every order of three of create, edit, delete and replace within IAM's delay, some 10 minutes
+	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact propagation::every_order_of_three_deeds_ends_as_without_a_delay --show-output
+
 # A commit, and where its program and manifests are put. The build has a directory of its own: Cargo
 # takes files that are older than a build, as those of an archive are, for the ones that were built.
 FROM ?= HEAD

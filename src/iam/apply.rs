@@ -15,7 +15,7 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
-use smr_core::refusal::Decision;
+use smr_core::refusal::{Decision, Explanation};
 use smr_core::step::{Reply, Step, Target};
 use tracing::info;
 
@@ -28,8 +28,17 @@ pub struct Failed {
     pub step: Step,
     /// How.
     pub failure: Failure,
+    /// What may explain it.
+    pub explanation: Explanation,
     /// What to do about it.
     pub decision: Decision,
+}
+
+impl Failed {
+    /// What to do about it once reading again has not helped.
+    pub fn after_looking(&self) -> Decision {
+        (self.decision).after_looking(self.failure.class, self.explanation)
+    }
 }
 
 /// The recent writes of this process, shared by all passes.
@@ -365,14 +374,16 @@ impl Stage<'_> {
             self.recent.may_have_written(now, account, step);
         }
         let planned_on = &self.planned_on;
-        let explained = (self.recent).explains(now, account, step, &failure, planned_on);
-        if step.takes_away() && failure.class == FailureClass::NotFound && !explained {
+        let explanation = (self.recent).explain(now, account, step, &failure, planned_on);
+        let is_gone = step.takes_away() && failure.class == FailureClass::NotFound;
+        if is_gone && explanation == Explanation::None {
             carry_out(self.state, step, &Reply::Done);
             return None;
         }
         Some(Failed {
             step: step.clone(),
-            decision: Decision::of_write(failure.class, explained),
+            explanation,
+            decision: Decision::of_write(failure.class, explanation),
             failure,
         })
     }

@@ -77,7 +77,7 @@ async fn a_delete_conflict_after_an_own_detach_is_waited_out() {
     for (name, seconds) in LASTS {
         world.ready(name).await;
         let lasts = Duration::from_secs(seconds);
-        let fault = Fault::lasting("DeleteRole", lasts, conflict());
+        let fault = Fault::new("DeleteRole", 1, conflict()).lasting(lasts);
         world
             .iam
             .inject(fault.named(format!("{}.{name}", world.namespace)));
@@ -115,7 +115,8 @@ async fn a_name_that_was_just_freed_is_waited_for() {
         world.delete(name).await;
         world.gone(name).await;
         let role = format!("{}.{name}", world.namespace);
-        let fault = Fault::lasting("CreateRole", Duration::from_secs(seconds), exists(&role));
+        let lasts = Duration::from_secs(seconds);
+        let fault = Fault::new("CreateRole", 1, exists(&role)).lasting(lasts);
         world.iam.inject(fault.named(role));
         world.apply(name, "{}").await;
     }
@@ -217,6 +218,32 @@ async fn a_renamed_object_takes_over_the_name_that_the_old_one_frees() {
         "renamed: Ready {} ms after the old object was gone",
         ended - begun
     );
+}
+
+/// Not Ready for over a minute, created in IAM a moment before a crash, deleted straight after the
+/// restart, while IAM does not show it yet: nothing is left behind.
+#[tokio::test]
+async fn what_an_earlier_process_created_a_moment_ago_is_deleted() {
+    let mut world = World::quiet("orphan").await;
+    world.iam.set_lag(Duration::from_secs(15));
+    for action in ["CreateRole", "CreatePolicy", "CreateInstanceProfile"] {
+        let fault = Fault::new(action, 1, FaultKind::ServiceFailure);
+        world.iam.inject(fault.lasting(Duration::from_secs(62)));
+    }
+    world.run(&Start::default());
+    world.apply("web", "{}").await;
+    world.reason("web", "AwsUnavailable").await;
+    let role = format!("{}.web", world.namespace);
+    world
+        .eventually("the role is created", async || {
+            world.account().roles.contains_key(&role)
+        })
+        .await;
+    world.kill().await;
+    world.run(&Start::default());
+    world.delete("web").await;
+    world.gone("web").await;
+    assert!(world.account().is_empty(), "{:?}", world.account());
 }
 
 /// Adopted under another path and in another case, in one pass: nothing is tried where it is not.

@@ -69,7 +69,7 @@ const TRUST: Change = Change::Trust(|d| {
 });
 
 /// Every writing action of the controller, on each occasion on which it writes.
-const CASES: [Case; 33] = [
+const CASES: [Case; 35] = [
     // Creation.
     case("c-role", None, Then::Apply(EMPTY), "CreateRole"),
     case("c-policy", None, Then::Apply(EMPTY), "CreatePolicy"),
@@ -188,7 +188,14 @@ const CASES: [Case; 33] = [
     // Retain.
     case("t-role", Some(RETAIN), Then::Delete, "UntagRole"),
     case("t-policy", Some(RETAIN), Then::Delete, "UntagPolicy"),
+    case(
+        "t-profile",
+        Some(RETAIN),
+        Then::Delete,
+        "UntagInstanceProfile",
+    ),
     // Deletion.
+    case("d-inline", Some(INLINE), Then::Delete, "DeleteRolePolicy"),
     case(
         "d-remove",
         Some(EMPTY),
@@ -275,9 +282,8 @@ async fn a_refusal_that_nothing_explains_is_stalled_after_one_call() {
     }
     for case in &CASES {
         let fault = Fault::new(case.action, usize::MAX, denied(case.action, case.denial));
-        world
-            .iam
-            .inject(fault.named(format!("{}.{}", world.namespace, case.name)));
+        let name = format!("{}.{}", world.namespace, case.name);
+        world.iam.inject(fault.of_caller(KEY).named(name));
     }
     for case in &CASES {
         match case.then {

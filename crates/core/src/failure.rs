@@ -114,7 +114,7 @@ impl Failure {
             self.said = format!("{said} (statement {number} of the {name})");
         }
         if self.class == FailureClass::NotFound
-            && let Some(policy) = step.refers_to()
+            && let Some(policy) = step.needs_policy()
             && self.said.contains(policy)
             && IamName::of_policy(policy) != IamName::new(Kind::Policy, own_policy)
         {
@@ -153,7 +153,7 @@ impl Failure {
             Some(_) | None => String::new(),
         };
         format!(
-            "{action}{on}: AWS answered {}{by}. The controller changed this in IAM less than a minute ago, and IAM may not have propagated that yet. The controller retries every few seconds",
+            "{action}{on}: AWS answered {}{by}. A write of the last minute may explain this, as IAM takes time to propagate it. The controller retries every few seconds",
             self.code
         )
     }

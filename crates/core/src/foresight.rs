@@ -1,7 +1,7 @@
 //! What the controller will do with an object: what it would look at in, what it would decide out.
 //! No IO. It calls what the controller calls, in the same order.
 
-use smr_api::{Mode, Tags};
+use smr_api::{AdoptionPolicy, Mode, Tags};
 
 use crate::account::Account;
 use crate::desired::PolicyHome;
@@ -46,7 +46,7 @@ pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> For
     match plan(desired, observed, recorded, None) {
         Ok(planned) if wanted.valid.mode == Mode::Observe => Foresight::Tells(planned),
         Ok(mut planned) => {
-            if recorded.is_empty() {
+            if presumes_empty(wanted, recorded) {
                 planned.plan = as_first_created(wanted, observed, recorded, planned.plan);
             }
             let after = after(wanted, observed, &planned.plan);
@@ -61,7 +61,7 @@ pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> For
             }
         }
         Err(refusals) => Foresight::Refuses {
-            before: if recorded.is_empty() && wanted.valid.mode == Mode::Enforce {
+            before: if presumes_empty(wanted, recorded) {
                 presumed_creations(wanted, observed)
             } else {
                 Vec::new()
@@ -69,6 +69,13 @@ pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> For
             refusals,
         },
     }
+}
+
+/// Whether a creation is planned without a reading: not where something may be adopted.
+fn presumes_empty(wanted: &Wanted, recorded: &Recorded) -> bool {
+    recorded.is_empty()
+        && wanted.valid.mode == Mode::Enforce
+        && wanted.valid.adoption_policy == AdoptionPolicy::Never
 }
 
 /// A first creation is planned on an empty account: those that do not exist come into being before

@@ -18,7 +18,7 @@ use smr_api::SessionManagerRoleStatus;
 use crate::failure::{Failure, FailureClass};
 use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
-use crate::refusal;
+use crate::refusal::{self, Explanation};
 use crate::step::{Kind, Step};
 use reading::{Late, Past};
 
@@ -143,11 +143,8 @@ impl RecentWrites {
     /// Whether an object of one of the three names may exist although IAM does not show it: its
     /// creation got no answer.
     pub fn may_exist(&self, now: Timestamp, account: &str, names: &Names, kind: Kind) -> bool {
-        let name = IamName::all_of(names).into_iter().find(|n| n.kind == kind);
-        name.is_some_and(|name| {
-            self.writes(now, account, &name)
-                .any(|write| write == Write::MaybeCreated)
-        })
+        self.writes(now, account, &names.of(kind))
+            .any(|write| write == Write::MaybeCreated)
     }
 
     /// Whether the controller has recently deleted what had this name, or given it up.
@@ -162,19 +159,18 @@ impl RecentWrites {
         is_recent(self.started, now)
     }
 
-    /// Whether a refusal of `step` is explained by what was written recently. `observed`: what the
-    /// step was planned on.
-    pub fn explains(
+    /// What explains a refusal of `step`. `observed`: what the step was planned on.
+    pub fn explain(
         &self,
         now: Timestamp,
         account: &str,
         step: &Step,
         failure: &Failure,
         observed: &Observed,
-    ) -> bool {
+    ) -> Explanation {
         let class = failure.class;
         if !failure.may_be_propagation() {
-            return false;
+            return Explanation::None;
         }
         let concerned = refusal::concerned(step, failure);
         let explained = concerned.iter().any(|name| {
@@ -195,7 +191,13 @@ impl RecentWrites {
                     .flat_map(|(_, writes)| writes)
                     .any(|(at, write)| *write == Write::Deleted && is_recent(*at, now))
         };
-        explained || makes_room() || self.is_of_an_earlier_process(now, class, &concerned, observed)
+        if explained || makes_room() {
+            Explanation::OwnWrite
+        } else if self.is_of_an_earlier_process(now, class, &concerned, observed) {
+            Explanation::EarlierProcess
+        } else {
+            Explanation::None
+        }
     }
 
     /// Of an earlier process only IAM itself tells: absence may be late, and an object that is

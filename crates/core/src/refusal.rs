@@ -24,9 +24,20 @@ pub enum Decision {
     Wait,
 }
 
+/// Why a refusal may be about what was there before a recent write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explanation {
+    /// Nothing explains it.
+    None,
+    /// A recent write of this process does.
+    OwnWrite,
+    /// An earlier process may have written: this one is too young to know.
+    EarlierProcess,
+}
+
 impl Decision {
     /// What to do about a failed write.
-    pub fn of_write(class: FailureClass, explained: bool) -> Self {
+    pub fn of_write(class: FailureClass, explanation: Explanation) -> Self {
         match class {
             FailureClass::NotLeader => Self::Stop,
             FailureClass::Throttled | FailureClass::ConcurrentChange => Self::Retry,
@@ -39,11 +50,20 @@ impl Decision {
             | FailureClass::NotFound
             | FailureClass::AlreadyExists
             | FailureClass::NoRoom
-                if explained =>
+                if explanation == Explanation::OwnWrite =>
             {
                 Self::Wait
             }
-            // The reading that was planned on is not how it is.
+            FailureClass::AccessDenied
+            | FailureClass::Missing
+            | FailureClass::InUse
+            | FailureClass::Quota
+                if explanation == Explanation::EarlierProcess =>
+            {
+                Self::Wait
+            }
+            // The reading that was planned on is not how it is. What an earlier process wrote can only
+            // be read.
             FailureClass::NotFound | FailureClass::AlreadyExists | FailureClass::NoRoom => {
                 Self::LookAgain
             }
@@ -60,7 +80,7 @@ impl Decision {
 
     /// What to do about a failed read: no propagation makes one fail.
     pub fn of_read(class: FailureClass) -> Self {
-        match Self::of_write(class, false) {
+        match Self::of_write(class, Explanation::None) {
             Self::LookAgain => Self::Retry,
             other => other,
         }
@@ -68,8 +88,9 @@ impl Decision {
 
     /// What is left of [`Self::LookAgain`] once readings have not helped.
     #[must_use]
-    pub fn after_looking(self, class: FailureClass) -> Self {
+    pub fn after_looking(self, class: FailureClass, explanation: Explanation) -> Self {
         match (self, class) {
+            (Self::LookAgain, _) if explanation != Explanation::None => Self::Wait,
             // The name is held by something that IAM does not show, or what is to be added does not
             // fit although IAM shows room for it.
             (Self::LookAgain, FailureClass::AlreadyExists | FailureClass::NoRoom) => Self::Stall,
@@ -114,7 +135,7 @@ pub fn explains(class: FailureClass, write: Write) -> bool {
 pub fn concerned(step: &Step, failure: &Failure) -> Vec<IamName> {
     if failure.class == FailureClass::Missing {
         return step
-            .refers_to()
+            .needs_policy()
             .map(IamName::of_policy)
             .into_iter()
             .collect();
@@ -140,6 +161,7 @@ fn kind_not_found(said: &str) -> Option<Kind> {
         ("instance profile ", Kind::InstanceProfile),
         ("role with name ", Kind::Role),
         ("policy arn:", Kind::Policy),
+        ("scope arn:", Kind::Policy),
     ]
     .into_iter()
     .find(|(words, _)| said.contains(words))

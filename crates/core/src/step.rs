@@ -123,6 +123,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Role, Self::Policy, Self::InstanceProfile];
+
     /// As it stands in `status.drift[].object` and as a metric label.
     pub const fn as_str(self) -> &'static str {
         match self {

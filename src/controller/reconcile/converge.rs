@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smr_api::Mode;
+use smr_api::{AdoptionPolicy, Mode};
 use smr_core::account::Account;
 use smr_core::failure::FailureClass;
 use smr_core::names::Live;
@@ -57,10 +57,18 @@ impl Pass<'_> {
             .context
             .aws
             .on_behalf_of(&self.object.key().namespace, self.urgency);
-        let mut taken = BTreeSet::new();
+        let is_first = Recorded::of(self.status()).is_empty();
+        let adopts = wanted.valid.adoption_policy == AdoptionPolicy::WithConsent;
+        // What may be adopted decides the path of all three: it is looked for before anything is made.
+        let mut taken = if is_first && adopts {
+            Kind::ALL.into()
+        } else {
+            BTreeSet::new()
+        };
         // Nothing recorded, nothing remembered and never begun (a status may be lost): the creation
         // is planned on an empty account, and IAM's own refusals say where that is wrong.
-        let mut presume_empty = Recorded::of(self.status()).is_empty()
+        let mut presume_empty = is_first
+            && !adopts
             && !self.wrote_recently(&account, &wanted)
             && !self.object.has_finalizer()
             && wanted.valid.mode == Mode::Enforce;
@@ -185,23 +193,20 @@ impl Pass<'_> {
                     && failed.decision == Decision::LookAgain
             };
             taken.extend(failed.iter().filter(is_taken).map(|f| f.step.kind()));
-            let Some(Failed {
-                failure, decision, ..
-            }) = failed.into_iter().next()
-            else {
+            let Some(first) = failed.into_iter().next() else {
                 continue;
             };
-            if decision != Decision::LookAgain {
+            if first.decision != Decision::LookAgain {
                 let facts = Some(facts(&wanted, &believed));
-                return self.failed(facts, activity, &failure, decision).await;
+                return (self.failed(facts, activity, &first.failure, first.decision)).await;
             }
-            last_failure = Some((believed, failure));
+            last_failure = Some((believed, first));
         }
         match last_failure {
-            Some((believed, failure)) => {
-                let decision = Decision::LookAgain.after_looking(failure.class);
+            Some((believed, last)) => {
                 let facts = Some(facts(&wanted, &believed));
-                self.failed(facts, activity, &failure, decision).await
+                self.failed(facts, activity, &last.failure, last.after_looking())
+                    .await
             }
             None => Ok(Ended::after(self.memory.back_off(), Priority::Repair)),
         }

@@ -105,7 +105,7 @@ impl Pass<'_> {
                     return self.release(&done).await;
                 }
                 Err(Some(first)) if first.decision == Decision::LookAgain => {
-                    last_failure = Some(first.failure);
+                    last_failure = Some(first);
                 }
                 Err(Some(Failed {
                     failure, decision, ..
@@ -113,9 +113,9 @@ impl Pass<'_> {
             }
         }
         match last_failure {
-            Some(failure) => {
-                let decision = Decision::LookAgain.after_looking(failure.class);
-                self.failed(None, DELETING, &failure, decision).await
+            Some(last) => {
+                self.failed(None, DELETING, &last.failure, last.after_looking())
+                    .await
             }
             None => Ok(Ended::after(self.memory.back_off(), Priority::Edit)),
         }
@@ -127,9 +127,11 @@ impl Pass<'_> {
         let is_lost = Recorded::of(self.status()).is_empty();
         let was_refused = (self.status().iter().flat_map(|s| &s.conditions))
             .any(|c| c.type_ == READY && matches!(c.reason.as_str(), "NotOwned" | "Replaced"));
-        let all = [Kind::Role, Kind::Policy, Kind::InstanceProfile];
-        let looked_for = |_: &Kind| is_lost || was_refused;
-        all.into_iter().filter(looked_for).collect()
+        if is_lost || was_refused {
+            Kind::ALL.into()
+        } else {
+            BTreeSet::new()
+        }
     }
 
     /// What IAM does not show, or shows of an earlier incarnation, may be late: an earlier process may
@@ -158,8 +160,10 @@ impl Pass<'_> {
         let by_an_earlier_process = is_young && self.may_have_written();
         let is_late = |kind: Kind, expected: bool, earlier: Option<bool>| {
             let unanswered = || recent.may_exist(now, &account.id, names, kind);
+            // What this process has deleted is not what an earlier one created.
+            let deleted = || recent.was_freed(now, &account.id, &names.of(kind));
             earlier.map_or_else(
-                || (expected && by_an_earlier_process) || unanswered(),
+                || (expected && by_an_earlier_process && !deleted()) || unanswered(),
                 |earlier| earlier && is_young,
             )
         };

@@ -21,7 +21,7 @@ use crate::store::Role;
 pub struct Settings {
     /// How far behind reads are.
     pub lag_ms: Option<u64>,
-    /// How far behind the checks of writes are.
+    /// How far behind writes are.
     pub write_lag_ms: Option<u64>,
     /// How long every answer takes.
     pub latency_ms: Option<u64>,
@@ -90,17 +90,17 @@ impl Emulator {
         self.state().faults.clear();
     }
 
-    /// Lets reads and tag conditions see the store as it was so long ago.
+    /// Lets reads see the store as it was so long ago, and tag conditions too unless there is a
+    /// write lag.
     pub fn set_lag(&self, lag: Duration) {
         self.state().history.set_lag(lag, Instant::now());
     }
 
-    /// Lets a write take effect only where the store as it was so long ago allows it too: a delete still
-    /// meets the attachment that was removed a moment ago, a create the name that was just freed, and
-    /// tag conditions the tags of before.
+    /// Asks of each write that it is possible in the store as it was so long ago as well: a
+    /// `NoSuchEntity`, `EntityAlreadyExists`, `DeleteConflict` or `LimitExceeded` there is the
+    /// answer, and nothing changes. Tag conditions see that store.
     pub fn set_write_lag(&self, lag: Duration) {
-        let now = Instant::now();
-        self.state().history.set_write_lag(lag, now);
+        self.state().history.set_write_lag(lag, Instant::now());
     }
 
     /// Lets every answer take so long.

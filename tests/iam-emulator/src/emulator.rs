@@ -16,7 +16,7 @@ use crate::lag::History;
 use crate::log::{Call, Log};
 use crate::rate::{Bucket, Rate};
 use crate::record;
-use crate::store::Account;
+use crate::store::{Account, Store};
 use crate::wire::{IamError, Params, Result, Xml};
 
 const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -206,9 +206,9 @@ impl Emulator {
     fn meet(&self, state: &mut State, asked: &Asked) -> ControlFlow<(Result<Xml>, Then), Then> {
         let refuse = |error| ControlFlow::Break((Err(error), Then::Answer));
         let throttled = || IamError::new(400, "Throttling", "Rate exceeded");
-        let kind = state
-            .faults
-            .take(&asked.action, &asked.params, Instant::now());
+        let now = Instant::now();
+        let (action, caller) = (&asked.action, &asked.access_key_id);
+        let kind = (state.faults).take(action, &asked.params, caller, now);
         match kind {
             Some(FaultKind::Throttle) => return refuse(throttled()),
             Some(FaultKind::ServiceFailure) => {
@@ -241,7 +241,6 @@ impl Emulator {
         if let (Some(rate), Ok(account_id), "iam") =
             (state.rate, self.account_of(asked), asked.service)
         {
-            let now = Instant::now();
             let bucket = state
                 .buckets
                 .entry(account_id)
@@ -281,39 +280,33 @@ impl Emulator {
             page_size: *page_size,
             ids: &self.shared.ids,
         };
-        let seen = history
-            .seen(now)
-            .get(&account_id)
-            .cloned()
-            .unwrap_or_default();
-        let before = history.current().get(&account_id).cloned();
         if let Some(file) = &self.shared.config.record {
-            let before = before.unwrap_or_default();
+            let before = account_in(history.current(), &account_id);
             record::note(file, &asked.access_key_id, &asked.action, &cx, &before);
         }
+        let seen = account_in(history.seen(now), &account_id);
         match action {
             Action::Read(read) => read(&seen, &cx),
             Action::Write(write) => {
-                let checked = (history.checked(now))
-                    .map(|store| store.get(&account_id).cloned().unwrap_or_default());
-                let conditions = checked.as_ref().unwrap_or(&seen);
-                let guarded = guards
+                let older = history
+                    .seen_by_writes(now)
+                    .map(|store| account_in(store, &account_id));
+                let conditions_see = older.as_ref().unwrap_or(&seen);
+                let allowed = guards
                     .iter()
-                    .filter(|guard| guard.access_key_id == asked.access_key_id);
-                for guard in guarded {
-                    if !guard.allows(&asked.action, &asked.params, conditions) {
-                        return Err(self.access_denied(asked, &account_id));
-                    }
+                    .filter(|guard| guard.access_key_id == asked.access_key_id)
+                    .all(|guard| guard.allows(&asked.action, &asked.params, conditions_see));
+                if !allowed {
+                    return Err(self.access_denied(asked, &account_id));
                 }
-                if let Some(mut checked) = checked {
-                    refused_as_before(write(&mut checked, &cx))?;
+                if let Some(mut older) = older
+                    && let Err(refusal) = write(&mut older, &cx)
+                    && refusal.is_about_state()
+                {
+                    return Err(refusal);
                 }
                 // On a copy, so that a refusal halfway leaves nothing behind.
-                let mut account: Account = history
-                    .current()
-                    .get(&account_id)
-                    .cloned()
-                    .unwrap_or_default();
+                let mut account = account_in(history.current(), &account_id);
                 let xml = write(&mut account, &cx)?;
                 let store = history.current().insert(account_id.clone(), account);
                 history.write(store, now);
@@ -416,19 +409,9 @@ enum Then {
     Hang,
 }
 
-/// A write on the store of a moment ago: what IAM would refuse because it does not know of a later
-/// write yet. Nothing else of the result counts.
-fn refused_as_before(result: Result<Xml>) -> Result<()> {
-    const LATE: [&str; 4] = [
-        "NoSuchEntity",
-        "EntityAlreadyExists",
-        "DeleteConflict",
-        "LimitExceeded",
-    ];
-    match result {
-        Err(error) if LATE.contains(&error.code.as_ref()) => Err(error),
-        Ok(_) | Err(_) => Ok(()),
-    }
+/// A copy of an account; an empty one where nothing was written yet.
+fn account_in(store: &Store, account_id: &str) -> Account {
+    store.get(account_id).cloned().unwrap_or_default()
 }
 
 fn invalid_token() -> IamError {

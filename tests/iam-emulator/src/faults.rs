@@ -1,4 +1,5 @@
-//! Faults that a test orders: which calls they meet, and what they do. Pure state, no IO.
+//! Faults that a test orders: which calls they meet, and what they do. Pure state, no IO; the clock
+//! enters as a value.
 
 use std::time::Duration;
 
@@ -16,13 +17,17 @@ pub struct Fault {
     /// Only calls that name this role, policy or instance profile.
     #[serde(default)]
     pub name: Option<String>,
+    /// Only calls with this access key.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
     /// Calls that pass untouched first.
     #[serde(default)]
     pub skip: usize,
-    /// Calls that then meet the fault.
+    /// Calls that then meet the fault, unless it lasts for a time.
     #[serde(default = "one")]
     pub count: usize,
-    /// It ends so long after its first call, however few calls met it.
+    /// How long the fault lasts, in milliseconds from the first call that meets it: every call
+    /// meets it until then, and `count` says nothing.
     #[serde(default)]
     pub for_ms: Option<u64>,
     /// What happens.
@@ -67,11 +72,27 @@ impl Fault {
         Self {
             action: action.into(),
             name: None,
+            access_key_id: None,
             skip: 0,
             count,
             for_ms: None,
             kind,
         }
+    }
+
+    /// For every call of this time, measured from the first that meets the fault, instead of for a
+    /// count of calls.
+    #[must_use]
+    pub fn lasting(mut self, time: Duration) -> Self {
+        self.for_ms = Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Only for calls with this access key.
+    #[must_use]
+    pub fn of_caller(mut self, access_key_id: impl Into<String>) -> Self {
+        self.access_key_id = Some(access_key_id.into());
+        self
     }
 
     /// Only for calls that name this role, policy or instance profile.
@@ -81,14 +102,6 @@ impl Fault {
         self
     }
 
-    /// A fault that meets every call of an action, from the first one on and for so long.
-    pub fn lasting(action: impl Into<String>, time: Duration, kind: FaultKind) -> Self {
-        Self {
-            for_ms: Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-            ..Self::new(action, usize::MAX, kind)
-        }
-    }
-
     /// Lets the first `skip` calls pass.
     #[must_use]
     pub fn after(mut self, skip: usize) -> Self {
@@ -96,8 +109,9 @@ impl Fault {
         self
     }
 
-    fn fits(&self, action: &str, params: &Params) -> bool {
-        (self.action == "*" || self.action == action)
+    fn fits(&self, action: &str, params: &Params, caller: &str) -> bool {
+        (self.access_key_id.as_ref()).is_none_or(|key| key == caller)
+            && (self.action == "*" || self.action == action)
             && self
                 .name
                 .as_ref()
@@ -151,29 +165,33 @@ fn names(params: &Params) -> impl Iterator<Item = &str> {
     plain.chain(arn)
 }
 
+/// A fault, and when a call met it first.
+#[derive(Debug)]
+struct Ordered {
+    fault: Fault,
+    met: Option<Instant>,
+}
+
+impl Ordered {
+    /// Whether no call meets it any more.
+    fn is_over(&self, now: Instant) -> bool {
+        match self.fault.for_ms.map(Duration::from_millis) {
+            None => self.fault.count == 0,
+            Some(time) => self
+                .met
+                .is_some_and(|met| now.saturating_duration_since(met) >= time),
+        }
+    }
+}
+
 /// Faults that still wait for calls, in the order in which they were ordered.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Ordered>);
 
-#[derive(Debug)]
-struct Ordered {
-    fault: Fault,
-    /// When the first call met it.
-    begun: Option<Instant>,
-}
-
-impl Ordered {
-    fn is_over(&self, now: Instant) -> bool {
-        let lasts = self.fault.for_ms.map(Duration::from_millis);
-        let over = (self.begun.zip(lasts)).is_some_and(|(begun, lasts)| now >= begun + lasts);
-        over || self.fault.count == 0
-    }
-}
-
 impl Faults {
     /// Orders a fault.
     pub fn push(&mut self, fault: Fault) {
-        self.0.push(Ordered { fault, begun: None });
+        self.0.push(Ordered { fault, met: None });
     }
 
     /// Takes back all orders.
@@ -182,17 +200,25 @@ impl Faults {
     }
 
     /// What this call meets, if anything: the first fault that fits and lets nothing pass.
-    pub fn take(&mut self, action: &str, params: &Params, now: Instant) -> Option<FaultKind> {
+    pub fn take(
+        &mut self,
+        action: &str,
+        params: &Params,
+        caller: &str,
+        now: Instant,
+    ) -> Option<FaultKind> {
         self.0.retain(|ordered| !ordered.is_over(now));
-        let fits = |ordered: &&mut Ordered| ordered.fault.fits(action, params);
-        for Ordered { fault, begun } in self.0.iter_mut().filter(fits) {
+        for Ordered { fault, met } in &mut self.0 {
+            if !fault.fits(action, params, caller) {
+                continue;
+            }
             if fault.skip > 0 {
                 fault.skip -= 1;
-            } else {
-                fault.count = fault.count.saturating_sub(1);
-                begun.get_or_insert(now);
-                return Some(fault.kind.clone());
+                continue;
             }
+            fault.count = fault.count.saturating_sub(1);
+            met.get_or_insert(now);
+            return Some(fault.kind.clone());
         }
         None
     }
@@ -202,20 +228,85 @@ impl Faults {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn conflict(count: usize) -> Fault {
+        let kind = FaultKind::Error {
+            status: 409,
+            code: "DeleteConflict".to_owned(),
+            message: "Cannot delete entity, must detach all policies first.".to_owned(),
+        };
+        Fault::new("DeleteRole", count, kind)
+    }
+
+    fn meets(faults: &mut Faults, call: &str, now: Instant) -> bool {
+        let (action, name) = call.split_once(' ').unwrap();
+        let params = Params::parse(&format!("RoleName={name}"));
+        faults.take(action, &params, "", now).is_some()
+    }
+
     #[test]
-    fn a_lasting_fault_meets_all_calls_from_the_first_one_on() {
-        let begun = Instant::now();
-        let at = |second| begun + Duration::from_secs(second);
+    fn a_fault_that_lasts_meets_every_call_until_its_time_is_over() {
+        let start = Instant::now();
         let mut faults = Faults::default();
-        let lasts = Duration::from_secs(10);
-        faults.push(Fault::lasting("DeleteRole", lasts, FaultKind::Throttle).after(1));
-        let params = Params::parse("RoleName=r");
-        let mut meets = |action, second| faults.take(action, &params, at(second)).is_some();
-        assert!(!meets("GetRole", 0));
-        assert!(!meets("DeleteRole", 1), "it lets one pass");
-        assert!(meets("DeleteRole", 5));
-        assert!(meets("DeleteRole", 14));
-        assert!(!meets("DeleteRole", 15));
-        assert!(!meets("DeleteRole", 5), "it is over");
+        // A count of 0 and one of 1 say nothing here.
+        for count in [0, 1] {
+            faults.push(conflict(count).lasting(10 * SECOND));
+            // The time begins with the first meeting, not with the order.
+            let first = start + 100 * SECOND;
+            for second in [0, 1, 9] {
+                assert!(meets(&mut faults, "DeleteRole r", first + second * SECOND));
+            }
+            assert!(!meets(&mut faults, "DeleteRole r", first + 10 * SECOND));
+            assert!(faults.0.is_empty(), "it is gone for good");
+        }
+    }
+
+    #[test]
+    fn calls_that_do_not_fit_and_calls_that_pass_first_do_not_begin_its_time() {
+        let start = Instant::now();
+        let mut faults = Faults::default();
+        faults.push(conflict(1).named("r").after(1).lasting(10 * SECOND));
+        assert!(!meets(&mut faults, "DeleteRole other", start));
+        assert!(!meets(&mut faults, "TagRole r", start));
+        assert!(
+            !meets(&mut faults, "DeleteRole r", start),
+            "it passes first"
+        );
+        let first = start + 60 * SECOND;
+        assert!(meets(&mut faults, "DeleteRole r", first));
+        assert!(meets(&mut faults, "DeleteRole r", first + 9 * SECOND));
+        assert!(!meets(&mut faults, "DeleteRole r", first + 10 * SECOND));
+    }
+
+    #[test]
+    fn a_fault_with_a_count_meets_so_many_calls_whenever_they_come() {
+        let start = Instant::now();
+        let mut faults = Faults::default();
+        faults.push(conflict(2));
+        faults.push(conflict(0));
+        assert!(meets(&mut faults, "DeleteRole r", start));
+        assert!(meets(&mut faults, "DeleteRole r", start + 3600 * SECOND));
+        assert!(!meets(&mut faults, "DeleteRole r", start + 3600 * SECOND));
+    }
+
+    #[test]
+    fn the_next_fault_follows_when_the_time_of_one_is_over() {
+        let start = Instant::now();
+        let mut faults = Faults::default();
+        faults.push(conflict(1).lasting(SECOND));
+        faults.push(Fault::new("*", 1, FaultKind::Throttle));
+        let mut take = |now| faults.take("DeleteRole", &Params::default(), "", now);
+        assert!(matches!(take(start), Some(FaultKind::Error { .. })));
+        assert_eq!(take(start + SECOND), Some(FaultKind::Throttle));
+        assert_eq!(take(start + SECOND), None);
+    }
+
+    #[test]
+    fn json_orders_one_too() {
+        let json = r#"{"action": "DeleteRole", "for_ms": 10000, "kind": "Throttle"}"#;
+        let fault: Fault = serde_json::from_str(json).unwrap();
+        let ordered = Fault::new("DeleteRole", 1, FaultKind::Throttle).lasting(10 * SECOND);
+        assert_eq!(fault, ordered);
     }
 }

@@ -7,7 +7,8 @@ use crate::store::{Account, Tags};
 use crate::wire::Params;
 
 /// Callers with this access key may write only what carries the tag. As with IAM's own
-/// conditions, the tags seen are those of the lagged store.
+/// conditions, the tags seen are those of the store that lags behind: that of writes where there
+/// is a write lag, else that of reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {

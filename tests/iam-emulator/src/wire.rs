@@ -92,6 +92,15 @@ impl IamError {
         ))
     }
 
+    /// Whether what IAM holds is the reason, so that another state would have let the same call
+    /// pass: the refusals that a write meets for a while after a change.
+    pub fn is_about_state(&self) -> bool {
+        matches!(
+            self.code.as_ref(),
+            "NoSuchEntity" | "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded"
+        )
+    }
+
     /// The answer's body.
     pub fn to_xml(&self, namespace: &str, request_id: &str) -> String {
         let side = if self.status >= 500 {

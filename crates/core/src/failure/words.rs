@@ -128,7 +128,7 @@ pub(super) fn missing(step: &Step) -> String {
         Step::PutRolePermissionsBoundary { boundary, .. } => (BOUNDARY, boundary.as_str()),
         _ => (
             "spec.additionalPolicyArns",
-            step.refers_to().unwrap_or_default(),
+            step.needs_policy().unwrap_or_default(),
         ),
     };
     format!("Create the policy {policy} in AWS, or correct {what}")

@@ -119,7 +119,7 @@ fn tags_that_leave_spec_are_seen_to_go() {
 }
 
 #[test]
-fn what_is_missing_beside_an_adopted_role_comes_first() {
+fn an_adopted_role_is_stamped_before_what_is_missing_is_created() {
     let spec = "{adoptionPolicy: WithConsent}";
     let (mut state, _) = converged(&wanted_of(spec));
     state.policy = None;
@@ -145,8 +145,8 @@ fn what_is_missing_beside_an_adopted_role_comes_first() {
     assert_eq!(
         stages,
         [
-            vec!["CreatePolicy", "CreateInstanceProfile"],
             vec!["TagRole"],
+            vec!["CreatePolicy", "CreateInstanceProfile"],
             vec!["AttachRolePolicy", "AddRoleToInstanceProfile"],
             vec!["UntagRole"],
         ]

@@ -392,7 +392,8 @@ fn writes_are_kept_by_name_whatever_its_case_for_a_minute_and_by_account() {
     );
     let taken = refusal(FailureClass::AlreadyExists, "");
     let explains = |recent: &RecentWrites, second, account, name| {
-        recent.explains(at(second), account, &create_role(name), &taken, &nothing())
+        recent.explain(at(second), account, &create_role(name), &taken, &nothing())
+            == Explanation::OwnWrite
     };
     assert!(explains(&recent, 159, ACCOUNT, "fLEET"));
     assert!(!explains(&recent, 160, ACCOUNT, "fLEET"));
@@ -409,7 +410,8 @@ fn writes_are_kept_by_name_whatever_its_case_for_a_minute_and_by_account() {
 fn a_refused_write_is_no_write() {
     let recent = RecentWrites::new(at(-1000));
     let denied = refusal(FailureClass::AccessDenied, "");
-    assert!(!recent.explains(at(100), ACCOUNT, &tag_role(), &denied, &nothing()));
+    let explained = recent.explain(at(100), ACCOUNT, &tag_role(), &denied, &nothing());
+    assert_eq!(explained, Explanation::None);
 }
 
 #[test]
@@ -420,7 +422,8 @@ fn a_write_without_an_answer_may_have_had_its_effect() {
     assert!(!recent.may_exist(at(101), ACCOUNT, &names(), Kind::Policy));
     assert!(!recent.may_exist(at(160), ACCOUNT, &names(), Kind::Role));
     let taken = refusal(FailureClass::AlreadyExists, "");
-    assert!(recent.explains(at(101), ACCOUNT, &create_role("r"), &taken, &nothing()));
+    let explained = recent.explain(at(101), ACCOUNT, &create_role("r"), &taken, &nothing());
+    assert_eq!(explained, Explanation::OwnWrite);
 }
 
 #[test]
@@ -429,7 +432,7 @@ fn propagation_never_makes_an_explicit_deny_or_changes_a_boundary_or_the_organiz
     recent.wrote(at(100), ACCOUNT, &create_role("r"), &nothing(), &nothing());
     let explained = |said: &str| {
         let denied = refusal(FailureClass::AccessDenied, said);
-        recent.explains(at(101), ACCOUNT, &tag_role(), &denied, &nothing())
+        recent.explain(at(101), ACCOUNT, &tag_role(), &denied, &nothing()) == Explanation::OwnWrite
     };
     for said in [
         "",
@@ -465,8 +468,8 @@ fn what_is_not_found_must_be_what_was_made() {
     };
     let explained = |said: &str| {
         let failure = refusal(FailureClass::NotFound, said).of_step(&attach, "p");
-        let explained = recent.explains(at(101), ACCOUNT, &attach, &failure, &nothing());
-        (failure.class, explained)
+        let explained = recent.explain(at(101), ACCOUNT, &attach, &failure, &nothing());
+        (failure.class, explained == Explanation::OwnWrite)
     };
     let role = explained("The role with name r cannot be found.");
     assert_eq!(role, (FailureClass::NotFound, true));
@@ -483,13 +486,13 @@ fn what_is_not_found_must_be_what_was_made() {
 fn a_young_process_takes_absence_and_new_objects_for_an_earlier_process_doing() {
     let recent = RecentWrites::new(at(100));
     let explained = |second, class, observed: &Observed| {
-        recent.explains(
+        recent.explain(
             at(second),
             ACCOUNT,
             &tag_role(),
             &refusal(class, ""),
             observed,
-        )
+        ) == Explanation::EarlierProcess
     };
     let created = |second| with_role(|r| r.created = Some(at(second)));
     for class in [
@@ -523,7 +526,9 @@ fn a_deletion_makes_room_for_any_name_of_its_kind() {
         &nothing(),
     );
     let full = refusal(FailureClass::Quota, "");
-    let explained = |step: &Step| recent.explains(at(101), ACCOUNT, step, &full, &nothing());
+    let explained = |step: &Step| {
+        recent.explain(at(101), ACCOUNT, step, &full, &nothing()) == Explanation::OwnWrite
+    };
     assert!(explained(&create_role("r")));
     assert!(!explained(&tag_role()));
     assert!(!explained(&Step::CreateInstanceProfile {
@@ -531,4 +536,28 @@ fn a_deletion_makes_room_for_any_name_of_its_kind() {
         name: "r".into(),
         tags: smr_api::Tags::new(),
     }));
+}
+
+/// A policy that the role does not have any more is gone, whoever's it is: nothing is missing.
+#[test]
+fn what_is_detached_already_is_not_missing() {
+    let theirs = "arn:aws:iam::111122223333:policy/theirs";
+    let detach = Step::DetachRolePolicy {
+        role: "r".into(),
+        policy_arn: theirs.into(),
+    };
+    let said = format!("Policy {theirs} was not found.");
+    let failure = refusal(FailureClass::NotFound, &said).of_step(&detach, "p");
+    assert_eq!(failure.class, FailureClass::NotFound);
+    let mut recent = RecentWrites::new(at(-1000));
+    let explained =
+        |recent: &RecentWrites| recent.explain(at(101), ACCOUNT, &detach, &failure, &nothing());
+    assert_eq!(explained(&recent), Explanation::None);
+    // Attached a moment ago: IAM may not know it yet.
+    let attach = Step::AttachRolePolicy {
+        role: "r".into(),
+        policy_arn: theirs.into(),
+    };
+    recent.wrote(at(100), ACCOUNT, &attach, &nothing(), &nothing());
+    assert_eq!(explained(&recent), Explanation::OwnWrite);
 }

@@ -33,11 +33,19 @@ impl IamName {
 
     /// The three names of one object.
     pub fn all_of(names: &Names) -> [Self; 3] {
-        [
-            Self::new(Kind::Role, &names.role),
-            Self::new(Kind::Policy, &names.policy),
-            Self::new(Kind::InstanceProfile, &names.instance_profile),
-        ]
+        Kind::ALL.map(|kind| names.of(kind))
+    }
+}
+
+impl Names {
+    /// The name of this kind.
+    pub fn of(&self, kind: Kind) -> IamName {
+        let name = match kind {
+            Kind::Role => &self.role,
+            Kind::Policy => &self.policy,
+            Kind::InstanceProfile => &self.instance_profile,
+        };
+        IamName::new(kind, name)
     }
 }
 
@@ -164,15 +172,15 @@ impl Step {
         }
     }
 
-    /// The managed policy that the call refers to but does not write.
-    pub fn refers_to(&self) -> Option<&str> {
+    /// The managed policy that has to exist for the call.
+    pub fn needs_policy(&self) -> Option<&str> {
         match self {
-            Self::AttachRolePolicy { policy_arn, .. }
-            | Self::DetachRolePolicy { policy_arn, .. } => Some(policy_arn),
+            Self::AttachRolePolicy { policy_arn, .. } => Some(policy_arn),
             Self::CreateRole { boundary, .. } => boundary.as_deref(),
             Self::PutRolePermissionsBoundary { boundary, .. } => Some(boundary),
             Self::CreatePolicy { .. }
             | Self::CreateInstanceProfile { .. }
+            | Self::DetachRolePolicy { .. }
             | Self::PutRolePolicy { .. }
             | Self::DeleteRolePolicy { .. }
             | Self::AddRoleToInstanceProfile { .. }

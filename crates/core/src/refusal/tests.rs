@@ -27,9 +27,21 @@ const DECISIONS: [(Class, Decision, Decision, Decision); 15] = [
 #[test]
 fn what_is_done_about_each_class() {
     for (class, explained, unexplained, in_the_end) in DECISIONS {
-        assert_eq!(Decision::of_write(class, true), explained, "{class:?}");
-        assert_eq!(Decision::of_write(class, false), unexplained, "{class:?}");
-        assert_eq!(unexplained.after_looking(class), in_the_end, "{class:?}");
+        let of_write = |explanation| Decision::of_write(class, explanation);
+        assert_eq!(of_write(Explanation::OwnWrite), explained, "{class:?}");
+        assert_eq!(of_write(Explanation::None), unexplained, "{class:?}");
+        let after = |explanation| unexplained.after_looking(class, explanation);
+        assert_eq!(after(Explanation::None), in_the_end, "{class:?}");
+        // Of an earlier process only readings tell: they come first.
+        let by_an_earlier_process = match (explained, unexplained) {
+            (Wait, LookAgain) => LookAgain,
+            (explained, _) => explained,
+        };
+        let earlier = of_write(Explanation::EarlierProcess);
+        assert_eq!(earlier, by_an_earlier_process, "{class:?}");
+        if explained == Wait && unexplained == LookAgain {
+            assert_eq!(after(Explanation::EarlierProcess), Wait, "{class:?}");
+        }
         let read = Decision::of_read(class);
         assert!(
             !matches!(read, Wait | LookAgain),

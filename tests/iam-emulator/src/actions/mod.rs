@@ -35,7 +35,7 @@ pub(crate) struct Context<'a> {
 pub(crate) enum Action {
     /// Looks only, and may see the past.
     Read(fn(&Account, &Context<'_>) -> Result<Xml>),
-    /// Changes the current state.
+    /// Changes the current state, and is tried on the past where there is a write lag.
     Write(fn(&mut Account, &Context<'_>) -> Result<Xml>),
 }
 

@@ -15,6 +15,7 @@ use crate::desired::desired;
 use crate::difference::{Importance, Width};
 use crate::effect::carry_out;
 use crate::plan::{Recorded, plan};
+use crate::refusal::Explanation;
 use crate::step::{Reply, Step};
 use crate::validate::tests::{account, valid};
 
@@ -147,7 +148,7 @@ const ACTIVITIES: [Activity; 4] = [
 
 /// What becomes of a failure of this class that nothing explains.
 fn final_decision(class: FailureClass) -> Decision {
-    Decision::of_write(class, false).after_looking(class)
+    Decision::of_write(class, Explanation::None).after_looking(class, Explanation::None)
 }
 
 const CLASSES: [FailureClass; 15] = [
