@@ -188,15 +188,15 @@ impl Fleet {
 async fn a_fleet_of_the_version_before_goes_on() {
     let mut fleet = Fleet::load().await;
     fleet.world.run(&start());
+    // A young process takes what it misses for a late reading.
+    fleet.world.settled().await;
     fleet.world.sweeps(3).await;
     let first = fleet.goes_on().await;
     for (name, count) in &first.status {
         assert!(*count <= 1, "{name}: {count} status writes");
     }
 
-    // A young process takes what it misses for a late reading: then each object once more, by a
-    // pass of its own. The answer is in the status.
-    fleet.world.settled().await;
+    // Each object once more, by a pass of its own: the answer is in the status.
     for name in fleet.before.keys() {
         let asked = fleet.world.ask(name).await;
         if !fleet.is_paused(name) {
