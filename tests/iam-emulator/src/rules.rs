@@ -132,20 +132,13 @@ pub fn max_session(seconds: i64) -> Result<()> {
     Ok(())
 }
 
-/// An ARN, as parameters hold it.
-pub fn arn(field: &str, value: &str) -> Result<()> {
-    length(field, value, 20, 2048)?;
-    if value.starts_with("arn:") {
-        return Ok(());
-    }
-    Err(IamError::invalid_input(format!(
-        "ARN {value} is not valid."
-    )))
-}
-
 /// Whether an ARN can name a managed policy at all.
 pub fn policy_arn(value: &str) -> Result<()> {
-    arn("policyArn", value)?;
+    length("policyArn", value, 20, 2048)?;
+    let not_valid = format!("ARN {value} is not valid.");
+    if !value.starts_with("arn:") {
+        return Err(IamError::validation(not_valid));
+    }
     let is_policy = value
         .splitn(6, ':')
         .collect::<Vec<_>>()
@@ -155,9 +148,7 @@ pub fn policy_arn(value: &str) -> Result<()> {
     if is_policy {
         return Ok(());
     }
-    Err(IamError::invalid_input(format!(
-        "ARN {value} is not valid."
-    )))
+    Err(IamError::invalid_input(not_valid))
 }
 
 /// How the tag keys of a kind of object are compared.
@@ -196,9 +187,12 @@ pub fn tags(tags: &Tags, case: KeyCase) -> Result<()> {
             TAG_VALUE_PATTERN,
         )?;
         if !seen.insert(case.fold(key)) {
-            return Err(IamError::invalid_input(
-                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-            ));
+            return Err(IamError::invalid_input(match case {
+                KeyCase::Ignored => {
+                    "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+                }
+                KeyCase::Matters => "Duplicate tag keys found.",
+            }));
         }
     }
     Ok(())

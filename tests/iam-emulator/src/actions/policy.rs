@@ -102,14 +102,11 @@ pub(super) fn get(account: &Account, cx: &Context<'_>) -> Result<Xml> {
 
 pub(super) fn delete(account: &mut Account, cx: &Context<'_>) -> Result<Xml> {
     let policy = cx.own_policy(account)?;
-    if account.attached_roles(&policy.arn).next().is_some() {
+    let attached = account.attached_roles(&policy.arn).next().is_some();
+    let bounds = account.bounded_roles(&policy.arn).next().is_some();
+    if attached || bounds {
         return Err(IamError::delete_conflict(
             "Cannot delete a policy attached to entities.",
-        ));
-    }
-    if account.bounded_roles(&policy.arn).next().is_some() {
-        return Err(IamError::delete_conflict(
-            "Cannot delete a policy that is used as a permissions boundary.",
         ));
     }
     if policy.versions.len() > 1 {

@@ -130,7 +130,7 @@ pub(super) fn remove_role(account: &mut Account, cx: &Context<'_>) -> Result<Xml
     let mut role = Role::clone(cx.role(account)?);
     if profile.role.take() != Some(key(&role.name)) {
         return Err(IamError::no_such_entity(format!(
-            "Role {} is not in instance profile {}.",
+            "Role {} in Instance Profile {} cannot be found.",
             role.name, profile.name
         )));
     }

@@ -1,7 +1,10 @@
 //! Versions of managed policies. An account enters and leaves; no IO.
 
+use std::sync::Arc;
+
 use super::Context;
 use super::policy::check_document;
+use crate::rules;
 use crate::store::{Account, Policy, Version};
 use crate::wire::{IamError, Result, Xml};
 
@@ -15,14 +18,16 @@ pub(super) fn write_version(xml: &mut Xml, policy: &Policy, version: &Version, d
     xml.date("CreateDate", version.created);
 }
 
-/// The version that `VersionId` names.
-fn asked<'a>(policy: &'a Policy, cx: &Context<'_>) -> Result<&'a Version> {
+/// The policy and its version that a call names. IAM says the same of either that is missing.
+fn asked(account: &Account, cx: &Context<'_>) -> Result<(Arc<Policy>, Version)> {
+    let arn = cx.params.required("PolicyArn")?;
+    rules::policy_arn(arn)?;
     let id = cx.params.required("VersionId")?;
     // v1, v2, …: `v0` and `v01` name nothing, and a suffix after a dot is allowed by the model.
     let digits = id
         .strip_prefix('v')
         .map(|rest| rest.split('.').next().unwrap_or(rest));
-    let number = digits
+    let number: u32 = digits
         .filter(|digits| !digits.starts_with('0'))
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| {
@@ -31,10 +36,13 @@ fn asked<'a>(policy: &'a Policy, cx: &Context<'_>) -> Result<&'a Version> {
                 r"Member must satisfy regular expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?",
             )
         })?;
-    policy.version(number).ok_or_else(|| {
+    let found = account.policy(arn).and_then(|policy| {
+        let version = policy.version(number)?.clone();
+        Some((policy, version))
+    });
+    found.ok_or_else(|| {
         IamError::no_such_entity(format!(
-            "Policy {} version {id} does not exist or is not attachable.",
-            policy.arn
+            "Policy {arn} version {id} does not exist or is not attachable."
         ))
     })
 }
@@ -73,11 +81,10 @@ pub(super) fn create(account: &mut Account, cx: &Context<'_>) -> Result<Xml> {
 }
 
 pub(super) fn get(account: &Account, cx: &Context<'_>) -> Result<Xml> {
-    let policy = cx.policy(account)?;
-    let version = asked(&policy, cx)?;
+    let (policy, version) = asked(account, cx)?;
     let mut xml = Xml::default();
     xml.group("PolicyVersion", |xml| {
-        write_version(xml, &policy, version, true);
+        write_version(xml, &policy, &version, true);
     });
     Ok(xml)
 }
@@ -96,8 +103,8 @@ pub(super) fn list(account: &Account, cx: &Context<'_>) -> Result<Xml> {
 }
 
 pub(super) fn delete(account: &mut Account, cx: &Context<'_>) -> Result<Xml> {
+    let (_, Version { number, .. }) = asked(account, cx)?;
     let mut policy = cx.own_policy(account)?;
-    let number = asked(&policy, cx)?.number;
     if number == policy.default_version {
         return Err(IamError::delete_conflict(
             "Cannot delete the default version of a policy.",
@@ -109,8 +116,9 @@ pub(super) fn delete(account: &mut Account, cx: &Context<'_>) -> Result<Xml> {
 }
 
 pub(super) fn set_default(account: &mut Account, cx: &Context<'_>) -> Result<Xml> {
+    let (_, version) = asked(account, cx)?;
     let mut policy = cx.own_policy(account)?;
-    policy.default_version = asked(&policy, cx)?.number;
+    policy.default_version = version.number;
     policy.updated = cx.now;
     account.put_policy(policy);
     Ok(Xml::default())
