@@ -273,6 +273,7 @@ async fn every_refusal_is_told_once_and_the_same_again() {
     }
     // A creation reads nothing, and a sweep reads no object on its own.
     let request = "sessionmanager.dev/reconcile-requested-at";
+    worlds[0].ready("denied-to-read").await;
     worlds[0]
         .annotate("denied-to-read", request, Some("look"))
         .await;
