@@ -61,11 +61,11 @@ impl<T: Late> Past<T> {
         let expected = self.expected.as_ref();
         let is_late = match (expected, read) {
             (None, None) => false,
-            (Some(_), None) => former.contains_absence(),
+            (Some(_), None) => former.iter().any(Option::is_none),
             (Some(expected), Some(read)) if expected.id() == read.id() => {
-                let same: Vec<&T> = former.iter().flatten().copied().collect();
+                let same = former.into_iter().flatten();
                 let mut parts = Parts {
-                    former: same.into_iter().filter(|f| f.id() == read.id()).collect(),
+                    former: same.filter(|f| f.id() == read.id()).collect(),
                     late: false,
                 };
                 let merged = T::merge(expected, read, &mut parts);
@@ -75,16 +75,6 @@ impl<T: Late> Past<T> {
         };
         let state = if is_late { expected } else { read };
         (state.cloned(), is_late)
-    }
-}
-
-trait ContainsAbsence {
-    fn contains_absence(&self) -> bool;
-}
-
-impl<T> ContainsAbsence for Vec<Option<&T>> {
-    fn contains_absence(&self) -> bool {
-        self.iter().any(Option::is_none)
     }
 }
 
@@ -109,12 +99,12 @@ impl<T> Parts<'_, T> {
         &mut self,
         expected: &BTreeMap<String, V>,
         read: &BTreeMap<String, V>,
-        of: impl Fn(&T) -> Option<&BTreeMap<String, V>>,
+        of: impl Fn(&T) -> &BTreeMap<String, V>,
     ) -> BTreeMap<String, V> {
         let all: BTreeSet<&String> = expected.keys().chain(read.keys()).collect();
         all.into_iter()
             .filter_map(|key| {
-                let was = |state: &T| of(state).and_then(|map| map.get(key)).cloned();
+                let was = |state: &T| of(state).get(key).cloned();
                 let value = self.part(expected.get(key).cloned(), read.get(key).cloned(), was)?;
                 Some((key.clone(), value))
             })
@@ -156,7 +146,7 @@ impl Late for ObservedRole {
         };
         Self {
             attached: parts.members(&expected.attached, &read.attached, |r| &r.attached),
-            inline: parts.keys(&expected.inline, &read.inline, |r| Some(&r.inline)),
+            inline: parts.keys(&expected.inline, &read.inline, |r| &r.inline),
             last_used: read.last_used,
             created: read.created,
             ..parts.part(core(expected), core(read), core)
