@@ -56,6 +56,18 @@ fn delay_after(world: &World, action: &str, role: &str, seconds: u64) -> Duratio
     Duration::from_millis(done.saturating_sub(begun + seconds * 1000))
 }
 
+/// A world in which an object of each name has converged.
+async fn converged(world: &str) -> World {
+    let world = World::quiet(world).await.running(&Start::default());
+    for (name, _) in LASTS {
+        world.apply(name, "{}").await;
+    }
+    for (name, _) in LASTS {
+        world.ready(name).await;
+    }
+    world
+}
+
 /// Work in progress that names AWS's error code, and not the error's whole text.
 async fn is_shown(world: &World, name: &str, code: &str) {
     world
@@ -69,13 +81,8 @@ async fn is_shown(world: &World, name: &str, code: &str) {
 
 #[tokio::test]
 async fn a_delete_conflict_after_an_own_detach_is_waited_out() {
-    let mut world = World::quiet("conflict").await;
-    world.run(&Start::default());
-    for (name, _) in LASTS {
-        world.apply(name, "{}").await;
-    }
+    let world = converged("conflict").await;
     for (name, seconds) in LASTS {
-        world.ready(name).await;
         let lasts = Duration::from_secs(seconds);
         let fault = Fault::new("DeleteRole", 1, conflict()).lasting(lasts);
         world
@@ -103,14 +110,7 @@ async fn a_delete_conflict_after_an_own_detach_is_waited_out() {
 
 #[tokio::test]
 async fn a_name_that_was_just_freed_is_waited_for() {
-    let mut world = World::quiet("freed").await;
-    world.run(&Start::default());
-    for (name, _) in LASTS {
-        world.apply(name, "{}").await;
-    }
-    for (name, _) in LASTS {
-        world.ready(name).await;
-    }
+    let world = converged("freed").await;
     for (name, seconds) in LASTS {
         world.delete(name).await;
         world.gone(name).await;
