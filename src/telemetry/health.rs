@@ -47,13 +47,16 @@ struct Shared {
     loops: Mutex<Vec<Loop>>,
 }
 
-/// A loop that must tick.
+/// A loop that is judged. Several may share a name, as workers do.
 #[derive(Debug)]
 struct Loop {
     name: &'static str,
     deadline: Duration,
-    last: Arc<Mutex<Instant>>,
+    due_since: Arc<Mutex<Due>>,
 }
+
+/// Since when a loop owes the end of an attempt; `None` while it waits for work.
+type Due = Option<Instant>;
 
 impl Health {
     /// Not ready, and alive.
@@ -71,42 +74,63 @@ impl Health {
         self.0.ready.load(Ordering::Relaxed)
     }
 
-    /// A heartbeat for a loop that has to tick at least every `deadline`, from now on and for
-    /// as long as the process lives.
+    /// A heartbeat for one loop. From now on the loop must end an attempt, good or bad, at least
+    /// every `deadline`, twice its longest time-out, unless it rests. A loop that ends without
+    /// resting first is stuck for good.
     pub fn heartbeat(&self, name: &'static str, deadline: Duration) -> Heartbeat {
-        let last = Arc::new(Mutex::new(Instant::now()));
+        let due_since = Arc::new(Mutex::new(Some(Instant::now())));
         let mut loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
         loops.push(Loop {
             name,
             deadline,
-            last: Arc::clone(&last),
+            due_since: Arc::clone(&due_since),
         });
-        Heartbeat(last)
+        Heartbeat(due_since)
     }
 
-    /// The names of the loops that don't tick; empty if the process is alive.
+    /// The names of the loops that are stuck, each once; empty if the process is alive.
     pub fn stuck(&self) -> Vec<&'static str> {
         let loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
-        let stuck = |looping: &&Loop| {
-            let last = *looping.last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.elapsed() > looping.deadline
-        };
-        loops
+        let mut names: Vec<_> = loops
             .iter()
-            .filter(stuck)
+            .filter(|looping| looping.is_stuck())
             .map(|looping| looping.name)
-            .collect()
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 
-/// Held by a loop, which calls [`Heartbeat::beat`] each time round.
-#[derive(Debug)]
-pub struct Heartbeat(Arc<Mutex<Instant>>);
+impl Loop {
+    fn is_stuck(&self) -> bool {
+        let due_since = *self
+            .due_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        due_since.is_some_and(|since| since.elapsed() > self.deadline)
+    }
+}
+
+/// Held by one loop, or by what it calls; clones share it.
+#[derive(Clone, Debug)]
+pub struct Heartbeat(Arc<Mutex<Due>>);
 
 impl Heartbeat {
-    /// The loop has come round.
+    /// An attempt has ended, good or bad, or the loop begins one after a rest: the deadline starts
+    /// again.
     pub fn beat(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.set(Some(Instant::now()));
+    }
+
+    /// The loop waits for work, for its next turn or for a permit, which may take any time: it is
+    /// not judged until the next [`Heartbeat::beat`].
+    pub fn rest(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, due: Due) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = due;
     }
 }
 
@@ -276,5 +300,44 @@ mod tests {
         assert_eq!(health.stuck(), ["sweep"]);
         sweep.beat();
         assert!(health.stuck().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_rests_is_not_judged_until_it_works_again() {
+        let health = Health::new();
+        let worker = health.heartbeat("worker", Duration::from_secs(10));
+        let inside_a_pass = worker.clone();
+        worker.rest();
+        advance(Duration::from_hours(24)).await;
+        assert!(health.stuck().is_empty());
+        inside_a_pass.beat();
+        advance(Duration::from_secs(10)).await;
+        assert!(health.stuck().is_empty());
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(health.stuck(), ["worker"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_stuck_worker_of_several_is_enough_and_is_named_once() {
+        let health = Health::new();
+        let workers: Vec<_> = (0..3)
+            .map(|_| health.heartbeat("worker", Duration::from_secs(10)))
+            .collect();
+        advance(Duration::from_secs(11)).await;
+        assert_eq!(health.stuck(), ["worker"]);
+        workers[0].beat();
+        workers[1].rest();
+        assert_eq!(health.stuck(), ["worker"]);
+        workers[2].beat();
+        assert!(health.stuck().is_empty());
+    }
+
+    /// A task that panicked, or that returned where it should not, never beats again.
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_has_ended_is_stuck() {
+        let health = Health::new();
+        drop(health.heartbeat("sweep", Duration::from_secs(10)));
+        advance(Duration::from_secs(11)).await;
+        assert_eq!(health.stuck(), ["sweep"]);
     }
 }
