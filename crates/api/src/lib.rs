@@ -18,5 +18,27 @@ pub const FIELD_MANAGER: &str = "session-manager-role";
 pub const FINALIZER: &str = "sessionmanager.dev/iam-cleanup";
 /// Annotation: `"true"` stops everything, nothing in IAM is read or written.
 pub const PAUSED_ANNOTATION: &str = "sessionmanager.dev/paused";
+/// What the annotation [`PAUSED_ANNOTATION`] asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It is absent or `false`.
+    No,
+    /// It is `true`.
+    Yes,
+    /// It is neither, so nobody knows what the author meant: nothing is written to IAM.
+    Unclear(String),
+}
+
+impl Pause {
+    /// Reads the annotation's value.
+    pub fn of(value: Option<&str>) -> Self {
+        match value {
+            None | Some("false") => Self::No,
+            Some("true") => Self::Yes,
+            Some(other) => Self::Unclear(other.to_owned()),
+        }
+    }
+}
+
 /// Annotation: any new value asks for a look now, answered in `status.lastHandledReconcileAt`.
 pub const RECONCILE_ANNOTATION: &str = "sessionmanager.dev/reconcile-requested-at";

@@ -106,7 +106,8 @@ impl Failure {
     /// policy which is not `own_policy` does not exist.
     #[must_use]
     pub fn of_step(mut self, step: &Step, own_policy: &str) -> Self {
-        if self.class == FailureClass::Refused
+        // Of a document AWS speaks with this code only: a tag, say, has nothing to do with a statement.
+        if &*self.code == "MalformedPolicyDocument"
             && let Some((document, name)) = step.document()
             && let Some(number) = words::blamed_statement(document, &self.said)
         {
@@ -168,12 +169,12 @@ impl Failure {
             }
             FailureClass::Quota | FailureClass::NoRoom => words::quota(&self.said),
             FailureClass::TooLarge => words::too_large(&self.said).to_owned(),
-            FailureClass::Refused => words::refused(&self.said).to_owned(),
+            FailureClass::Refused => words::refused(&self.said),
             FailureClass::InUse => "Remove in AWS what still uses it".to_owned(),
             FailureClass::AlreadyExists => words::TAKEN.to_owned(),
             FailureClass::Missing => {
                 let way_out = self.way_out.as_deref();
-                way_out.unwrap_or_else(|| words::refused("")).to_owned()
+                way_out.map_or_else(|| words::refused(""), str::to_owned)
             }
             FailureClass::Throttled
             | FailureClass::ConcurrentChange

@@ -203,12 +203,19 @@ pub(super) fn too_large(said: &str) -> &'static str {
     }
 }
 
-pub(super) fn refused(said: &str) -> &'static str {
+pub(super) fn refused(said: &str) -> String {
     if said.contains("Invalid principal") {
-        "See that the controller's --ec2-principal is a service of this partition"
-    } else {
-        "Correct what spec or the controller's flags give for it"
+        return "Check that the controller's --ec2-principal is a service of this partition"
+            .to_owned();
     }
+    if said.to_ascii_lowercase().contains("tag policy") {
+        let tag = between(said, "tag key: ", &[" "]).map(|key| key.trim_matches(['\'', '"']));
+        let tag = tag.map_or_else(|| "the tag".to_owned(), |key| format!("the tag {key}"));
+        return format!(
+            "A tag policy of the organization does not allow the value of {tag}: change it in spec (tags of the controller's --tag: ask its operator), or ask the organization's administrators"
+        );
+    }
+    "Correct what spec or the controller's flags give for it".to_owned()
 }
 
 /// Which statement of a document AWS's words speak of, counted from 1: the one that holds the

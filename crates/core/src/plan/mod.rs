@@ -9,6 +9,8 @@ mod profile;
 mod role;
 mod tags;
 
+pub(crate) use tags::spelled;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -168,6 +170,9 @@ enum Phase {
     Prepare,
     /// To what should be.
     Converge,
+    /// Further policies, once the own one is attached: where the role has no room for all, the own
+    /// one must not be what is missing.
+    Extend,
     /// What should not be any more.
     Withdraw,
     /// What could only go after that.

@@ -95,7 +95,7 @@ fn create(desired: &Desired, findings: &mut Findings) {
     );
     for arn in &desired.additional_policy_arns {
         findings.step(
-            Phase::Converge,
+            joins_in(desired, None),
             Step::AttachRolePolicy {
                 role: names.role.clone(),
                 policy_arn: arn.clone(),
@@ -148,6 +148,7 @@ fn attachments(
 ) {
     let role = &desired.names.role;
     let leaving = leaves_in(desired, found);
+    let joining = joins_in(desired, Some(found));
     for arn in desired.additional_policy_arns.difference(&found.attached) {
         findings.tell(
             Kind::Role,
@@ -156,7 +157,7 @@ fn attachments(
             format!("the policy {arn} was not attached to the role, should be"),
         );
         findings.step(
-            Phase::Converge,
+            joining,
             Step::AttachRolePolicy {
                 role: role.clone(),
                 policy_arn: arn.clone(),
@@ -210,6 +211,18 @@ fn attachments(
             }
             UnlistedPolicyAction::Report => findings.unlisted.push(format!("{INLINE}{name}")),
         }
+    }
+}
+
+/// When further policies are attached: after the own one.
+fn joins_in(desired: &Desired, found: Option<&ObservedRole>) -> Phase {
+    let own = desired.policy_arn();
+    let attaches_own = matches!(desired.policy.home, PolicyHome::Managed { .. })
+        && found.is_none_or(|role| !role.attached.contains(&own));
+    if attaches_own {
+        Phase::Extend
+    } else {
+        Phase::Converge
     }
 }
 

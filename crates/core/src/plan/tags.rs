@@ -99,7 +99,11 @@ pub(super) fn compare(
 }
 
 /// IAM does not distinguish keys of role tags by case (IAM user guide, "Tags for IAM resources").
-fn spelled<'a>(kind: Kind, tags: &'a Tags, key: &str) -> Option<(&'a String, &'a String)> {
+pub(crate) fn spelled<'a>(
+    kind: Kind,
+    tags: &'a Tags,
+    key: &str,
+) -> Option<(&'a String, &'a String)> {
     match kind {
         Kind::Role => tags.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)),
         Kind::Policy | Kind::InstanceProfile => tags.get_key_value(key),

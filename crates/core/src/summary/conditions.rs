@@ -153,12 +153,16 @@ pub(super) fn write(
 
 /// A pause says so and leaves everything else as it was: a change waiting behind it stays visible
 /// as not yet observed.
-pub(super) fn pause(status: &mut SessionManagerRoleStatus, generation: i64, now: Timestamp) {
+pub(super) fn pause(
+    status: &mut SessionManagerRoleStatus,
+    message: &str,
+    generation: i64,
+    now: Timestamp,
+) {
     if status.observed_generation == 0 {
         // A status that was never written: kstatus shall not take it for the first generation's.
         status.observed_generation = -1;
     }
-    let message = "nothing in IAM is read or written while the annotation sessionmanager.dev/paused is \"true\"";
     put(status, PAUSED, true, "Paused", message, generation, now);
     status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
 }

@@ -3,10 +3,11 @@
 
 use smr_api::SessionManagerRoleStatus;
 
-use super::{Activity, Done, Event, Facts, MESSAGE_MAX, cut, cut_to};
+use super::{Activity, Done, Event, Facts, MESSAGE_MAX, PausedBy, cut, cut_to};
 use crate::account::Account;
 use crate::desired::Desired;
 use crate::difference::{Difference, Importance};
+use crate::ownership::UID;
 use crate::plan::Refusal;
 use crate::step::Kind;
 use crate::validate::Invalid;
@@ -92,6 +93,15 @@ pub(super) fn refused(refusals: &[Refusal]) -> String {
     format!("{}. Nothing is written to {them}", all.join("; "))
 }
 
+pub(super) fn paused(by: PausedBy, is_deleting: bool) -> String {
+    match (by, is_deleting) {
+        (PausedBy::Annotation, false) => "nothing in IAM is read or written while the annotation sessionmanager.dev/paused is \"true\"".to_owned(),
+        (PausedBy::Annotation, true) => "the deletion of this object waits, and nothing in IAM is read or written, while the annotation sessionmanager.dev/paused is \"true\": remove the annotation to let the deletion go on".to_owned(),
+        (PausedBy::Selector(selector), false) => format!("this object's labels do not match the controller's --selector {selector} any more, so the controller does nothing for it: its IAM objects stay as they are, changes of its spec have no effect, and its deletion will wait. Restore the label, or let a controller whose selector matches take over"),
+        (PausedBy::Selector(selector), true) => format!("the deletion of this object waits: its labels do not match the controller's --selector {selector} any more, so the controller does nothing for it. Restore the label to let the deletion go on"),
+    }
+}
+
 pub(super) fn invalid(problems: &[Invalid]) -> String {
     problems
         .iter()
@@ -118,6 +128,12 @@ pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done
     let advice = after_re_creation(facts, before, done.drift);
     let with_advice = |text: String| with_advice(advice.as_deref(), |room| cut_to(room, text));
     match done.activity {
+        Activity::Creating if was_restored(done) => {
+            let text = format!(
+                "{role} and what belongs to it existed and are owned by this object, which was restored or created again. Updated: "
+            );
+            Event::normal("Updated", drift(&text, done.drift, advice.as_deref()))
+        }
         Activity::Creating => Event::normal(
             "Created",
             with_advice(format!("created {role} and what belongs to it")),
@@ -137,6 +153,13 @@ pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done
             with_advice(format!("deleted {role} and what belongs to it")),
         ),
     }
+}
+
+/// All three were there and named this object under an earlier uid.
+fn was_restored(done: &Done) -> bool {
+    let fields = || done.drift.iter().map(|d| &d.drift);
+    fields().any(|d| d.field == "tags" && d.message.contains(UID))
+        && !fields().any(|d| d.field == "existence")
 }
 
 /// What no controller can do after something that was there before was made anew.

@@ -9,7 +9,7 @@ mod messages;
 mod record;
 
 use jiff::Timestamp;
-use smr_api::{Counterparts, SessionManagerRoleStatus};
+use smr_api::{Counterparts, Mode, SessionManagerRoleStatus};
 
 use crate::account::Account;
 use crate::desired::Desired;
@@ -147,8 +147,22 @@ pub enum Outcome<'a> {
         /// What stands in the way.
         because: &'a [String],
     },
-    /// The annotation says so.
-    Paused,
+    /// Nothing is done.
+    Paused {
+        /// Why.
+        by: PausedBy<'a>,
+        /// Whether a deletion waits for the end of it.
+        is_deleting: bool,
+    },
+}
+
+/// What keeps the controller from an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PausedBy<'a> {
+    /// The annotation `sessionmanager.dev/paused`.
+    Annotation,
+    /// The object's labels do not match the controller's `--selector` any more.
+    Selector(&'a str),
 }
 
 /// What is known when status is written.
@@ -160,6 +174,8 @@ pub struct Facts<'a> {
     pub believed: &'a Observed,
     /// What someone has to allow outside IAM.
     pub counterparts: Option<&'a Counterparts>,
+    /// Whether IAM is written.
+    pub mode: Mode,
 }
 
 /// Work that was done.
@@ -229,8 +245,9 @@ pub fn summarize(object: Object, now: Timestamp, outcome: &Outcome) -> Summary {
     let before = object.status.cloned().unwrap_or_default();
     let mut status = before.clone();
     let mut events = Vec::new();
-    if let Outcome::Paused = outcome {
-        conditions::pause(&mut status, object.generation, now);
+    if let Outcome::Paused { by, is_deleting } = outcome {
+        let message = messages::paused(*by, *is_deleting);
+        conditions::pause(&mut status, &message, object.generation, now);
         return Summary { status, events };
     }
     status.observed_generation = object.generation;
@@ -286,7 +303,7 @@ fn judge(outcome: &Outcome) -> Verdict {
         Outcome::DeletionBlocked { because } => {
             Verdict::stalled("DeletionBlocked", because.join("; "))
         }
-        Outcome::Paused => Verdict::reconciling("Updating", String::new()), // returned before
+        Outcome::Paused { .. } => Verdict::reconciling("Updating", String::new()), // returned before
     }
 }
 
@@ -352,7 +369,7 @@ fn tell(
                 events.push(Event::warning(verdict.reason(), verdict.message()));
             }
         }
-        Outcome::Started { .. } | Outcome::Waiting { .. } | Outcome::Paused => {}
+        Outcome::Started { .. } | Outcome::Waiting { .. } | Outcome::Paused { .. } => {}
     }
     let new: Vec<&String> = after
         .unlisted_policies

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use smr_api::{
-    Drift, InstanceProfileStatus, LastDrift, PolicyStatus, RoleStatus, SessionManagerRoleStatus,
+    Drift, InstanceProfileStatus, LastDrift, Mode, PolicyStatus, RoleStatus,
+    SessionManagerRoleStatus, Tags,
 };
 
 use super::{Activity, Facts, Outcome, conditions, cut, messages};
 use crate::desired::PolicyHome;
 use crate::difference::Difference;
 use crate::ownership::KEYS;
+use crate::plan::spelled;
+use crate::step::Kind;
 
 /// `status.drift` holds at most this many entries.
 pub const DRIFT_MAX: usize = 20;
@@ -87,7 +90,7 @@ pub(super) fn record(
         Outcome::Invalid { .. }
         | Outcome::WrongAccount { .. }
         | Outcome::DeletionBlocked { .. }
-        | Outcome::Paused => {}
+        | Outcome::Paused { .. } => {}
     }
 }
 
@@ -134,63 +137,64 @@ fn found(status: &mut SessionManagerRoleStatus, drift: &[Difference], now: Times
     }
 }
 
-/// Names, ids and what we manage of the three objects. Before convergence, keys of tags and ARNs
-/// of policies that may still be there stay on record.
+/// Names, ids and what we manage of the three objects: what is in IAM as the spec says is managed
+/// from then on, and before convergence what was on record may still be there. Mode Observe writes
+/// nothing, so it manages nothing more.
 fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool) {
     let Facts {
-        desired, believed, ..
+        desired,
+        believed,
+        mode,
+        ..
     } = facts;
     let account = &desired.account;
     if believed.role.is_some() || believed.policy.is_some() || believed.instance_profile.is_some() {
         status.account_id = Some(account.id.clone());
         status.partition = Some(account.partition.to_string());
     }
-    let keys = |wanted: &smr_api::Tags, before: Option<&[String]>| -> Vec<String> {
-        let own = wanted
-            .keys()
-            .filter(|key| !KEYS.contains(&key.as_str()))
-            .cloned();
-        let kept = before
-            .filter(|_| !converged)
-            .unwrap_or_default()
-            .iter()
-            .cloned();
-        own.chain(kept)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
+    let managed = |in_place: BTreeSet<&String>, before: &[String]| -> Vec<String> {
+        let (in_place, kept) = match mode {
+            Mode::Enforce if converged => (in_place, &[][..]),
+            Mode::Enforce => (in_place, before),
+            Mode::Observe => (BTreeSet::new(), before),
+        };
+        let all: BTreeSet<&String> = in_place.into_iter().chain(kept).collect();
+        all.into_iter().cloned().collect()
+    };
+    let keys = |kind: Kind, wanted: &Tags, found: &Tags, before: Option<&[String]>| {
+        let in_place = (wanted.iter())
+            .filter(|(key, value)| spelled(kind, found, key).is_some_and(|(_, is)| is == *value))
+            .map(|(key, _)| key)
+            .filter(|key| !KEYS.contains(&key.as_str()));
+        managed(in_place.collect(), before.unwrap_or_default())
     };
     if let Some(role) = &believed.role {
         let before = status.role.as_ref();
-        let attached = desired.additional_policy_arns.iter().cloned();
-        let kept = before
-            .filter(|_| !converged)
-            .map(|r| r.attached_policy_arns.clone())
-            .unwrap_or_default();
+        let attached = desired.additional_policy_arns.intersection(&role.attached);
         status.role = Some(RoleStatus {
             name: role.name.clone(),
             arn: role.arn.clone(),
             id: role.id.clone(),
             managed_tag_keys: keys(
+                Kind::Role,
                 &desired.role.tags,
+                &role.tags,
                 before.map(|r| r.managed_tag_keys.as_slice()),
             ),
-            attached_policy_arns: attached
-                .chain(kept)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
+            attached_policy_arns: managed(
+                attached.collect(),
+                before.map_or(&[], |r| r.attached_policy_arns.as_slice()),
+            ),
         });
     }
     let before = status.policy.as_ref().map(|p| p.managed_tag_keys.clone());
-    let managed = believed.policy.as_ref();
-    status.policy = match (&desired.policy.home, managed) {
+    status.policy = match (&desired.policy.home, &believed.policy) {
         (PolicyHome::Managed { tags, .. }, Some(policy)) => Some(PolicyStatus {
             name: policy.name.clone(),
             arn: Some(policy.arn.clone()),
             id: Some(policy.id.clone()),
             version_id: Some(policy.default_version.clone()),
-            managed_tag_keys: keys(tags, before.as_deref()),
+            managed_tag_keys: keys(Kind::Policy, tags, &policy.tags, before.as_deref()),
         }),
         // The managed policy is on its way out: what is recorded of it stays until it is gone.
         (PolicyHome::Inline, Some(_))
@@ -217,7 +221,12 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
             name: profile.name.clone(),
             arn: profile.arn.clone(),
             id: profile.id.clone(),
-            managed_tag_keys: keys(&wanted.tags, before.map(|p| p.managed_tag_keys.as_slice())),
+            managed_tag_keys: keys(
+                Kind::InstanceProfile,
+                &wanted.tags,
+                &profile.tags,
+                before.map(|p| p.managed_tag_keys.as_slice()),
+            ),
         });
     }
 }

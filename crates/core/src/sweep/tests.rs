@@ -38,6 +38,7 @@ fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
         desired: &wanted.desired,
         believed,
         counterparts: None,
+        mode: smr_api::Mode::Enforce,
     }
 }
 

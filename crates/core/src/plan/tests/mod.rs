@@ -49,6 +49,7 @@ fn converged_status(
         desired,
         believed,
         counterparts: None,
+        mode: smr_api::Mode::Enforce,
     };
     let outcome = Outcome::Converged {
         facts,

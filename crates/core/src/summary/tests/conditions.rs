@@ -93,8 +93,8 @@ fn the_same_again_changes_nothing() {
             }
         });
     }
-    let once = summary(None, 7, 10, &Outcome::Paused).status;
-    assert_eq!(summary(Some(&once), 7, 500, &Outcome::Paused).status, once);
+    let once = summary(None, 7, 10, &PAUSED).status;
+    assert_eq!(summary(Some(&once), 7, 500, &PAUSED).status, once);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_pause_tells_itself_and_nothing_else() {
         status: Some(&ready),
         reconcile_request: Some("now"),
     };
-    let Summary { mut status, events } = summarize(object, at(10), &Outcome::Paused);
+    let Summary { mut status, events } = summarize(object, at(10), &PAUSED);
     assert_eq!(events, []);
     let paused = condition(&status, "Paused").unwrap().clone();
     assert_eq!(
@@ -166,8 +166,24 @@ fn a_pause_tells_itself_and_nothing_else() {
     // The generation stays unobserved and the request unanswered: kstatus sees InProgress.
     assert_eq!(status, ready);
     // A first status too: the API server's default must not become "generation 0 observed".
-    let first = summary(None, 1, 10, &Outcome::Paused).status;
+    let first = summary(None, 1, 10, &PAUSED).status;
     assert_eq!(first.observed_generation, -1);
+    // The deletion that waits for its end is named, and why an unselected object is left alone.
+    let message = |by, is_deleting| {
+        let status = summary(Some(&ready), 1, 10, &Outcome::Paused { by, is_deleting }).status;
+        condition(&status, "Paused").unwrap().message.clone()
+    };
+    assert!(message(PausedBy::Annotation, true).starts_with("the deletion of this object waits"));
+    let unselected = message(PausedBy::Selector("team=a"), false);
+    assert!(
+        unselected.contains("do not match the controller's --selector team=a"),
+        "{unselected}"
+    );
+    let unselected = message(PausedBy::Selector("team=a"), true);
+    assert!(
+        unselected.contains("the deletion of this object waits"),
+        "{unselected}"
+    );
     // It goes when the pause ends.
     let resumed = summary(Some(&first), 1, 20, &world.converged()).status;
     assert_eq!(condition(&resumed, "Paused"), None);
@@ -371,7 +387,7 @@ fn what_begins_is_told_where_it_is_new() {
     assert_eq!(reason(1, &held_up, &started(&one)), "AccessDenied");
     assert_eq!(reason(1, &held_up, &started(&other)), "Repairing");
     assert_eq!(reason(2, &held_up, &started(&one)), "Repairing");
-    let paused = summary(Some(&held_up), 1, 25, &Outcome::Paused).status;
+    let paused = summary(Some(&held_up), 1, 25, &PAUSED).status;
     let resumed = summary(Some(&paused), 1, 30, &started(&one)).status;
     assert_eq!(condition(&resumed, "Paused"), None);
     assert_eq!(condition(&resumed, READY).unwrap().reason, "Repairing");
@@ -415,7 +431,7 @@ fn the_summary_agrees_with_kstatus() {
             assert_eq!(kstatus(&status, generation + 1), "InProgress", "{name}");
         }
     });
-    let paused = summary(Some(&before), 2, 10, &Outcome::Paused).status;
+    let paused = summary(Some(&before), 2, 10, &PAUSED).status;
     assert_eq!(
         kstatus(&paused, 2),
         "InProgress",

@@ -44,6 +44,29 @@ fn what_was_done_is_one_event() {
     );
 }
 
+/// After a restore from a backup everything is there, under the uid of the object before.
+#[test]
+fn a_restored_object_created_nothing() {
+    let world = World::new("{}");
+    let stamp = |object: &str| {
+        let message = format!("the tag {UID} of the {object} was old, should be u");
+        drift(object, "tags", &message)
+    };
+    let restored = [stamp("Role"), stamp("Policy")];
+    let note = |drift: &[Difference]| {
+        let events = summary(None, 1, 10, &world.done(Activity::Creating, drift)).events;
+        (events[0].reason, events[0].note.clone())
+    };
+    let (reason, text) = note(&restored);
+    assert_eq!(reason, "Updated");
+    assert_eq!(
+        text,
+        "arn:aws:iam::111122223333:role/session-manager/team.web and what belongs to it existed and are owned by this object, which was restored or created again. Updated: the tag sessionmanager.dev/uid of the Role was old, should be u; the tag sessionmanager.dev/uid of the Policy was old, should be u"
+    );
+    let missing = drift("InstanceProfile", "existence", "the profile was missing");
+    assert_eq!(note(&[stamp("Role"), missing]).0, "Created");
+}
+
 #[test]
 fn an_adoption_is_told_first() {
     let world = World::new("{}");
@@ -79,7 +102,7 @@ fn what_goes_wrong_is_a_warning_once() {
             Outcome::Converged { .. }
             | Outcome::Started { .. }
             | Outcome::Waiting { .. }
-            | Outcome::Paused => &[],
+            | Outcome::Paused { .. } => &[],
             Outcome::Refused { .. }
             | Outcome::Invalid { .. }
             | Outcome::WrongAccount { .. }

@@ -35,10 +35,10 @@ fn the_three_objects_are_on_record() {
 #[test]
 fn what_may_still_be_there_stays_on_record() {
     let mut old = World::new(SPEC);
-    old.desired.additional_policy_arns = ["arn:aws:iam::aws:policy/Old".to_owned()].into();
+    old.attach("arn:aws:iam::aws:policy/Old");
     let before = old.ready();
     let mut new = World::new("{tags: {new: '1'}}");
-    new.desired.additional_policy_arns = ["arn:aws:iam::aws:policy/New".to_owned()].into();
+    new.attach("arn:aws:iam::aws:policy/New");
     let throttled = failure(FailureClass::Throttled);
     let refusals = [refusal(NotOurs::NotOwned {
         holder: String::new(),
@@ -61,15 +61,9 @@ fn what_may_still_be_there_stays_on_record() {
             facts,
             refusals: &refusals,
         },
-        Outcome::Drifted {
-            facts: new.facts(),
-            drift: &[],
-            unlisted: &[],
-        },
     ] {
         let status = summary(Some(&before), 2, 10, &outcome).status;
         let recorded = Recorded::of(Some(&status));
-        let keys = |o: Option<crate::plan::RecordedObject>| o.unwrap().managed_tag_keys;
         assert_eq!(keys(recorded.role), ["c", "env", "new"], "{outcome:?}");
         assert_eq!(keys(recorded.policy), ["b", "env", "new"]);
         assert_eq!(keys(recorded.instance_profile), ["env", "new"]);
@@ -86,6 +80,61 @@ fn what_may_still_be_there_stays_on_record() {
             recorded.additional_policy_arns,
             ["arn:aws:iam::aws:policy/New"]
         );
+    }
+}
+
+fn keys(recorded: Option<crate::plan::RecordedObject>) -> Vec<String> {
+    recorded.unwrap().managed_tag_keys
+}
+
+/// What a key or an ARN in spec names may be another's: only what is in IAM as spec has it is ours to
+/// remove later, and nothing that mode Observe has only read.
+#[test]
+fn what_was_never_set_is_not_on_record() {
+    let mut old = World::new(SPEC);
+    old.attach("arn:aws:iam::aws:policy/Old");
+    let before = old.ready();
+    let mut new = World::new("{tags: {env: prod, new: '1'}}");
+    new.attach("arn:aws:iam::aws:policy/New");
+    let mut refused = World {
+        believed: old.believed.clone(),
+        ..World::new("{tags: {env: prod, new: '1'}}")
+    };
+    refused.desired.additional_policy_arns = new.desired.additional_policy_arns.clone();
+    let role = refused.believed.role.as_mut().unwrap();
+    role.tags.insert("new".to_owned(), "of another".to_owned());
+    let denied = failure(FailureClass::AccessDenied);
+    for outcome in [
+        Outcome::Drifted {
+            facts: new.observed(),
+            drift: &[],
+            unlisted: &[],
+        },
+        Outcome::Converged {
+            facts: new.observed(),
+            done: None,
+            unlisted: &[],
+        },
+        Outcome::Failed {
+            facts: Some(refused.facts()),
+            activity: Activity::Updating,
+            failure: &denied,
+            decision: final_decision(denied.class),
+        },
+    ] {
+        let status = summary(Some(&before), 2, 10, &outcome).status;
+        let recorded = Recorded::of(Some(&status));
+        assert_eq!(keys(recorded.role), ["c", "env"], "{outcome:?}");
+        assert_eq!(keys(recorded.policy), ["b", "env"]);
+        assert_eq!(keys(recorded.instance_profile), ["env"]);
+        let attached = recorded.additional_policy_arns;
+        assert_eq!(attached, ["arn:aws:iam::aws:policy/Old"]);
+        // Once it is written, it is.
+        let done = summary(Some(&status), 2, 20, &new.converged()).status;
+        let recorded = Recorded::of(Some(&done));
+        assert_eq!(keys(recorded.role), ["env", "new"]);
+        let attached = recorded.additional_policy_arns;
+        assert_eq!(attached, ["arn:aws:iam::aws:policy/New"]);
     }
 }
 

@@ -91,7 +91,7 @@ proptest! {
             }
             if paused {
                 // A pause changes nothing of it, and a change that waits behind it stays in progress.
-                status = summary(Some(&status), generation, 10, &Outcome::Paused).status;
+                status = summary(Some(&status), generation, 10, &PAUSED).status;
                 let expected = if edited { Kstatus::InProgress } else { seen };
                 prop_assert_eq!(kstatus(&status, generation, false), expected);
             }

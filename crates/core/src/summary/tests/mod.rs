@@ -14,6 +14,7 @@ use super::*;
 use crate::desired::desired;
 use crate::difference::{Importance, Width};
 use crate::effect::carry_out;
+use crate::ownership::UID;
 use crate::plan::{Recorded, plan};
 use crate::refusal::Explanation;
 use crate::step::{Reply, Step};
@@ -22,6 +23,11 @@ use crate::validate::tests::{account, valid};
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
+
+const PAUSED: Outcome<'static> = Outcome::Paused {
+    by: PausedBy::Annotation,
+    is_deleting: false,
+};
 
 fn wanted(spec: &str) -> Desired {
     desired(&valid(spec))
@@ -69,6 +75,22 @@ impl World {
             desired: &self.desired,
             believed: &self.believed,
             counterparts: Some(&self.counterparts),
+            mode: Mode::Enforce,
+        }
+    }
+
+    /// The spec lists a further policy, and the role has it.
+    fn attach(&mut self, arn: &str) {
+        self.desired.additional_policy_arns.insert(arn.to_owned());
+        let role = self.believed.role.as_mut().unwrap();
+        role.attached.insert(arn.to_owned());
+    }
+
+    /// As in mode Observe.
+    fn observed(&self) -> Facts<'_> {
+        Facts {
+            mode: Mode::Observe,
+            ..self.facts()
         }
     }
 

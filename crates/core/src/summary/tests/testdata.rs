@@ -76,8 +76,7 @@ impl State {
     }
 
     fn paused(self) -> Self {
-        self.annotated(PAUSED_ANNOTATION, "true")
-            .told(&Outcome::Paused)
+        self.annotated(PAUSED_ANNOTATION, "true").told(&PAUSED)
     }
 
     /// Someone has deleted it: a generation more, as the API server has it.
