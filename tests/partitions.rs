@@ -10,9 +10,10 @@ use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, RoleSnapshot, Snapshot};
 use jiff::Timestamp;
@@ -22,7 +23,6 @@ use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate};
 use session_manager_role::telemetry::metrics::Metrics;
-use smr_core::account::Account;
 use smr_core::desired::desired;
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
@@ -58,9 +58,19 @@ fn aws(region: &'static str, http: impl HttpClient + 'static) -> Aws {
     Aws::new(&config, gate)
 }
 
-/// An HTTP client that notes where to and for which region, and never connects.
-#[derive(Clone, Debug, Default)]
-struct Envelopes(Arc<Mutex<BTreeSet<(String, String)>>>);
+/// An HTTP client that notes where to and for which region, and never connects. In place of STS it
+/// says that the caller is of the partition.
+#[derive(Clone, Debug)]
+struct Envelopes {
+    partition: &'static str,
+    seen: Arc<Mutex<BTreeSet<(String, String)>>>,
+}
+
+impl Envelopes {
+    fn take(&self) -> BTreeSet<(String, String)> {
+        std::mem::take(&mut *self.seen.lock().unwrap())
+    }
+}
 
 impl HttpClient for Envelopes {
     fn http_connector(
@@ -78,7 +88,15 @@ impl HttpConnector for Envelopes {
         // Credential=KEY/DATE/REGION/SERVICE/aws4_request
         let region = authorization.split('/').nth(2).unwrap_or_default();
         let envelope = (request.uri().to_owned(), region.to_owned());
-        self.0.lock().unwrap().insert(envelope);
+        self.seen.lock().unwrap().insert(envelope);
+        if request.uri().starts_with("https://sts.") {
+            let partition = self.partition;
+            let body = format!(
+                "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Arn>arn:{partition}:iam::{ACCOUNT}:user/u</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>"
+            );
+            let answer = HttpResponse::new(StatusCode::try_from(200).unwrap(), body.into());
+            return HttpConnectorFuture::ready(Ok(answer));
+        }
         let error = ConnectorError::io("nobody is there".into());
         HttpConnectorFuture::ready(Err(error))
     }
@@ -138,31 +156,32 @@ async fn calls_go_to_the_partitions_own_endpoints() {
             "https://sts.eusc-de-east-1.amazonaws.eu/",
         ),
     ] {
-        let envelopes = Envelopes::default();
-        let aws = aws(region, envelopes.clone());
-        assert!(aws.caller().await.is_err());
-        let sent = std::mem::take(&mut *envelopes.0.lock().unwrap());
-        assert_eq!(sent, [(sts.to_owned(), region.to_owned())].into());
-        let account = Account {
-            id: ACCOUNT.to_owned(),
-            partition: partition.parse().unwrap(),
+        let envelopes = Envelopes {
+            partition,
+            seen: Arc::default(),
         };
+        let aws = aws(region, envelopes.clone());
+        let account = aws.account().await.unwrap();
+        assert_eq!(account.partition.as_str(), partition);
+        assert_eq!(
+            envelopes.take(),
+            [(sts.to_owned(), region.to_owned())].into()
+        );
         let names = Names {
             path: "/session-manager/".to_owned(),
             role: "r".to_owned(),
             policy: "r".to_owned(),
             instance_profile: "r".to_owned(),
         };
-        let iam_client = aws.on_behalf_of("team", Priority::Edit);
+        let iam_client = aws.on_behalf_of(&account, "team", Priority::Edit);
         assert!(
             iam_client
                 .observe(&account, &names, &BTreeSet::new())
                 .await
                 .is_err()
         );
-        let sent = std::mem::take(&mut *envelopes.0.lock().unwrap());
         assert_eq!(
-            sent,
+            envelopes.take(),
             [(iam.to_owned(), signed.to_owned())].into(),
             "{region}"
         );
@@ -173,7 +192,7 @@ async fn calls_go_to_the_partitions_own_endpoints() {
 async fn an_unknown_partition_is_refused_with_words() {
     let emulator = emulator("aws-iso");
     let aws = aws("us-iso-east-1", Connector::new(&emulator));
-    let error = aws.caller().await.unwrap_err().to_string();
+    let error = aws.account().await.unwrap_err().to_string();
     assert_eq!(
         error,
         "the AWS partition aws-iso is not supported: this version knows aws, aws-cn, aws-us-gov and aws-eusc"
@@ -184,7 +203,7 @@ async fn an_unknown_partition_is_refused_with_words() {
 async fn made(partition: &str, region: &'static str, spec: Value, limits: Limits) -> Snapshot {
     let emulator = emulator(partition);
     let aws = aws(region, Connector::new(&emulator));
-    let account = aws.caller().await.unwrap();
+    let account = aws.account().await.unwrap();
     let subject = Subject {
         namespace: "team".to_owned(),
         name: "web".to_owned(),
@@ -195,7 +214,7 @@ async fn made(partition: &str, region: &'static str, spec: Value, limits: Limits
     let valid = validate(&spec, &subject, &names, &account, &limits).unwrap();
     let desired = desired(&valid);
     let planned = plan(&desired, &Observed::default(), &Recorded::default(), None).unwrap();
-    let iam = aws.on_behalf_of("team", Priority::Edit);
+    let iam = aws.on_behalf_of(&account, "team", Priority::Edit);
     let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
     let applied = iam.apply(&account, &names, &planned.plan, &mut state, &recent);
     applied.await.unwrap();

@@ -9,8 +9,8 @@ use smr_core::failure::{Failure, FailureClass};
 use thiserror::Error;
 
 use super::{CliError, flag};
+use crate::iam::IdentityError;
 use crate::iam::budget::Budget;
-use crate::iam::client::IdentityError;
 use crate::iam::{Aws, Gate};
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
@@ -126,7 +126,7 @@ pub(super) async fn reading() -> Result<Aws, AccountError> {
 
 /// Whose credentials these are.
 pub(super) async fn caller(aws: &Aws) -> Result<Account, AccountError> {
-    aws.caller().await.map_err(|error| match error {
+    aws.account().await.map_err(|error| match error {
         IdentityError::Call(failed) => AccountError::Aws(failed.0),
         IdentityError::Account(error) => AccountError::Account(error),
     })

@@ -4,9 +4,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleStatus};
 use smr_core::summary::Event;
 
@@ -58,12 +58,36 @@ impl Cluster {
         object: &Object,
         status: &SessionManagerRoleStatus,
     ) -> Result<Object, WriteError> {
+        // Another uid makes the API server refuse: the status is of this object only.
+        let metadata = json!({ "name": object.key().name, "uid": object.uid() });
+        self.apply_status(object, &metadata, status).await
+    }
+
+    /// Writes the status, if nobody has changed the object since it was read.
+    pub async fn write_status_if_unchanged(
+        &self,
+        object: &Object,
+        status: &SessionManagerRoleStatus,
+    ) -> Result<Object, WriteError> {
+        let metadata = json!({
+            "name": object.key().name,
+            "uid": object.uid(),
+            "resourceVersion": object.metadata.resource_version,
+        });
+        self.apply_status(object, &metadata, status).await
+    }
+
+    async fn apply_status(
+        &self,
+        object: &Object,
+        metadata: &Value,
+        status: &SessionManagerRoleStatus,
+    ) -> Result<Object, WriteError> {
         let Key { namespace, name } = object.key();
         let patch = json!({
             "apiVersion": SessionManagerRole::api_version(&()),
             "kind": SessionManagerRole::kind(&()),
-            // Another uid makes the API server refuse: the status is of this object only.
-            "metadata": { "name": name, "uid": object.uid() },
+            "metadata": metadata,
             "status": status,
         });
         let api = self.api(&namespace);
@@ -79,15 +103,32 @@ impl Cluster {
         self.write_finalizers(object, finalizers).await
     }
 
-    /// Takes our finalizer off. The live object is read first: it must be the same object.
-    pub async fn remove_finalizer(&self, object: &Object) -> Result<(), WriteError> {
-        let Key { namespace, name } = object.key();
-        let live = match self.send(self.api(&namespace).get(&name)).await {
-            Err(WriteError::Gone) => return Ok(()),
-            other => other?,
+    /// The object as the API server has it now; `None` where it is gone.
+    pub async fn read(&self, key: &Key) -> Result<Option<Object>, WriteError> {
+        match self.send(self.api(&key.namespace).get(&key.name)).await {
+            Err(WriteError::Gone) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Whether the API server has this object under a label selector.
+    pub async fn is_selected(&self, key: &Key, selector: &str) -> Result<bool, WriteError> {
+        let api = self.api(&key.namespace);
+        let params = ListParams::default()
+            .labels(selector)
+            .fields(&format!("metadata.name={}", key.name));
+        Ok(!self.send(api.list(&params)).await?.items.is_empty())
+    }
+
+    /// Removes our finalizer. The live object is read first: it must be the same object. What is left
+    /// of it then; `None` where it is gone.
+    pub async fn remove_finalizer(&self, object: &Object) -> Result<Option<Object>, WriteError> {
+        let live = match self.read(&object.key()).await? {
+            Some(live) if live.uid() == object.uid() => live,
+            Some(_) | None => return Ok(None),
         };
-        if live.uid() != object.uid() || !live.has_finalizer() {
-            return Ok(());
+        if !live.has_finalizer() {
+            return Ok(Some(live));
         }
         let finalizers = live
             .finalizers()
@@ -96,7 +137,8 @@ impl Cluster {
             .cloned()
             .collect();
         match self.write_finalizers(&live, finalizers).await {
-            Ok(_) | Err(WriteError::Gone) => Ok(()),
+            Ok(left) => Ok(Some(left)),
+            Err(WriteError::Gone) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -122,9 +164,11 @@ impl Cluster {
             .await
     }
 
-    /// Tells an event; `told` is the object's last one.
+    /// Tells an event; `told` is the object's last one. A replica that leads no more tells nothing.
     pub async fn tell(&self, object: &Object, event: &Event, told: &mut Option<Told>) {
-        self.teller.tell(object, event, told).await;
+        if self.fence.permit(ATTEMPT_TIMEOUT).is_ok() {
+            self.teller.tell(object, event, told).await;
+        }
     }
 
     fn api(&self, namespace: &str) -> Api<Object> {

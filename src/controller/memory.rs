@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use smr_core::difference::{Difference, Differences};
 use smr_core::plan::Plan;
 
+use super::deletions::Deletions;
 use super::events::Told;
 use super::object::{Key, Trigger};
 
@@ -29,6 +30,8 @@ pub struct Memory {
     pub new_policy_since: Option<Timestamp>,
     /// What was put right and is not told yet: a repair may take more than one pass.
     pub repaired: Differences,
+    /// What its deletion has done so far.
+    pub deletions: Deletions,
     /// The last event.
     pub told: Option<Told>,
     /// Passes in a row that ended in a failure, since the object was woken.
@@ -101,6 +104,7 @@ impl Memory {
             suspected,
             new_policy_since,
             repaired,
+            deletions,
             told,
             failures,
             waits,
@@ -109,6 +113,7 @@ impl Memory {
         suspected.is_none()
             && new_policy_since.is_none()
             && repaired.is_empty()
+            && deletions.is_empty()
             && told.is_none()
             && *failures == 0
             && *waits == 0

@@ -2,8 +2,8 @@
 //! clients; out: nothing, until the end. Does network IO.
 
 pub mod cluster;
-pub mod events;
-pub mod identity;
+pub mod deletions;
+mod events;
 pub mod lease;
 pub mod memory;
 pub mod object;

@@ -9,8 +9,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use smr_api::{
-    DeletionPolicy, FINALIZER, Mode, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, SessionManagerRole,
-    SessionManagerRoleSpec, SessionManagerRoleStatus,
+    DeletionPolicy, FINALIZER, Mode, PAUSED_ANNOTATION, Pause, RECONCILE_ANNOTATION,
+    SessionManagerRole, SessionManagerRoleSpec, SessionManagerRoleStatus,
 };
 use smr_core::names::Subject;
 
@@ -110,7 +110,7 @@ fn deletion_policy(spec: &Value) -> DeletionPolicy {
 pub struct Trigger {
     uid: Option<String>,
     generation: Option<i64>,
-    paused: bool,
+    pause: Pause,
     reconcile_request: Option<String>,
     deleting: bool,
 }
@@ -155,8 +155,8 @@ impl Object {
     }
 
     /// Whether someone asked for nothing to be done.
-    pub fn is_paused(&self) -> bool {
-        self.annotation(PAUSED_ANNOTATION) == Some("true")
+    pub fn pause(&self) -> Pause {
+        Pause::of(self.annotation(PAUSED_ANNOTATION))
     }
 
     /// The value of the annotation that asks for a look now.
@@ -192,7 +192,7 @@ impl Object {
         status.observed_generation == self.generation()
             && (has("Ready", "True") || (observes && has("Ready", "Drifted")))
             && !has("Paused", "True")
-            && !self.is_paused()
+            && self.pause() == Pause::No
             && !self.is_deleting()
             && (observes || self.has_finalizer())
             && (self.reconcile_request())
@@ -202,7 +202,7 @@ impl Object {
     /// Whether a pass would do anything: not where someone paused it, nor where only others hold what
     /// is on its way out.
     pub fn is_to_be_worked_on(&self) -> bool {
-        !self.is_paused() && (!self.is_deleting() || self.has_finalizer())
+        self.pause() == Pause::No && (!self.is_deleting() || self.has_finalizer())
     }
 
     /// What wakes it.
@@ -210,7 +210,7 @@ impl Object {
         Trigger {
             uid: self.metadata.uid.clone(),
             generation: self.metadata.generation,
-            paused: self.is_paused(),
+            pause: self.pause(),
             reconcile_request: self.reconcile_request().map(str::to_owned),
             deleting: self.is_deleting(),
         }

@@ -6,17 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join_all, select_all};
 use jiff::Timestamp;
-use kube::Client;
+use kube::{Client, Config};
 use smr_core::limits::Limits;
-use tokio::sync::watch;
+use tokio::sync::watch::{self, Receiver};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cluster::Cluster;
-use super::identity::Identity;
 use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use super::memory::Memories;
 use super::object::Key;
@@ -24,19 +23,20 @@ use super::queue::{Priority, Queue};
 use super::reconcile::{Context, Next};
 use super::store::Store;
 use super::sweep::{Sight, SweepMode, Sweeper};
-use super::watch::{Scope, Sink};
+use super::watch::{NOT_LISTED, Scope, Sink, Synced};
 use crate::iam::apply::Recent;
 use crate::iam::budget::Budget;
+use crate::iam::client::BULK_TIMEOUT;
 use crate::iam::{Aws, Gate};
-use crate::telemetry::health::{Health, HealthError, Server};
+use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
 /// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
 const DRAIN: Duration = Duration::from_secs(7);
 /// How often gauges are brought up to date, and what is not worth remembering is forgotten.
 const GAUGES: Duration = Duration::from_secs(2);
-/// A loop that has not come round for this long is stuck.
-const STUCK: Duration = Duration::from_mins(1);
+/// A worker or sweep that ends no call for so long is stuck: twice the longest.
+const STUCK: Duration = BULK_TIMEOUT.saturating_mul(2);
 
 /// Everything that flags decide.
 #[derive(Clone, Debug)]
@@ -96,9 +96,12 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         health.clone(),
         stopping.clone().cancelled_owned(),
     ));
-    let client = Client::try_default().await.map_err(Box::new)?;
+    let config = Config::infer().await;
+    let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
+    let client = Client::try_from(config.clone()).map_err(Box::new)?;
     let controller = Controller {
         settings,
+        config,
         client,
         metrics,
         health,
@@ -116,6 +119,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
 
 struct Controller {
     settings: Settings,
+    config: Config,
     client: Client,
     metrics: Arc<Metrics>,
     health: Health,
@@ -137,7 +141,7 @@ impl Controller {
             elector.run(async move { at_shutdown.await.unwrap_or(AtShutdown::LetExpire) }),
         );
         // A standby is ready: it can take over at any moment.
-        self.health.set_ready(true);
+        self.health.set_ready();
         self.metrics.leader(false);
         info!(identity, "waiting for the Lease");
         tokio::pin!(shutdown);
@@ -145,7 +149,7 @@ impl Controller {
             () = fence.acquired() => {
                 info!(identity, "leading");
                 self.metrics.leader(true);
-                self.health.set_ready(false);
+                self.health.set_not_ready(NOT_LISTED);
                 let how = self.work(fence, shutdown).await?;
                 self.metrics.leader(false);
                 how
@@ -173,6 +177,7 @@ impl Controller {
             metrics,
             health,
             stopping,
+            config: _,
         } = self;
         let budget = Budget::new(settings.requests_per_second);
         let gate = Gate::new(budget, fence.clone(), stopping.clone(), metrics.clone());
@@ -186,7 +191,7 @@ impl Controller {
         let context = Arc::new(Context {
             limits: settings.limits.clone(),
             resync_interval: settings.resync_interval,
-            identity: Identity::new(aws.clone(), settings.resync_interval),
+            selector: settings.selector.clone(),
             aws,
             cluster: Cluster::new(client.clone(), fence.clone(), instance),
             store,
@@ -196,8 +201,8 @@ impl Controller {
             recent: Recent::new(Timestamp::now()),
             metrics: metrics.clone(),
         });
-        let mut watches = self.watches(&context, &queue);
-        let mut workers = workers(&context, &queue, settings.concurrency);
+        let mut watches = self.watches(&context, &queue)?;
+        let mut workers = self.workers(&context, &queue);
         let mut gauges = tokio::time::interval(GAUGES);
         tokio::pin!(shutdown);
         let lost = fence.lost();
@@ -217,7 +222,7 @@ impl Controller {
                 Some(ended) = workers.join_next() => { ended?; }
             }
         };
-        health.set_ready(false);
+        health.set_not_ready("it is stopping");
         if led_to_the_end {
             info!("stopping: work in flight gets a few seconds");
         } else {
@@ -242,28 +247,29 @@ impl Controller {
 
     /// One watch for each namespace, or one for all; once each has listed its objects, the
     /// controller is ready and sweeps.
-    fn watches(&self, context: &Arc<Context>, queue: &Queue<Key>) -> JoinSet<()> {
+    fn watches(
+        &self,
+        context: &Arc<Context>,
+        queue: &Queue<Key>,
+    ) -> Result<JoinSet<()>, Box<kube::Error>> {
         let mut tasks = JoinSet::new();
         let namespaces = if self.settings.namespaces.is_empty() {
             vec![None]
         } else {
             self.settings.namespaces.iter().cloned().map(Some).collect()
         };
-        let mut all_synced = Vec::new();
+        let mut all = Vec::new();
         for namespace in namespaces {
-            let (synced, mut told) = watch::channel(false);
-            all_synced.push(async move { told.wait_for(|synced| *synced).await.is_ok() });
-            let (client, metrics, store, queue) = (
-                self.client.clone(),
-                self.metrics.clone(),
-                context.store.clone(),
-                queue.clone(),
-            );
+            let (synced, seen) = watch::channel(Err(NOT_LISTED.to_owned()));
+            all.push(seen);
+            let heartbeat = self.health.heartbeat("watch", super::watch::STUCK);
+            let client = super::watch::client(self.config.clone(), heartbeat)?;
+            let (metrics, store, queue) =
+                (self.metrics.clone(), context.store.clone(), queue.clone());
             let scope = Scope {
                 namespace,
                 selector: self.settings.selector.clone(),
             };
-            let heartbeat = self.health.heartbeat("watch", STUCK);
             tasks.spawn(async move {
                 let sink = Sink {
                     store,
@@ -271,45 +277,81 @@ impl Controller {
                     metrics: &metrics,
                     synced,
                 };
-                super::watch::run(client, &scope, sink, &heartbeat).await;
+                super::watch::run(client, &scope, sink).await;
             });
         }
-        let health = self.health.clone();
         let sight = Sight {
             namespaces: self.settings.namespaces.clone(),
             selects: self.settings.selector.is_some(),
         };
-        let sweeper = Sweeper::new(context.clone(), queue.clone(), self.settings.sweep, sight);
+        let heartbeat = self.health.heartbeat("sweep", STUCK);
+        heartbeat.rest();
+        let (mode, first_lists) = (self.settings.sweep, all.clone());
+        let sweeper = Sweeper::new(context.clone(), queue.clone(), mode, sight, heartbeat);
         tasks.spawn(async move {
-            if join_all(all_synced).await.into_iter().all(|synced| synced) {
-                health.set_ready(true);
+            if are_listed(first_lists).await {
                 sweeper.run().await;
             }
         });
+        tasks.spawn(readiness(all, self.health.clone()));
+        Ok(tasks)
+    }
+
+    /// A quarter of the workers takes nothing but people's changes, so that these never wait behind
+    /// repairs that wait for the budget.
+    fn workers(&self, context: &Arc<Context>, queue: &Queue<Key>) -> JoinSet<()> {
+        let concurrency = self.settings.concurrency;
+        let mut tasks = JoinSet::new();
+        for number in 0..concurrency.max(1) {
+            let least = if number < concurrency / 4 {
+                Priority::Edit
+            } else {
+                Priority::Resync
+            };
+            let heartbeat = self.health.heartbeat("worker", STUCK);
+            tasks.spawn(worker(context.clone(), queue.clone(), least, heartbeat));
+        }
         tasks
     }
 }
 
-/// A quarter of the workers takes nothing but people's changes, so that these never wait behind
-/// repairs that wait for the budget.
-fn workers(context: &Arc<Context>, queue: &Queue<Key>, concurrency: usize) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    for number in 0..concurrency.max(1) {
-        let least = if number < concurrency / 4 {
-            Priority::Edit
-        } else {
-            Priority::Resync
-        };
-        tasks.spawn(worker(context.clone(), queue.clone(), least));
-    }
-    tasks
+/// Whether all watches have listed their objects once; false where one has ended.
+async fn are_listed(watches: Vec<Receiver<Synced>>) -> bool {
+    let listed = watches.into_iter().map(async |mut watch| {
+        let listed = watch.wait_for(Result::is_ok).await;
+        listed.is_ok()
+    });
+    join_all(listed).await.into_iter().all(|listed| listed)
 }
 
-async fn worker(context: Arc<Context>, queue: Queue<Key>, least: Priority) {
-    while let Some(work) = queue.next_up_to(least).await {
+/// The controller is ready while every watch knows its objects.
+async fn readiness(mut watches: Vec<Receiver<Synced>>, health: Health) {
+    loop {
+        let synced = (watches.iter_mut()).map(|watch| watch.borrow_and_update().clone());
+        let synced: Vec<Synced> = synced.collect();
+        let all: Synced = synced.into_iter().collect();
+        match all {
+            Ok(()) => health.set_ready(),
+            Err(why) => health.set_not_ready(why),
+        }
+        let changes = watches.iter_mut().map(|watch| Box::pin(watch.changed()));
+        if select_all(changes).await.0.is_err() {
+            return;
+        }
+    }
+}
+
+async fn worker(context: Arc<Context>, queue: Queue<Key>, least: Priority, heartbeat: Heartbeat) {
+    loop {
+        heartbeat.rest();
+        let Some(work) = queue.next_up_to(least).await else {
+            return;
+        };
+        heartbeat.beat();
         context.metrics.queue_taken(work.waited());
         let _active = context.metrics.active_worker();
-        match context.reconcile(work.key(), work.priority()).await {
+        let reconciled = context.reconcile(work.key(), work.priority(), &heartbeat);
+        match reconciled.await {
             Next::Idle => work.done(),
             Next::After(delay, priority) => work.again_after(delay, priority),
         }

@@ -50,13 +50,26 @@ impl Store {
         self.lock().contains_key(key)
     }
 
-    /// Takes a reading in, unless a newer one is there (the watch may lag behind our own patches).
+    /// Takes a reading in, unless a newer one of the same object is there (the watch may lag behind
+    /// our own patches).
     pub fn put(&self, object: Object) -> Change {
+        self.take(object, |object, known| {
+            object.uid() != known.uid() || object.is_newer_than(known)
+        })
+    }
+
+    /// Takes an object of a new list in, whatever is there: after a restore of the API server's store
+    /// resource versions are lower than before.
+    pub fn replace(&self, object: Object) -> Change {
+        self.take(object, |_, _| true)
+    }
+
+    fn take(&self, object: Object, counts: impl FnOnce(&Object, &Object) -> bool) -> Change {
         let mut objects = self.lock();
         let key = object.key();
         let change = match known(&objects, &key) {
             None => Change::New,
-            Some(known) if !object.is_newer_than(&known) => return Change::Nothing,
+            Some(known) if !counts(&object, &known) => return Change::Nothing,
             Some(known) if object.trigger() == known.trigger() => Change::Nothing,
             Some(_) => Change::Woken,
         };
@@ -192,6 +205,34 @@ mod tests {
         store.refresh(object("b", 5));
         let version = store.get(&key).unwrap().metadata.resource_version;
         assert_eq!(version.as_deref(), Some("5"));
+    }
+
+    fn version(store: &Store) -> Option<String> {
+        let key = object("a", 1).key();
+        store.get(&key)?.metadata.resource_version
+    }
+
+    #[test]
+    fn an_event_that_is_late_changes_nothing() {
+        let store = Store::default();
+        store.put(object("a", 7));
+        assert_eq!(store.put(object("a", 6)), Change::Nothing);
+        assert_eq!(version(&store).as_deref(), Some("7"));
+    }
+
+    /// After a restore from a backup of etcd resource versions begin anew below those that are known.
+    #[test]
+    fn a_new_list_and_another_object_replace_what_is_known() {
+        let store = Store::default();
+        store.put(object("a", 7));
+        store.replace(object("a", 5));
+        assert_eq!(version(&store).as_deref(), Some("5"));
+        assert_eq!(store.put(object("b", 2)), Change::Woken);
+        assert_eq!(version(&store).as_deref(), Some("2"));
+        // From there on it is as before.
+        store.put(object("b", 3));
+        assert_eq!(store.put(object("b", 2)), Change::Nothing);
+        assert_eq!(version(&store).as_deref(), Some("3"));
     }
 
     #[test]

@@ -24,8 +24,8 @@ use super::memory::spread;
 use super::object::{Key, Object};
 use super::queue::{Priority, Queue};
 use super::reconcile::Context;
-use crate::iam::client::IdentityError;
-use crate::iam::{Iam, budget};
+use crate::iam::{Iam, IdentityError, budget};
+use crate::telemetry::health::Heartbeat;
 
 /// How soon a sweep that failed is tried again, where the interval is not shorter.
 const RETRY: Duration = Duration::from_secs(10);
@@ -74,8 +74,9 @@ pub struct Sweeper {
     details_calls: usize,
     /// How many roles the account has, whosever they are, as of the last time.
     roles: usize,
-    /// The account's details are denied to us.
-    denied: bool,
+    details: Details,
+    /// Of the loop.
+    heartbeat: Heartbeat,
     /// What was in sync the last time.
     answers: Answers,
     /// Whose tags are read next, by ARN.
@@ -87,6 +88,42 @@ pub struct Sweeper {
     orphans: BTreeSet<String>,
 }
 
+/// Whether the account's details are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Details {
+    /// Not before this: they were denied, or did not come in time.
+    not_before: Option<Instant>,
+}
+
+impl Details {
+    /// A denial may be of the moment: the policy of the controller's role was just changed.
+    const AFTER_DENIAL: Duration = Duration::from_hours(1);
+    const AFTER_OUTAGE: Duration = Duration::from_mins(10);
+
+    fn may_be_asked(self, now: Instant) -> bool {
+        self.not_before.is_none_or(|time| time <= now)
+    }
+
+    /// How long lists take their place once they failed in this way; `None`: lists would fare no better.
+    const fn pause_after(class: FailureClass) -> Option<Duration> {
+        match class {
+            FailureClass::AccessDenied => Some(Self::AFTER_DENIAL),
+            FailureClass::Unavailable => Some(Self::AFTER_OUTAGE),
+            _ => None,
+        }
+    }
+
+    /// Lists have taken their place.
+    fn pause(&mut self, pause: Duration, now: Instant) {
+        self.not_before = Some(now + pause);
+    }
+
+    /// They were read. Whether they had not been before.
+    fn read(&mut self) -> bool {
+        self.not_before.take().is_some()
+    }
+}
+
 /// An object in sync, as far as its status tells.
 struct Target {
     key: Key,
@@ -96,7 +133,13 @@ struct Target {
 
 impl Sweeper {
     /// Sweeps all that `context` knows, and queues on `queue`.
-    pub fn new(context: Arc<Context>, queue: Queue<Key>, mode: SweepMode, sight: Sight) -> Self {
+    pub fn new(
+        context: Arc<Context>,
+        queue: Queue<Key>,
+        mode: SweepMode,
+        sight: Sight,
+        heartbeat: Heartbeat,
+    ) -> Self {
         Self {
             context,
             queue,
@@ -104,7 +147,8 @@ impl Sweeper {
             sight,
             details_calls: FIRST_GUESS,
             roles: 0,
-            denied: false,
+            details: Details::default(),
+            heartbeat,
             answers: Answers::default(),
             tags: Rotation::default(),
             looks: Rotation::default(),
@@ -118,6 +162,7 @@ impl Sweeper {
         let interval = self.context.resync_interval;
         loop {
             let begun = Instant::now();
+            self.heartbeat.beat();
             let next = match self.sweep().await {
                 // From beginning to beginning: drift is seen within the interval.
                 Ok(()) => begun + interval,
@@ -126,6 +171,7 @@ impl Sweeper {
                     Instant::now() + spread(interval.min(RETRY))
                 }
             };
+            self.heartbeat.rest();
             tokio::time::sleep_until(next).await;
         }
     }
@@ -133,11 +179,11 @@ impl Sweeper {
     async fn sweep(&mut self) -> Result<(), SweepError> {
         let mut targets = self.targets();
         if !targets.is_empty() {
-            let account = self.context.identity.current().await?;
+            let account = self.context.aws.account().await?;
             targets.retain(|Target { key, object, .. }| {
                 let elsewhere = recorded_elsewhere(object.written_status(), &account).is_some();
                 if elsewhere {
-                    self.ask_all([key], Priority::Repair);
+                    self.ask([key], Priority::Repair);
                 }
                 !elsewhere
             });
@@ -157,7 +203,7 @@ impl Sweeper {
             Strategy::AccountDetails => self.by_details(account, targets).await,
             Strategy::Lists => self.by_lists(account, targets).await,
             Strategy::OneByOne => {
-                self.ask_all(targets.iter().map(|t| &t.key), Priority::Resync);
+                self.ask(targets.iter().map(|t| &t.key), Priority::Resync);
                 Ok(())
             }
         }
@@ -174,8 +220,8 @@ impl Sweeper {
                     key,
                     object,
                 });
-            } else if object.is_to_be_worked_on() && self.queue.add_new(&key, Priority::Repair) {
-                self.context.metrics.queue_added();
+            } else if object.is_to_be_worked_on() {
+                self.ask([&key], Priority::Repair);
             }
         }
         targets
@@ -194,17 +240,21 @@ impl Sweeper {
             SweepMode::Lists => Strategy::Lists,
         };
         match asked {
-            Strategy::AccountDetails if self.denied => Strategy::Lists,
+            Strategy::AccountDetails if !self.details.may_be_asked(Instant::now()) => {
+                Strategy::Lists
+            }
             Strategy::AccountDetails | Strategy::Lists | Strategy::OneByOne => asked,
         }
     }
 
-    fn iam(&self) -> Iam {
-        self.context.aws.on_behalf_of("", budget::Priority::Sweep)
+    fn iam(&self, account: &Account) -> Iam {
+        let aws = &self.context.aws;
+        let iam = aws.on_behalf_of(account, "", budget::Priority::Sweep);
+        iam.beating(self.heartbeat.clone())
     }
 
     async fn by_lists(&mut self, account: &Account, targets: &[Target]) -> Result<(), SweepError> {
-        let lists = match self.iam().lists(&self.interest(targets)).await {
+        let lists = match self.iam(account).lists(&self.interest(targets)).await {
             Ok(lists) => Some(lists),
             Err(failure) if failure.class == FailureClass::AccessDenied => {
                 warn!(%failure, "lists are denied too: objects are looked at in turns only");
@@ -224,7 +274,7 @@ impl Sweeper {
         // What lists leave out.
         let keys: Vec<&Key> = targets.iter().map(|t| &t.key).collect();
         let turn = self.looks.next(&keys, keys.len().div_ceil(SWEEPS_PER_LOOK));
-        self.ask_all(turn, Priority::Resync);
+        self.ask(turn, Priority::Resync);
         Ok(())
     }
 
@@ -251,15 +301,44 @@ impl Sweeper {
                 why,
                 "needs a look"
             );
-            self.ask_all([key], Priority::Repair);
+            self.ask([key], Priority::Repair);
         }
         why.is_none()
     }
 
-    fn ask_all<'a>(&self, keys: impl IntoIterator<Item = &'a Key>, priority: Priority) {
+    /// Queues what does not wait already: its own pause, until a second reading or after an error, is
+    /// not cut short.
+    fn ask<'a>(&self, keys: impl IntoIterator<Item = &'a Key>, priority: Priority) {
         for key in keys {
-            self.context.metrics.queue_added();
-            self.queue.add(key.clone(), priority);
+            if self.queue.add_new(key, priority) {
+                self.context.metrics.queue_added();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_that_failed_are_asked_for_again() {
+        let now = Instant::now();
+        let mut details = Details::default();
+        assert!(details.may_be_asked(now));
+        for (class, minutes) in [
+            (FailureClass::AccessDenied, 60),
+            (FailureClass::Unavailable, 10),
+        ] {
+            let pause = Details::pause_after(class).unwrap();
+            assert_eq!(pause, Duration::from_mins(minutes));
+            details.pause(pause, now);
+            assert!(!details.may_be_asked(now + pause - Duration::from_secs(1)));
+            assert!(details.may_be_asked(now + pause));
+            assert!(details.read());
+            assert!(!details.read());
+            assert!(details.may_be_asked(now));
+        }
+        assert_eq!(Details::pause_after(FailureClass::Throttled), None);
     }
 }

@@ -1,12 +1,17 @@
 //! The watch: events of the API server in, the store brought up to date and keys queued. Does
-//! network IO through kube's watcher, which lists again and backs off by itself.
+//! network IO through kube's watcher, which lists again after an error.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use kube::client::ClientBuilder;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::DefaultBackoff;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client};
+use kube::{Api, Client, Config};
 use tokio::sync::watch::Sender;
+use tower::util::MapResultLayer;
 use tracing::{info, warn};
 
 use super::object::{Key, Object};
@@ -14,6 +19,18 @@ use super::queue::{Priority, Queue};
 use super::store::{Change, Store};
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::Metrics;
+
+/// The API server ends a watch after so many seconds, and kube's watcher takes one for dead that is
+/// silent 5 s longer: a dead connection is noticed within a minute.
+const WATCH_SECONDS: u32 = 50;
+/// A list has no time-out of its own: nothing is waited for longer on the connections of a watch.
+const READ_TIMEOUT: Duration = Duration::from_secs(55);
+/// A watch that ends no attempt for so long is stuck: twice the longest.
+pub const STUCK: Duration = Duration::from_mins(2);
+/// The longest pause before a watch that failed begins anew: the CRD may be back by then.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Of a watch that has not listed its objects yet.
+pub const NOT_LISTED: &str = "the SessionManagerRoles are not listed yet";
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -24,6 +41,9 @@ pub struct Scope {
     pub selector: Option<String>,
 }
 
+/// Whether the objects are known, or why not.
+pub type Synced = Result<(), String>;
+
 /// Where events go.
 pub struct Sink<'a> {
     /// The objects.
@@ -32,33 +52,85 @@ pub struct Sink<'a> {
     pub queue: Queue<Key>,
     /// Counts what is queued.
     pub metrics: &'a Metrics,
-    /// Told once the first list is complete.
-    pub synced: Sender<bool>,
+    /// Ok once the first list is complete, and for as long as the API server knows the kind.
+    pub synced: Sender<Synced>,
+}
+
+/// A client for one watch: each answer of the API server, good or bad, is a beat of the heart, and so
+/// is the end of a wait for one.
+///
+/// # Errors
+/// The configuration is not usable.
+pub fn client(mut config: Config, heartbeat: Heartbeat) -> kube::Result<Client> {
+    config.read_timeout = Some(READ_TIMEOUT);
+    let beats = MapResultLayer::new(move |answer| {
+        heartbeat.beat();
+        answer
+    });
+    Ok(ClientBuilder::try_from(config)?.with_layer(&beats).build())
 }
 
 /// Watches until the task is dropped.
-pub async fn run(client: Client, scope: &Scope, sink: Sink<'_>, heartbeat: &Heartbeat) {
+pub async fn run(client: Client, scope: &Scope, sink: Sink<'_>) {
     let api: Api<Object> = match &scope.namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let mut config = watcher::Config::default();
+    let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
     config.label_selector.clone_from(&scope.selector);
-    let mut events = watcher(api, config).default_backoff().boxed();
+    let mut events = watcher(api, config).backoff(Pauses::default()).boxed();
     let mut listed = BTreeSet::new();
-    let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
     loop {
-        tokio::select! {
-            _ = tick.tick() => heartbeat.beat(),
-            event = events.try_next() => {
-                heartbeat.beat();
-                match event {
-                    Ok(Some(event)) => take(event, scope, &sink, &mut listed),
-                    Ok(None) => return,
-                    Err(error) => warn!(%error, "the watch of SessionManagerRoles failed; it begins anew"),
-                }
-            }
+        match events.try_next().await {
+            Ok(Some(event)) => take(event, scope, &sink, &mut listed),
+            Ok(None) => return,
+            Err(error) => failed(&error, &sink),
         }
+    }
+}
+
+/// The objects that are known stay so: an API server that is away for a while deletes nothing.
+fn failed(error: &watcher::Error, sink: &Sink) {
+    warn!(%error, "the watch of SessionManagerRoles failed; it begins anew");
+    if let Some(why) = missing(error) {
+        sink.synced.send_if_modified(|synced| {
+            let changed = synced.as_ref() != Err(&why);
+            *synced = Err(why);
+            changed
+        });
+    }
+}
+
+/// What somebody has to install or to grant.
+fn missing(error: &watcher::Error) -> Option<String> {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code,
+        watcher::Error::WatchError(status) => status.code,
+        _ => return None,
+    };
+    match code {
+        403 => Some("the API server does not let the controller list and watch SessionManagerRoles: apply its ClusterRole and binding".to_owned()),
+        404 => Some("the API server does not know the kind SessionManagerRole: apply the CRD sessionmanagerroles.sessionmanager.dev ('smr crd' prints it)".to_owned()),
+        _ => None,
+    }
+}
+
+/// kube's pauses between attempts, and none of them long.
+#[derive(Default)]
+struct Pauses(DefaultBackoff);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0.reset();
     }
 }
 
@@ -67,9 +139,9 @@ fn take(event: watcher::Event<Object>, scope: &Scope, sink: &Sink, listed: &mut 
         watcher::Event::Init => listed.clear(),
         watcher::Event::InitApply(object) => {
             listed.insert(object.key());
-            seen(object, sink);
+            seen(object, sink, Store::replace);
         }
-        watcher::Event::Apply(object) => seen(object, sink),
+        watcher::Event::Apply(object) => seen(object, sink, Store::put),
         watcher::Event::InitDone => {
             for gone in sink
                 .store
@@ -80,21 +152,25 @@ fn take(event: watcher::Event<Object>, scope: &Scope, sink: &Sink, listed: &mut 
                 forget(gone, sink);
             }
             info!(objects = listed.len(), "watching SessionManagerRoles");
-            sink.synced.send_replace(true);
+            sink.synced.send_if_modified(|synced| {
+                let was_unknown = synced.is_err();
+                *synced = Ok(());
+                was_unknown
+            });
         }
         watcher::Event::Delete(object) => forget(&object.key(), sink),
     }
 }
 
 /// What is in sync as far as its status tells waits for the sweep.
-fn seen(object: Object, sink: &Sink) {
+fn seen(object: Object, sink: &Sink, put: impl FnOnce(&Store, Object) -> Change) {
     let key = object.key();
     let settled = object.is_settled();
     let waiting = object.is_deleting()
         || object
             .written_status()
             .is_none_or(|s| s.observed_generation != object.generation());
-    let priority = match sink.store.put(object) {
+    let priority = match put(&sink.store, object) {
         Change::New if settled => return,
         Change::Nothing => return,
         Change::New if !waiting => Priority::Repair,

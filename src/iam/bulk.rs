@@ -15,7 +15,7 @@ use smr_core::ownership::CLUSTER;
 use smr_core::sweep::Part;
 use tokio::try_join;
 
-use super::client::{Access, Iam};
+use super::client::{Access, Iam, bulk};
 use super::listings::PAGE;
 use super::observe::{decoded, tags};
 use super::pages::{self, Page};
@@ -159,12 +159,14 @@ impl Iam {
                     .filter(EntityType::LocalManagedPolicy)
                     .max_items(PAGE)
                     .set_marker(marker.clone())
+                    .customize()
+                    .config_override(bulk())
                     .send()
             };
             let answer = self
                 .send(
                     "GetAccountAuthorizationDetails",
-                    Access::Read,
+                    Access::BulkRead,
                     String::new(),
                     call,
                 )

@@ -2,8 +2,8 @@
 //! In: a call; out: its answer or a [`Failure`]. Does network IO.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
@@ -13,22 +13,28 @@ use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::{BoxError, ProvideErrorMetadata, SdkError};
-use smr_core::account::{Account, AccountError, Partition};
+use smr_core::account::{Account, Partition};
 use smr_core::failure::{Failure, FailureClass};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::budget::{Budget, Priority};
 use super::errors;
+use super::identity::{Identity, IdentityError, KeyOfCall, OnlyProven, Unproven};
 use crate::controller::lease::Fence;
+use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::Metrics;
 
 /// No attempt lasts longer. The SDK sets no read time-out by itself.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// But a read of many objects at once, to which no write is bound.
+pub const BULK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a call that surely had no effect is sent, and how long the pauses are.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The call to STS.
+const WHO: &str = "GetCallerIdentity";
 
 /// What every call passes: the account's budget, the lease, the end of the program.
 #[derive(Clone)]
@@ -80,23 +86,15 @@ impl Gate {
     }
 }
 
-/// The clients of one account.
+/// Access to AWS with one source of credentials.
 #[derive(Clone)]
 pub struct Aws {
-    iam: aws_sdk_iam::Client,
+    config: aws_sdk_iam::Config,
+    /// The client for the account that was worked in last.
+    iam: Arc<Mutex<Option<(Account, aws_sdk_iam::Client)>>>,
     sts: aws_sdk_sts::Client,
+    pub(super) identity: Identity,
     gate: Gate,
-}
-
-/// The account could not be told.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// STS did not answer as it should.
-    #[error(transparent)]
-    Call(#[from] CallFailed),
-    /// The account can't be worked with.
-    #[error(transparent)]
-    Account(#[from] AccountError),
 }
 
 /// A [`Failure`] as an error.
@@ -134,32 +132,74 @@ impl Aws {
             .interceptor(UserAgent)
             .build();
         Self {
-            iam: aws_sdk_iam::Client::from_conf(iam),
+            config: iam,
+            iam: Arc::default(),
             sts: aws_sdk_sts::Client::from_conf(sts),
+            identity: Identity::default(),
             gate,
         }
     }
 
-    /// Whose credentials these are.
-    pub async fn caller(&self) -> Result<Account, IdentityError> {
-        let iam = self.on_behalf_of("", Priority::Edit);
-        let answer = iam
-            .send("GetCallerIdentity", Access::Read, String::new(), || {
-                self.sts.get_caller_identity().send()
-            })
-            .await
-            .map_err(CallFailed)?;
-        Ok(Account::of_caller(answer.arn().unwrap_or_default())?)
+    /// Whose credentials these are. STS is asked once for each set of credentials.
+    pub async fn account(&self) -> Result<Account, IdentityError> {
+        match self.identity.account() {
+            Some(account) => Ok(account),
+            None => self.settle(None).await,
+        }
     }
 
-    /// Calls for an object of `namespace`, as urgent as `priority`.
-    pub fn on_behalf_of(&self, namespace: &str, priority: Priority) -> Iam {
+    /// The same once a call was signed with a key that was not proven.
+    async fn settle(&self, doubt: Option<&Unproven>) -> Result<Account, IdentityError> {
+        let ask = async || {
+            let key = KeyOfCall::default();
+            let calls = self.calls("", Priority::Edit);
+            let call = || {
+                let request = self.sts.get_caller_identity().customize();
+                request.interceptor(key.clone()).send()
+            };
+            let answer = calls.send(WHO, Access::Read, "", &call).await;
+            let answer =
+                answer.map_err(|error| CallFailed(error.into_failure(WHO, String::new())))?;
+            let account = Account::of_caller(answer.arn().unwrap_or_default())?;
+            self.identity.prove(key.access_key_id(), account.clone());
+            Ok(account)
+        };
+        self.identity.settle(doubt, ask).await
+    }
+
+    /// Calls in `account` for an object of `namespace`, as urgent as `priority`. They leave only with
+    /// credentials that are proven to be of that account.
+    pub fn on_behalf_of(&self, account: &Account, namespace: &str, priority: Priority) -> Iam {
         Iam {
-            client: self.iam.clone(),
+            client: self.client(account),
+            aws: self.clone(),
+            account: account.clone(),
+            calls: self.calls(namespace, priority),
+        }
+    }
+
+    fn calls(&self, namespace: &str, priority: Priority) -> Calls {
+        Calls {
             gate: self.gate.clone(),
             namespace: namespace.to_owned(),
             priority,
+            heartbeat: None,
         }
+    }
+
+    fn client(&self, account: &Account) -> aws_sdk_iam::Client {
+        let mut last = self.iam.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = last.as_ref().filter(|(of, _)| of == account) {
+            return client.clone();
+        }
+        let only_proven = OnlyProven {
+            identity: self.identity.clone(),
+            account: account.clone(),
+        };
+        let config = self.config.to_builder().interceptor(only_proven).build();
+        let client = aws_sdk_iam::Client::from_conf(config);
+        *last = Some((account.clone(), client.clone()));
+        client
     }
 
     /// The gate of all calls.
@@ -172,20 +212,56 @@ impl Aws {
 #[derive(Clone)]
 pub struct Iam {
     pub(super) client: aws_sdk_iam::Client,
-    gate: Gate,
-    namespace: String,
-    priority: Priority,
+    aws: Aws,
+    account: Account,
+    calls: Calls,
 }
 
 /// Whether a call changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
+    /// Of many objects in one call.
+    BulkRead,
     Write,
 }
 
+impl Access {
+    /// How often a call that surely had no effect is sent.
+    const fn attempts(self) -> u32 {
+        match self {
+            Self::Read | Self::Write => ATTEMPTS,
+            Self::BulkRead => 2,
+        }
+    }
+
+    /// A read has no effect, so it may be sent again whatever became of it.
+    const fn is_harmless(self) -> bool {
+        match self {
+            Self::Read | Self::BulkRead => true,
+            Self::Write => false,
+        }
+    }
+}
+
+/// The settings of a call that reads a page of a thousand: AWS takes its time for that.
+pub(super) fn bulk() -> aws_sdk_iam::config::Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(BULK_TIMEOUT)
+        .build();
+    aws_sdk_iam::Config::builder().timeout_config(timeouts)
+}
+
 impl Iam {
-    /// Sends a call through the gate: the one retry policy.
+    /// The same, and the end of each call is one of this heart's beats.
+    #[must_use]
+    pub fn beating(mut self, heartbeat: Heartbeat) -> Self {
+        self.calls.heartbeat = Some(heartbeat);
+        self
+    }
+
+    /// Sends a call, once its credentials are proven to be of the account.
     pub(super) async fn send<T, E, F>(
         &self,
         action: &'static str,
@@ -197,20 +273,81 @@ impl Iam {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let doubt = match self.calls.send(action, access, &resource, &call).await {
+            Ok(answer) => return Ok(answer),
+            Err(CallError::Failed(failure)) => return Err(failure),
+            Err(CallError::Unproven(doubt)) => doubt,
+        };
+        let account = (self.aws.settle(Some(&doubt)).await).map_err(IdentityError::into_failure)?;
+        if account == self.account {
+            let again = self.calls.send(action, access, &resource, &call).await;
+            return again.map_err(|error| error.into_failure(action, resource));
+        }
+        Err(CallError::Unproven(doubt).into_failure(action, resource))
+    }
+}
+
+/// A call that came to nothing.
+enum CallError {
+    /// It failed.
+    Failed(Failure),
+    /// It was not sent.
+    Unproven(Unproven),
+}
+
+impl CallError {
+    fn into_failure(self, action: &str, resource: String) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Unproven(doubt) => Failure {
+                // The next pass works with the new ones.
+                class: FailureClass::ConcurrentChange,
+                action: format!("iam:{action}"),
+                resource,
+                code: Box::default(),
+                said: format!("not sent: {doubt}"),
+                way_out: None,
+            },
+        }
+    }
+}
+
+/// On whose behalf calls are made, and through which gate.
+#[derive(Clone)]
+struct Calls {
+    gate: Gate,
+    namespace: String,
+    priority: Priority,
+    heartbeat: Option<Heartbeat>,
+}
+
+impl Calls {
+    /// Sends a call through the gate: the one retry policy.
+    async fn send<T, E, F>(
+        &self,
+        action: &'static str,
+        access: Access,
+        resource: &str,
+        call: &impl Fn() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
         let mut attempt = 1;
         loop {
-            let failure = match self.attempt(action, access, &resource, &call).await {
+            let failure = match self.attempt(action, access, resource, call).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(CallError::Failed(failure)) => failure,
+                Err(unproven @ CallError::Unproven(_)) => return Err(unproven),
             };
-            // A read has no effect, so it may be sent again whatever became of it.
-            let harmless = access == Access::Read && failure.class == FailureClass::Unavailable;
-            if !(harmless || failure.class.is_transient()) || attempt == ATTEMPTS {
-                return Err(failure);
+            let harmless = access.is_harmless() && failure.class == FailureClass::Unavailable;
+            if !(harmless || failure.class.is_transient()) || attempt == access.attempts() {
+                return Err(CallError::Failed(failure));
             }
             tokio::select! {
                 () = tokio::time::sleep(pause(attempt)) => {}
-                () = self.gate.stopping.cancelled() => return Err(failure),
+                () = self.gate.stopping.cancelled() => return Err(CallError::Failed(failure)),
             }
             attempt += 1;
         }
@@ -222,7 +359,7 @@ impl Iam {
         access: Access,
         resource: &str,
         call: &impl Fn() -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -230,28 +367,32 @@ impl Iam {
         let Gate {
             budget, metrics, ..
         } = &self.gate;
+        // To wait for a permit is no attempt: it may take any time.
+        self.heartbeat.iter().for_each(Heartbeat::rest);
         let _token = budget.acquire(self.priority, &self.namespace).await;
+        self.heartbeat.iter().for_each(Heartbeat::beat);
         // Asked after the wait for the budget, right before sending.
         let _in_flight = match access {
-            Access::Read => None,
+            Access::Read | Access::BulkRead => None,
             Access::Write if self.gate.admits_write() => {
                 Some(InFlight::new(&self.gate.writes_in_flight))
             }
             Access::Write => {
-                return Err(Failure {
+                return Err(CallError::Failed(Failure {
                     class: FailureClass::NotLeader,
                     action: format!("iam:{action}"),
                     resource: resource.to_owned(),
                     code: Box::default(),
                     said: "this replica may not write any more".to_owned(),
                     way_out: None,
-                });
+                }));
             }
         };
         let begun = Instant::now();
         // On the heap: the SDK's futures are large, and a pass awaits several side by side.
         let answer = Box::pin(call()).await;
         let took = begun.elapsed();
+        self.heartbeat.iter().for_each(Heartbeat::beat);
         match answer {
             Ok(answer) => {
                 budget.succeeded();
@@ -260,6 +401,9 @@ impl Iam {
                 Ok(answer)
             }
             Err(error) => {
+                if let Some(doubt) = Unproven::cause_of(&error) {
+                    return Err(CallError::Unproven(doubt.clone()));
+                }
                 let mapped = errors::map(action, resource.to_owned(), &error);
                 match mapped.failure.class {
                     FailureClass::Throttled => budget.throttled(),
@@ -276,7 +420,7 @@ impl Iam {
                     ms = took.as_millis(),
                     "IAM refused"
                 );
-                Err(mapped.failure)
+                Err(CallError::Failed(mapped.failure))
             }
         }
     }

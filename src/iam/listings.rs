@@ -5,7 +5,7 @@ use aws_sdk_iam::types::{InstanceProfile, Policy, PolicyScopeType, Role};
 use smr_core::Tags;
 use smr_core::failure::Failure;
 
-use super::client::{Access, Iam};
+use super::client::{Access, Iam, bulk};
 use super::observe::{found, tags};
 use super::pages::{self, Page};
 
@@ -30,10 +30,12 @@ impl Iam {
                         .set_path_prefix(prefix.clone())
                         .max_items(PAGE)
                         .set_marker(marker.clone())
+                        .customize()
+                        .config_override(bulk())
                         .send()
                 };
                 let answer = self
-                    .send("ListRoles", Access::Read, String::new(), call)
+                    .send("ListRoles", Access::BulkRead, String::new(), call)
                     .await?;
                 Ok(Page::new(answer.roles, answer.is_truncated, answer.marker))
             };
@@ -58,10 +60,12 @@ impl Iam {
                         .set_path_prefix(prefix.clone())
                         .max_items(PAGE)
                         .set_marker(marker.clone())
+                        .customize()
+                        .config_override(bulk())
                         .send()
                 };
                 let answer = self
-                    .send("ListPolicies", Access::Read, String::new(), call)
+                    .send("ListPolicies", Access::BulkRead, String::new(), call)
                     .await?;
                 let items = answer.policies.unwrap_or_default();
                 Ok(Page::new(items, answer.is_truncated, answer.marker))
@@ -86,10 +90,17 @@ impl Iam {
                         .set_path_prefix(prefix.clone())
                         .max_items(PAGE)
                         .set_marker(marker.clone())
+                        .customize()
+                        .config_override(bulk())
                         .send()
                 };
                 let answer = self
-                    .send("ListInstanceProfiles", Access::Read, String::new(), call)
+                    .send(
+                        "ListInstanceProfiles",
+                        Access::BulkRead,
+                        String::new(),
+                        call,
+                    )
                     .await?;
                 let items = answer.instance_profiles;
                 Ok(Page::new(items, answer.is_truncated, answer.marker))

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod bulk;
 pub mod client;
 pub mod errors;
+mod identity;
 pub mod listed;
 mod listings;
 pub mod observe;
@@ -13,3 +14,4 @@ mod pages;
 mod users;
 
 pub use client::{Aws, Gate, Iam};
+pub use identity::IdentityError;

@@ -3,8 +3,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -43,7 +42,8 @@ pub struct Health(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    ready: AtomicBool,
+    /// Why not.
+    not_ready: Mutex<Option<String>>,
     loops: Mutex<Vec<Loop>>,
 }
 
@@ -61,17 +61,29 @@ type Due = Option<Instant>;
 impl Health {
     /// Not ready, and alive.
     pub fn new() -> Health {
-        Health::default()
+        let health = Health::default();
+        health.set_not_ready("it has just started");
+        health
     }
 
-    /// Says whether the process can do its part; a standby can.
-    pub fn set_ready(&self, ready: bool) {
-        self.0.ready.store(ready, Ordering::Relaxed);
+    /// The process can do its part; a standby can.
+    pub fn set_ready(&self) {
+        *self.not_ready() = None;
     }
 
-    /// Whether the process can do its part.
-    pub fn is_ready(&self) -> bool {
-        self.0.ready.load(Ordering::Relaxed)
+    /// The process can't do its part: `/readyz` says why.
+    pub fn set_not_ready(&self, why: impl Into<String>) {
+        *self.not_ready() = Some(why.into());
+    }
+
+    /// Why the process can't do its part; `None` where it can.
+    pub fn why_not_ready(&self) -> Option<String> {
+        self.not_ready().clone()
+    }
+
+    fn not_ready(&self) -> MutexGuard<'_, Option<String>> {
+        let why = self.0.not_ready.lock();
+        why.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A heartbeat for one loop. From now on the loop must end an attempt, good or bad, at least
@@ -211,11 +223,13 @@ async fn tell_live(State(health): State<Health>) -> (StatusCode, String) {
     }
 }
 
-async fn tell_ready(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if health.is_ready() {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+async fn tell_ready(State(health): State<Health>) -> (StatusCode, String) {
+    match health.why_not_ready() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {why}\n"),
+        ),
     }
 }
 
@@ -251,12 +265,13 @@ mod tests {
         assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
         assert!(metrics.contains("content-type: text/plain; version=0.0.4; charset=utf-8"));
         assert!(metrics.contains("\nsmr_orphans 2\n"));
+        let starting = get_text(address, "/readyz").await;
+        assert!(starting.starts_with("HTTP/1.1 503"), "{starting}");
         assert!(
-            get_text(address, "/readyz")
-                .await
-                .starts_with("HTTP/1.1 503")
+            starting.ends_with("not ready: it has just started\n"),
+            "{starting}"
         );
-        health.set_ready(true);
+        health.set_ready();
         assert!(
             get_text(address, "/readyz")
                 .await

@@ -191,9 +191,8 @@ impl Bench {
             None,
         )
         .unwrap();
-        let iam = aws(&self.iam().endpoint())
-            .await
-            .on_behalf_of("default", Priority::Edit);
+        let aws = aws(&self.iam().endpoint()).await;
+        let iam = aws.on_behalf_of(&account, "default", Priority::Edit);
         let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
         let names = &wanted.desired.names;
         iam.apply(&account, names, &planned.plan, &mut state, &recent)

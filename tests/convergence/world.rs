@@ -73,7 +73,7 @@ impl World {
         );
         let aws = Aws::new(&config(&emulator, CONTROLLER), gate);
         // The account and its partition come from the caller's own ARN.
-        let account = aws.caller().await.unwrap();
+        let account = aws.account().await.unwrap();
         let mut limits = Limits::new("test");
         limits.allowed_additional_policies = vec!["*".to_owned()];
         limits.tags.insert("cost-center".to_owned(), "7".to_owned());
@@ -87,9 +87,9 @@ impl World {
         Self {
             asked: asked.clone(),
             someone,
-            account,
             desired: desired(&valid),
-            iam: aws.on_behalf_of("team", Priority::Edit),
+            iam: aws.on_behalf_of(&account, "team", Priority::Edit),
+            account,
             emulator,
             created: Snapshot::default(),
         }
@@ -129,6 +129,7 @@ impl World {
             desired: &self.desired,
             believed: &believed,
             counterparts: None,
+            mode: smr_api::Mode::Enforce,
         };
         let converged = Outcome::Converged {
             facts,

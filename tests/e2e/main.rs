@@ -22,6 +22,7 @@ mod plan_cluster;
 mod propagation;
 mod refusals;
 mod replicas;
+mod requests;
 mod sweep;
 mod tenants;
 mod uninstall;

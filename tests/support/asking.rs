@@ -81,6 +81,11 @@ impl<I: StandIn> World<I> {
 
     /// What the running program serves at /metrics.
     pub async fn metrics(&self) -> String {
+        self.served("/metrics").await.unwrap()
+    }
+
+    /// What the running program serves at a path, where that is a 200.
+    pub async fn served(&self, path: &str) -> std::io::Result<String> {
         let log = self.log();
         let said = log
             .lines()
@@ -89,7 +94,7 @@ impl<I: StandIn> World<I> {
         let address = said.and_then(|line| line.rsplit("address=").next());
         let address = address.expect("no address of /metrics in the log").trim();
         let (_, port) = address.rsplit_once(':').unwrap();
-        http_get(port.parse().unwrap(), "/metrics").await.unwrap()
+        http_get(port.parse().unwrap(), path).await
     }
 }
 

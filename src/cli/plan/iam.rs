@@ -20,7 +20,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) async fn begin(aws: &Aws, account: Account) -> Result<Self, Failure> {
-        let iam = aws.on_behalf_of("", Priority::Edit);
+        let iam = aws.on_behalf_of(&account, "", Priority::Edit);
         let whole = match iam.whole_account().await {
             Ok(whole) => Some(whole),
             // Some organisations deny the bulk call.

@@ -30,6 +30,7 @@ fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
         desired: &wanted.desired,
         believed,
         counterparts: wanted.counterparts.as_ref(),
+        mode: wanted.valid.mode,
     }
 }
 
@@ -53,10 +54,7 @@ impl Pass<'_> {
             Ok(wanted) => wanted,
             Err(problems) => return self.invalid(&problems).await,
         };
-        let iam = self
-            .context
-            .aws
-            .on_behalf_of(&self.object.key().namespace, self.urgency);
+        let iam = self.iam(&account);
         let is_first = Recorded::of(self.status()).is_empty();
         let adopts = wanted.valid.adoption_policy == AdoptionPolicy::WithConsent;
         // What may be adopted decides the path of all three: it is looked for before anything is made.
@@ -160,7 +158,7 @@ impl Pass<'_> {
             }
             let mut believed = settled.state.clone();
             let names = &wanted.desired.names;
-            let applied = (self.apply(&iam, &account, names, &planned.plan, &mut believed)).await;
+            let applied = (self.apply(&iam, &account, names, &planned.plan, &mut believed)).await?;
             if believed != settled.state {
                 self.memory.put_right(&planned.drift);
             }

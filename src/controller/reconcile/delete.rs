@@ -10,14 +10,15 @@ use smr_core::deletion::{Deletion, plan_deletion};
 use smr_core::names::{Live, Names};
 use smr_core::observed::Observed;
 use smr_core::ownership::{Identity, UID, names_us};
-use smr_core::plan::{Plan, Recorded, RecordedObject};
+use smr_core::plan::{Recorded, RecordedObject};
 use smr_core::refusal::Decision;
-use smr_core::step::{Kind, Step};
+use smr_core::step::Kind;
 use smr_core::summary::{Activity, Event, Outcome, READY};
 use smr_core::wanted::live;
 use tracing::info;
 
 use super::{Broken, Ended, Pass, ROUNDS, between_rounds};
+use crate::controller::deletions::Deletions;
 use crate::controller::queue::Priority;
 use crate::iam::apply::Failed;
 
@@ -50,13 +51,9 @@ impl Pass<'_> {
             Names::resolve(&identity.subject, spec, status, limits, live)
         };
         let mut names = names_of(None);
-        let iam = self
-            .context
-            .aws
-            .on_behalf_of(&self.object.key().namespace, self.urgency);
+        let iam = self.iam(&account);
         let taken = self.somewhere_else();
         let mut last_failure = None;
-        let mut done = Told::default();
         for round in 0..ROUNDS {
             between_rounds(round).await;
             let read = match iam.observe(&account, &names, &taken).await {
@@ -82,8 +79,8 @@ impl Pass<'_> {
             let decision = plan_deletion(&identity, &names, &recorded, &state, &users, policy, now);
             let plan = match decision {
                 Deletion::Release => {
-                    done.leaves(&state);
-                    return self.release(&done).await;
+                    self.memory.deletions.leaves(&state);
+                    return self.release().await;
                 }
                 Deletion::Blocked(because) => {
                     self.tell(&Outcome::DeletionBlocked { because: &because })
@@ -92,24 +89,29 @@ impl Pass<'_> {
                 }
                 Deletion::Delete(plan) | Deletion::Retain(plan) => plan,
             };
-            done.carries_out(&plan, &account, &names);
             self.tell(&Outcome::Started {
                 activity: DELETING,
                 drift: &[],
             })
             .await?;
-            let applied = self.apply(&iam, &account, &names, &plan, &mut state).await;
-            match applied.map_err(|failed| failed.into_iter().next()) {
-                Ok(()) | Err(None) => {
-                    done.leaves(&state);
-                    return self.release(&done).await;
+            let before = state.clone();
+            let applied = self
+                .apply(&iam, &account, &names, &plan, &mut state)
+                .await?;
+            let failed = applied.err().unwrap_or_default();
+            let (of, states) = ((&account, &names), (&before, &state));
+            (self.memory.deletions).carried_out(&plan, of, states, &failed);
+            match failed.into_iter().next() {
+                None => {
+                    self.memory.deletions.leaves(&state);
+                    return self.release().await;
                 }
-                Err(Some(first)) if first.decision == Decision::LookAgain => {
+                Some(first) if first.decision == Decision::LookAgain => {
                     last_failure = Some(first);
                 }
-                Err(Some(Failed {
+                Some(Failed {
                     failure, decision, ..
-                })) => return self.failed(None, DELETING, &failure, decision).await,
+                }) => return self.failed(None, DELETING, &failure, decision).await,
             }
         }
         match last_failure {
@@ -189,9 +191,9 @@ impl Pass<'_> {
         !(Recorded::of(Some(status)).is_empty() && never_wrote)
     }
 
-    /// Nothing of ours is left: told, then the object may go.
-    async fn release(&mut self, done: &Told) -> Result<Ended, Broken> {
-        for event in done.events() {
+    /// Nothing of ours is left: published, then the object may go.
+    async fn release(&mut self) -> Result<Ended, Broken> {
+        for event in self.memory.deletions.events() {
             info!(reason = event.reason, note = event.note, "event");
             let told = &mut self.memory.told;
             self.context.cluster.tell(&self.object, &event, told).await;
@@ -200,92 +202,16 @@ impl Pass<'_> {
     }
 
     async fn gone(&mut self) -> Result<Ended, Broken> {
-        self.context.cluster.remove_finalizer(&self.object).await?;
+        let context = self.context;
+        match context.cluster.remove_finalizer(&self.object).await? {
+            // Where the watch brings no more (the CRD is gone too), nothing else would say that the
+            // finalizer is.
+            Some(left) => context.store.refresh(left),
+            None => context.store.remove_this(&self.object),
+        }
+        self.memory.deletions = Deletions::default();
         self.memory.succeeded();
         Ok(Ended::IDLE)
-    }
-}
-
-/// What a deletion did, for its events.
-#[derive(Default)]
-struct Told {
-    deleted: BTreeSet<String>,
-    retained: BTreeSet<String>,
-    not_ours: BTreeSet<String>,
-}
-
-impl Told {
-    fn carries_out(&mut self, plan: &Plan, account: &Account, names: &Names) {
-        for step in plan.steps() {
-            let arn = step.arn(account, names);
-            match step {
-                Step::DeleteRole { .. }
-                | Step::DeletePolicy { .. }
-                | Step::DeleteInstanceProfile { .. } => {
-                    self.deleted.insert(arn);
-                }
-                Step::Untag { .. } => {
-                    self.retained.insert(arn);
-                }
-                Step::CreateRole { .. }
-                | Step::CreatePolicy { .. }
-                | Step::CreateInstanceProfile { .. }
-                | Step::AttachRolePolicy { .. }
-                | Step::DetachRolePolicy { .. }
-                | Step::PutRolePolicy { .. }
-                | Step::DeleteRolePolicy { .. }
-                | Step::AddRoleToInstanceProfile { .. }
-                | Step::RemoveRoleFromInstanceProfile { .. }
-                | Step::UpdateAssumeRolePolicy { .. }
-                | Step::UpdateRole { .. }
-                | Step::PutRolePermissionsBoundary { .. }
-                | Step::CreatePolicyVersion { .. }
-                | Step::DeletePolicyVersion { .. }
-                | Step::Tag { .. } => {}
-            }
-        }
-    }
-
-    /// What is still there in the end, and was not left there on purpose, is not ours.
-    fn leaves(&mut self, left: &Observed) {
-        let role = left.role.as_ref().map(|r| &r.arn);
-        let policy = left.policy.as_ref().map(|p| &p.arn);
-        let profile = left.instance_profile.as_ref().map(|p| &p.arn);
-        let arns = [role, policy, profile].into_iter().flatten();
-        self.not_ours
-            .extend(arns.filter(|arn| !self.retained.contains(*arn)).cloned());
-    }
-
-    fn events(&self) -> Vec<Event> {
-        let list = |arns: &BTreeSet<String>| arns.iter().cloned().collect::<Vec<_>>().join(", ");
-        let mut events = Vec::new();
-        if !self.deleted.is_empty() {
-            events.push(Event::normal(
-                "Deleted",
-                format!("deleted {}", list(&self.deleted)),
-            ));
-        }
-        if !self.retained.is_empty() {
-            events.push(Event::normal(
-                "Retained",
-                format!("left in IAM without our tags: {}", list(&self.retained)),
-            ));
-        }
-        if !self.not_ours.is_empty() {
-            events.push(Event::normal(
-                "Released",
-                format!(
-                    "left as it is, for it is not ours: {}",
-                    list(&self.not_ours)
-                ),
-            ));
-        } else if events.is_empty() {
-            events.push(Event::normal(
-                "Released",
-                "nothing in IAM is ours: nothing to delete",
-            ));
-        }
-        events
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smr_api::{Drift, SessionManagerRoleStatus};
+use smr_api::{Drift, PAUSED_ANNOTATION, Pause, SessionManagerRoleStatus};
 use smr_core::account::Account;
-use smr_core::failure::{Failure, FailureClass};
+use smr_core::failure::Failure;
 use smr_core::limits::Limits;
 use smr_core::names::Names;
 use smr_core::observed::Observed;
@@ -19,19 +19,21 @@ use smr_core::plan::Plan;
 use smr_core::recent::IamName;
 use smr_core::refusal::Decision;
 use smr_core::step::Step;
-use smr_core::summary::{Activity, Facts, Object as Summarized, Outcome, Summary, summarize};
+use smr_core::summary::{
+    Activity, Facts, Object as Summarized, Outcome, PausedBy, Summary, summarize,
+};
+use smr_core::validate::Invalid;
 use smr_core::wanted::recorded_elsewhere;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::cluster::{Cluster, WriteError};
-use super::identity::Identity;
 use super::memory::{Memories, Memory};
 use super::object::{Key, Object};
 use super::queue::{Priority, Queue};
 use super::store::Store;
 use crate::iam::apply::{Failed, Recent};
-use crate::iam::client::IdentityError;
 use crate::iam::{Aws, Iam, budget};
+use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::{Metrics, ReconcileResult};
 
 /// How often one pass looks at IAM again before it leaves the rest to the next.
@@ -45,12 +47,12 @@ pub struct Context {
     pub limits: Limits,
     /// `--resync-interval`
     pub resync_interval: Duration,
+    /// `--selector`
+    pub selector: Option<String>,
     /// The edge to AWS.
     pub aws: Aws,
     /// The edge to Kubernetes.
     pub cluster: Cluster,
-    /// Whose credentials we have.
-    pub identity: Identity,
     /// The objects.
     pub store: Store,
     /// Which objects get a pass, and when.
@@ -102,15 +104,19 @@ enum Broken {
     /// This replica may not write to IAM any more.
     #[error("this replica may not write any more")]
     Stopped,
+    /// Someone paused the object while the pass was under way.
+    #[error("the object was paused")]
+    Paused,
 }
 
 impl Context {
     /// One pass.
-    pub async fn reconcile(&self, key: &Key, priority: Priority) -> Next {
+    pub async fn reconcile(&self, key: &Key, priority: Priority, heartbeat: &Heartbeat) -> Next {
         let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
         let begun = std::time::Instant::now();
         let Some(object) = self.store.get(key) else {
             self.memories.forget(key);
+            self.left(key).instrument(span).await;
             return Next::Idle;
         };
         let mut memory = self.memories.take(key, object.uid());
@@ -118,12 +124,16 @@ impl Context {
         memory.begins(began_with.clone());
         let mut pass = Pass {
             context: self,
+            request: object.reconcile_request().map(str::to_owned),
             object,
             memory: &mut memory,
             urgency: urgency(priority),
+            heartbeat,
         };
         let ended = match pass.run().instrument(span.clone()).await {
             Ok(ended) => ended,
+            // The change that paused it brings the next pass.
+            Err(Broken::Paused) => Ended::IDLE,
             Err(Broken::Cluster(WriteError::Gone)) => {
                 self.store.remove_this(&pass.object);
                 Ended::IDLE
@@ -156,6 +166,42 @@ impl Context {
 }
 
 impl Context {
+    /// The watch has nothing more of this object: it is gone, or `--selector` does not match it any
+    /// more. In that case its status says who left it alone, as nothing else would.
+    async fn left(&self, key: &Key) {
+        let Some(selector) = &self.selector else {
+            return;
+        };
+        if let Err(error) = self.release_unselected(key, selector).await {
+            debug!(%error, "the status of an object that is not selected any more was not written");
+        }
+    }
+
+    async fn release_unselected(&self, key: &Key, selector: &str) -> Result<(), WriteError> {
+        let Some(object) = self.cluster.read(key).await?.filter(Object::has_finalizer) else {
+            return Ok(());
+        };
+        if self.cluster.is_selected(key, selector).await? {
+            return Ok(());
+        }
+        let about = Summarized {
+            generation: object.generation(),
+            status: object.written_status(),
+            reconcile_request: None,
+        };
+        let outcome = Outcome::Paused {
+            by: PausedBy::Selector(selector),
+            is_deleting: object.is_deleting(),
+        };
+        let Summary { status, .. } = summarize(about, Timestamp::now(), &outcome);
+        if object.written_status() != Some(&status) {
+            info!(selector, "the object's labels do not match any more");
+            let cluster = &self.cluster;
+            cluster.write_status_if_unchanged(&object, &status).await?;
+        }
+        Ok(())
+    }
+
     /// Something else held a name of these objects and holds it no longer.
     fn wake_those_waiting_for(&self, freed: &Names) {
         let freed = IamName::all_of(freed);
@@ -187,15 +233,41 @@ fn urgency(priority: Priority) -> budget::Priority {
 struct Pass<'a> {
     context: &'a Context,
     object: Object,
+    /// The request that this pass answers: one that comes in its course was made after IAM was read.
+    request: Option<String>,
     memory: &'a mut Memory,
     urgency: budget::Priority,
+    /// Of the worker.
+    heartbeat: &'a Heartbeat,
 }
 
 impl Pass<'_> {
+    /// IAM on behalf of the object.
+    fn iam(&self, account: &Account) -> Iam {
+        let namespace = &self.object.key().namespace;
+        let iam = (self.context.aws).on_behalf_of(account, namespace, self.urgency);
+        iam.beating(self.heartbeat.clone())
+    }
+
     async fn run(&mut self) -> Result<Ended, Broken> {
-        if self.object.is_paused() {
-            self.tell(&Outcome::Paused).await?;
-            return Ok(Ended::IDLE);
+        match self.object.pause() {
+            Pause::No => {}
+            Pause::Yes => {
+                let paused = Outcome::Paused {
+                    by: PausedBy::Annotation,
+                    is_deleting: self.object.is_deleting(),
+                };
+                self.tell(&paused).await?;
+                return Ok(Ended::IDLE);
+            }
+            Pause::Unclear(value) => {
+                let problem = unclear_pause(&value);
+                self.tell(&Outcome::Invalid {
+                    problems: &[problem],
+                })
+                .await?;
+                return Ok(Ended::IDLE);
+            }
         }
         if self.object.is_deleting() {
             if !self.object.has_finalizer() {
@@ -208,20 +280,10 @@ impl Pass<'_> {
 
     /// The account to work in; `Err` where the pass ends here.
     async fn account(&mut self, activity: Activity) -> Result<Result<Account, Ended>, Broken> {
-        let account = match self.context.identity.current().await {
+        let account = match self.context.aws.account().await {
             Ok(account) => account,
             Err(error) => {
-                let failure = match error {
-                    IdentityError::Call(failed) => failed.0,
-                    IdentityError::Account(error) => Failure {
-                        class: FailureClass::Partition,
-                        action: "sts:GetCallerIdentity".to_owned(),
-                        resource: String::new(),
-                        code: Box::default(),
-                        said: error.to_string(),
-                        way_out: None,
-                    },
-                };
+                let failure = error.into_failure();
                 return self.read_failed(activity, &failure).await.map(Err);
             }
         };
@@ -240,7 +302,7 @@ impl Pass<'_> {
         let about = Summarized {
             generation: self.object.generation(),
             status: before,
-            reconcile_request: self.object.reconcile_request(),
+            reconcile_request: self.request.as_deref(),
         };
         let Summary { status, events } = summarize(about, Timestamp::now(), outcome);
         if before != Some(&status) {
@@ -291,7 +353,8 @@ impl Pass<'_> {
         self.object = spec;
     }
 
-    /// Carries a plan out on `state`. Objects that wait for a name that it frees get a pass.
+    /// Carries a plan out on `state`. Objects that wait for a name that it frees get a pass. Between
+    /// its stages someone may pause the object.
     async fn apply(
         &mut self,
         iam: &Iam,
@@ -299,17 +362,29 @@ impl Pass<'_> {
         names: &Names,
         plan: &Plan,
         state: &mut Observed,
-    ) -> Result<(), Vec<Failed>> {
+    ) -> Result<Result<(), Vec<Failed>>, Broken> {
         let recent = &self.context.recent;
-        let applied = iam.apply(account, names, plan, state, recent).await;
-        for failed in applied.as_ref().err().into_iter().flatten() {
-            let action = failed.step.action();
-            debug!(failure = %failed.failure, decision = ?failed.decision, action, "a step failed");
+        for stage in &plan.stages {
+            let newest = self.context.store.get(&self.object.key());
+            if newest.is_some_and(|o| o.uid() == self.object.uid() && o.pause() != Pause::No) {
+                return Err(Broken::Paused);
+            }
+            let stage = Plan {
+                stages: vec![stage.clone()],
+            };
+            let applied = iam.apply(account, names, &stage, state, recent).await;
+            if stage.steps().any(Step::frees_a_name) {
+                self.context.wake_those_waiting_for(names);
+            }
+            if let Err(failed) = applied {
+                for failed in &failed {
+                    let action = failed.step.action();
+                    debug!(failure = %failed.failure, decision = ?failed.decision, action, "a step failed");
+                }
+                return Ok(Err(failed));
+            }
         }
-        if plan.steps().any(Step::frees_a_name) {
-            self.context.wake_those_waiting_for(names);
-        }
-        applied
+        Ok(Ok(()))
     }
 
     /// A read failed: the pass ends.
@@ -360,6 +435,16 @@ impl Pass<'_> {
     fn content(&mut self) -> Ended {
         self.memory.converged();
         Ended::IDLE
+    }
+}
+
+/// Nobody knows whether it was to pause: nothing is written until that is clear.
+fn unclear_pause(value: &str) -> Invalid {
+    Invalid {
+        field: format!("metadata.annotations[{PAUSED_ANNOTATION}]"),
+        problem: format!(
+            "\"{value}\" is neither \"true\" nor \"false\", so the controller does nothing for this object until you correct or remove it"
+        ),
     }
 }
 

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use smr_core::Tags;
 use smr_core::account::Account;
-use smr_core::failure::FailureClass;
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedRole};
 use smr_core::ownership::{CLUSTER, OWNER};
@@ -16,9 +15,10 @@ use smr_core::sweep::{
     Answers, Part, ReadTags, Shows, TAG_READS, as_if_tagged, is_told_of, needs_look,
     part_needs_look, parts, tags_need_look,
 };
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Key, SweepError, Sweeper, Target};
+use super::{Details, Key, SweepError, Sweeper, Target};
 use crate::iam::Iam;
 use crate::iam::bulk::{Interest, with_own_document};
 
@@ -64,7 +64,7 @@ impl Sweeper {
         account: &Account,
         targets: &[Target],
     ) -> Result<(), SweepError> {
-        let iam = self.iam();
+        let iam = self.iam(account);
         let pages_of_roles = self.roles.div_ceil(1000);
         let interest = self.interest(targets);
         let answers = std::mem::take(&mut self.answers);
@@ -72,21 +72,29 @@ impl Sweeper {
         let read = iam.read_account(&interest, pages_of_roles, |part| reading.take(part));
         let cost = match read.await {
             Ok(cost) => cost,
-            Err(failure) if failure.class == FailureClass::AccessDenied => {
-                // Some organisations deny it. Not asked again before a restart.
-                warn!(%failure, "the account's details are denied: objects are looked at by lists and in turns");
-                self.denied = true;
+            Err(failure) => {
+                // Some organizations deny it, and for some accounts it takes too long.
+                let Some(pause) = Details::pause_after(failure.class) else {
+                    return Err(SweepError::Call(failure));
+                };
+                warn!(%failure, "the account's details can't be read: objects are read by lists and in rotation");
+                self.by_lists(account, targets).await?;
+                self.details.pause(pause, Instant::now());
                 self.context.metrics.sweep_degraded(true);
-                return self.by_lists(account, targets).await;
+                return Ok(());
             }
-            Err(failure) => return Err(SweepError::Call(failure)),
         };
+
         let Found {
             others,
             orphans,
             answers,
         } = reading.end();
         self.answers = answers;
+        if self.details.read() {
+            info!("the account's details are read again");
+            self.context.metrics.sweep_degraded(false);
+        }
         (self.details_calls, self.roles) = (cost.calls, cost.roles);
         if let Err(error) = self.read_tags(&iam, account, targets, others).await {
             // Their turn comes again; all else has been seen.

@@ -115,7 +115,7 @@ fn reaching(emulator: &Emulator) -> Iam {
 }
 
 fn credentials() -> SharedCredentialsProvider {
-    let credentials = Credentials::new("AKIACONTROLLER", "not-a-secret", None, None, "test");
+    let credentials = Credentials::new(KEY, "not-a-secret", None, None, "test");
     SharedCredentialsProvider::new(credentials)
 }
 
@@ -131,8 +131,12 @@ fn iam(config: &SdkConfig) -> Iam {
         CancellationToken::new(),
         Arc::new(Metrics::new().unwrap()),
     );
-    Aws::new(&config, gate).on_behalf_of("team", Priority::Edit)
+    let aws = Aws::new(&config, gate);
+    aws.identity.prove(KEY.to_owned(), account());
+    aws.on_behalf_of(&account(), "team", Priority::Edit)
 }
+
+const KEY: &str = "AKIACONTROLLER";
 
 fn account() -> Account {
     Account::of_caller("arn:aws:iam::111122223333:user/u").unwrap()
@@ -249,6 +253,8 @@ async fn what_people_read() {
         ("a principal that there is not", create_role(), 400, "MalformedPolicyDocument",
             "Invalid principal in policy: \"SERVICE\":\"ec2.amazonaws.eu\"".to_owned()),
         ("a value that IAM does not take", attach(), 400, "InvalidInput", "ARN x is not valid.".to_owned()),
+        ("a tag policy does not take a tag", create_role(), 400, "InvalidInput",
+            "The tag policy does not allow the specified value for the following tag key: 'CostCenter'.".to_owned()),
         ("in use", delete_policy(), 409, "DeleteConflict", "Cannot delete a policy attached to entities.".to_owned()),
         ("two changes at once", create_role(), 409, "ConcurrentModification",
             "The request was rejected because multiple requests to change this object were submitted simultaneously. Wait a few minutes and submit your request again.".to_owned()),

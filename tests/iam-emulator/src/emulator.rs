@@ -143,6 +143,7 @@ impl Emulator {
         }
         match then {
             Then::Answer => {}
+            Then::AnswerAfter(delay) => tokio::time::sleep(delay).await,
             Then::Close => return None,
             Then::Hang => std::future::pending().await,
         }
@@ -192,8 +193,8 @@ impl Emulator {
             ControlFlow::Continue(then) => (self.run(&mut state, asked), then),
         };
         let outcome = match (&then, &result) {
-            (Then::Answer, Ok(_)) => "ok".to_owned(),
-            (Then::Answer, Err(error)) => error.code.to_string(),
+            (Then::Answer | Then::AnswerAfter(_), Ok(_)) => "ok".to_owned(),
+            (Then::Answer | Then::AnswerAfter(_), Err(error)) => error.code.to_string(),
             (Then::Close, _) => "LostReply".to_owned(),
             (Then::Hang, Ok(_)) => "HangAfterEffect".to_owned(),
             (Then::Hang, Err(_)) => "Hang".to_owned(),
@@ -235,6 +236,9 @@ impl Emulator {
                 return ControlFlow::Break((Err(throttled()), Then::Hang));
             }
             Some(FaultKind::LostReply) => return ControlFlow::Continue(Then::Close),
+            Some(FaultKind::Slow { ms }) => {
+                return ControlFlow::Continue(Then::AnswerAfter(Duration::from_millis(ms)));
+            }
             Some(FaultKind::HangAfterEffect) => return ControlFlow::Continue(Then::Hang),
             None => {}
         }
@@ -405,6 +409,7 @@ impl Emulator {
 /// What follows on the effect.
 enum Then {
     Answer,
+    AnswerAfter(Duration),
     Close,
     Hang,
 }

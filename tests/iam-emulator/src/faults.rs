@@ -51,6 +51,11 @@ pub enum FaultKind {
     Hang,
     /// The call takes effect, and no answer ever comes.
     HangAfterEffect,
+    /// The call takes effect, and the answer comes after so long.
+    Slow {
+        /// In milliseconds.
+        ms: u64,
+    },
     /// 403 `AccessDenied`, in AWS's words.
     AccessDenied,
     /// 403 `InvalidClientTokenId`: the access key is not known (any more).

@@ -1,0 +1,119 @@
+//! What the deletion of one object did, over all of its passes. In: plans and what IAM held before
+//! and after them; out: its events, each once. Values only; no IO.
+
+use std::collections::BTreeSet;
+
+use smr_core::account::Account;
+use smr_core::failure::FailureClass;
+use smr_core::names::Names;
+use smr_core::observed::Observed;
+use smr_core::ownership::UID;
+use smr_core::plan::Plan;
+use smr_core::step::{Kind, Step};
+use smr_core::summary::Event;
+
+use crate::iam::apply::Failed;
+
+/// What was done so far, and which events say so already.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Deletions {
+    deleted: BTreeSet<String>,
+    retained: BTreeSet<String>,
+    not_ours: BTreeSet<String>,
+    published: Vec<Event>,
+}
+
+impl Deletions {
+    /// A plan was carried out on `before`, which left `after`; `failed` of it did not succeed.
+    pub fn carried_out(
+        &mut self,
+        plan: &Plan,
+        (account, names): (&Account, &Names),
+        (before, after): (&Observed, &Observed),
+        failed: &[Failed],
+    ) {
+        for step in plan.steps() {
+            // A call without an answer may have had its effect.
+            let unanswered = (failed.iter())
+                .any(|f| f.step == *step && f.failure.class == FailureClass::Unavailable);
+            let (kind, arn) = (step.kind(), step.arn(account, names));
+            if step.frees_a_name() {
+                if unanswered || (is_there(before, kind) && !is_there(after, kind)) {
+                    self.deleted.insert(arn);
+                }
+            } else if matches!(step, Step::Untag { .. })
+                && (unanswered || (is_owned(before, kind) && !is_owned(after, kind)))
+            {
+                self.retained.insert(arn);
+            }
+        }
+    }
+
+    /// What is still there in the end, and was not left there on purpose, is not ours.
+    pub fn leaves(&mut self, left: &Observed) {
+        let role = left.role.as_ref().map(|r| &r.arn);
+        let policy = left.policy.as_ref().map(|p| &p.arn);
+        let profile = left.instance_profile.as_ref().map(|p| &p.arn);
+        let arns = [role, policy, profile].into_iter().flatten();
+        self.not_ours = arns
+            .filter(|arn| !self.retained.contains(*arn))
+            .cloned()
+            .collect();
+    }
+
+    /// What was not published yet, and now is: a finalizer that could not be removed brings another
+    /// pass, in which nothing is left to do.
+    pub fn events(&mut self) -> Vec<Event> {
+        let fresh: Vec<Event> = (self.all().into_iter())
+            .filter(|event| !self.published.contains(event))
+            .collect();
+        self.published.extend(fresh.iter().cloned());
+        fresh
+    }
+
+    /// Whether there is nothing to remember.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn all(&self) -> Vec<Event> {
+        let list = |arns: &BTreeSet<String>| arns.iter().cloned().collect::<Vec<_>>().join(", ");
+        let mut events = Vec::new();
+        if !self.deleted.is_empty() {
+            let note = format!("deleted {}", list(&self.deleted));
+            events.push(Event::normal("Deleted", note));
+        }
+        if !self.retained.is_empty() {
+            let note = format!("left in IAM without our tags: {}", list(&self.retained));
+            events.push(Event::normal("Retained", note));
+        }
+        if !self.not_ours.is_empty() {
+            let note = format!(
+                "left as it is, for it is not ours: {}",
+                list(&self.not_ours)
+            );
+            events.push(Event::normal("Released", note));
+        } else if events.is_empty() {
+            let note = "nothing in IAM is ours: nothing to delete";
+            events.push(Event::normal("Released", note));
+        }
+        events
+    }
+}
+
+fn is_there(state: &Observed, kind: Kind) -> bool {
+    match kind {
+        Kind::Role => state.role.is_some(),
+        Kind::Policy => state.policy.is_some(),
+        Kind::InstanceProfile => state.instance_profile.is_some(),
+    }
+}
+
+fn is_owned(state: &Observed, kind: Kind) -> bool {
+    let tags = match kind {
+        Kind::Role => state.role.as_ref().map(|r| &r.tags),
+        Kind::Policy => state.policy.as_ref().map(|p| &p.tags),
+        Kind::InstanceProfile => state.instance_profile.as_ref().map(|p| &p.tags),
+    };
+    tags.is_some_and(|tags| tags.contains_key(UID))
+}

@@ -1,0 +1,189 @@
+//! Whose credentials the calls are signed with. In: the access key id of each call, and whose it is as
+//! STS says; out: leave to send a call to IAM, or not. No IO: the client asks STS.
+//!
+//! Credentials can be exchanged while the program runs, for those of another account too. So no call
+//! leaves for IAM with a key that STS has not named the account of, and an account that is proven is not
+//! asked for again: one call to STS for each set of credentials.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_iam::error::BoxError;
+use smr_core::account::{Account, AccountError};
+use smr_core::failure::{Failure, FailureClass};
+
+use super::client::CallFailed;
+
+/// The account could not be proven.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// STS did not answer as it should.
+    #[error(transparent)]
+    Call(#[from] CallFailed),
+    /// The account can't be worked with.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+impl IdentityError {
+    /// As the failure of the call that it keeps from being sent.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Call(failed) => failed.0,
+            Self::Account(error) => Failure {
+                class: FailureClass::Partition,
+                action: "sts:GetCallerIdentity".to_owned(),
+                resource: String::new(),
+                code: Box::default(),
+                said: error.to_string(),
+                way_out: None,
+            },
+        }
+    }
+}
+
+/// A call was not sent: whose key signed it is not known, or it is another account's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the account of these credentials is not proven yet")]
+pub(super) struct Unproven {
+    access_key_id: String,
+}
+
+impl Unproven {
+    /// Where an error of the SDK has it as its cause.
+    pub(super) fn cause_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        causes.find_map(|cause| cause.downcast_ref())
+    }
+}
+
+/// The last key that STS named the account of; clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    proven: Mutex<Option<Proven>>,
+    /// Held by who asks STS: the others wait for that answer.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Proven {
+    access_key_id: String,
+    account: Account,
+}
+
+impl Identity {
+    /// The account as far as it is proven.
+    pub(super) fn account(&self) -> Option<Account> {
+        self.proven().map(|proven| proven.account)
+    }
+
+    /// STS has named the account of this key.
+    pub(super) fn prove(&self, access_key_id: String, account: Account) {
+        let proven = Proven {
+            access_key_id,
+            account,
+        };
+        *self.0.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(proven);
+    }
+
+    /// The account, asked for by `ask` where `doubt` is still the reason to ask once it is this
+    /// caller's turn.
+    pub(super) async fn settle<F>(
+        &self,
+        doubt: Option<&Unproven>,
+        ask: F,
+    ) -> Result<Account, IdentityError>
+    where
+        F: AsyncFnOnce() -> Result<Account, IdentityError>,
+    {
+        let _turn = self.0.asking.lock().await;
+        let settled = self
+            .proven()
+            .filter(|proven| doubt.is_none_or(|doubt| proven.access_key_id == doubt.access_key_id));
+        match settled {
+            Some(proven) => Ok(proven.account),
+            None => ask().await,
+        }
+    }
+
+    fn proven(&self) -> Option<Proven> {
+        let proven = self.0.proven.lock();
+        proven.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Lets calls leave that are signed for `account`, as far as that is proven.
+#[derive(Debug)]
+pub(super) struct OnlyProven {
+    pub(super) identity: Identity,
+    pub(super) account: Account,
+}
+
+impl Intercept for OnlyProven {
+    fn name(&self) -> &'static str {
+        "OnlyProvenCredentials"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let access_key_id = access_key_id(context);
+        let expected = Proven {
+            access_key_id,
+            account: self.account.clone(),
+        };
+        if self.identity.proven().as_ref() == Some(&expected) {
+            return Ok(());
+        }
+        Err(Box::new(Unproven {
+            access_key_id: expected.access_key_id,
+        }))
+    }
+}
+
+/// Notes the key that one call to STS is signed with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeyOfCall(Arc<Mutex<String>>);
+
+impl KeyOfCall {
+    /// The key, once the call was sent.
+    pub(super) fn access_key_id(&self) -> String {
+        (self.0.lock().unwrap_or_else(PoisonError::into_inner)).clone()
+    }
+}
+
+impl Intercept for KeyOfCall {
+    fn name(&self) -> &'static str {
+        "KeyOfCall"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = access_key_id(context);
+        Ok(())
+    }
+}
+
+/// `AWS4-HMAC-SHA256 Credential=AKID/20261127/us-east-1/iam/aws4_request, ...`. Source: AWS general
+/// reference, "Authenticating requests (AWS Signature Version 4)". Empty where nothing is signed.
+fn access_key_id(context: &BeforeTransmitInterceptorContextRef<'_>) -> String {
+    let header = context.request().headers().get("authorization");
+    let (_, scope) = header
+        .and_then(|header| header.split_once("Credential="))
+        .unwrap_or_default();
+    scope.split('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;
