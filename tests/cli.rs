@@ -1,5 +1,9 @@
 //! The command line as people use it: the real program, manifests on disk, the IAM emulator.
 
+#[path = "support/credentials.rs"]
+mod broken;
+#[path = "cli/credentials.rs"]
+mod credentials;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/rename.rs"]
@@ -237,7 +241,10 @@ async fn without_a_network_the_plan_says_so() {
     let answer = answer(command).await;
     assert_eq!(answer.code, 1);
     assert!(
-        answer.stderr.contains("AWS can't be reached") && answer.stderr.contains("--offline"),
+        answer
+            .stderr
+            .contains("can't reach AWS: connection refused")
+            && answer.stderr.contains("--offline"),
         "{}",
         answer.told()
     );

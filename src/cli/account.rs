@@ -47,23 +47,25 @@ pub enum AccountError {
     Metrics(#[from] MetricsError),
 }
 
-/// A failed reading, with the way out that whoever runs a command has.
+/// A failed reading in the controller's words, and what whoever runs a command can do besides.
 fn in_words(failure: &Failure) -> String {
+    const WITHOUT_AWS: &str = "--from OLD, --offline and --account-id work without AWS";
     let Failure {
         class,
         action,
         resource,
         code: _,
         said,
-        way_out: _,
+        way_out,
     } = failure;
     match class {
-        FailureClass::Credentials => format!(
-            "{said} ({action}): set AWS_PROFILE, or whatever else the AWS SDK takes; without AWS work --from OLD, --offline and --account-id"
-        ),
-        FailureClass::Unavailable => format!(
-            "AWS can't be reached: {action}: {said}. Check network, proxy and AWS_ENDPOINT_URL; without AWS work --from OLD, --offline and --account-id"
-        ),
+        FailureClass::Credentials => format!("{failure}. {WITHOUT_AWS}"),
+        // A command does not retry.
+        FailureClass::Unavailable => {
+            let on = if resource.is_empty() { "" } else { " on " };
+            let way_out = way_out.as_deref().unwrap_or("Try again");
+            format!("{action}{on}{resource}: {said}. {way_out}. {WITHOUT_AWS}")
+        }
         FailureClass::AccessDenied => format!(
             "{action} on {resource} is denied: {said}. 'smr controller-policy --read-only' prints the policy that looking needs"
         ),

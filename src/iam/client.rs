@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::budget::{Budget, Priority};
+use super::credentials::{Explained, Source};
 use super::errors;
 use super::identity::{Identity, IdentityError, KeyOfCall, OnlyProven, Unproven};
 use crate::controller::lease::Fence;
@@ -27,9 +29,10 @@ use crate::telemetry::metrics::Metrics;
 
 /// No attempt lasts longer. The SDK sets no read time-out by itself.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// But a read of many objects at once, to which no write is bound.
 pub const BULK_TIMEOUT: Duration = Duration::from_secs(30);
+/// No connection takes longer to make.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a call that surely had no effect is sent, and how long the pauses are.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -111,20 +114,29 @@ impl Aws {
             .region(region)
             .load()
             .await;
-        Self::new(&config, gate)
+        let source = Source::from_env(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        Self::with(&config, source, gate)
     }
 
     /// Clients from a given configuration. Retries are ours, so that the budget sees every attempt.
     pub fn new(config: &SdkConfig, gate: Gate) -> Self {
+        Self::with(config, Source::Other, gate)
+    }
+
+    fn with(config: &SdkConfig, source: Source, gate: Gate) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
-        let config = config
+        let mut builder = config
             .to_builder()
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .build();
+            .timeout_config(timeouts);
+        if let Some(provider) = config.credentials_provider() {
+            let explained = Explained::new(provider, source);
+            builder.set_credentials_provider(Some(SharedCredentialsProvider::new(explained)));
+        }
+        let config = builder.build();
         let iam = aws_sdk_iam::config::Builder::from(&config)
             .interceptor(UserAgent)
             .build();
@@ -232,6 +244,14 @@ impl Access {
         match self {
             Self::Read | Self::Write => ATTEMPTS,
             Self::BulkRead => 2,
+        }
+    }
+
+    /// No attempt lasts longer.
+    const fn timeout(self) -> Duration {
+        match self {
+            Self::Read | Self::Write => ATTEMPT_TIMEOUT,
+            Self::BulkRead => BULK_TIMEOUT,
         }
     }
 
@@ -404,10 +424,12 @@ impl Calls {
                 if let Some(doubt) = Unproven::cause_of(&error) {
                     return Err(CallError::Unproven(doubt.clone()));
                 }
-                let mapped = errors::map(action, resource.to_owned(), &error);
+                let mapped = errors::map(action, resource.to_owned(), &error, access.timeout());
+                // A failure of AWS or of the network says nothing of the rate that IAM allows.
                 match mapped.failure.class {
                     FailureClass::Throttled => budget.throttled(),
-                    _ => budget.succeeded(),
+                    _ if mapped.answered => budget.succeeded(),
+                    _ => {}
                 }
                 metrics.iam_request(action, mapped.outcome, took);
                 let request_id =

@@ -1,10 +1,17 @@
 //! The SDK's errors → the core's [`Failure`]. Values in, values out; no IO. The only place that
 //! knows how AWS spells its errors.
 
-use aws_credential_types::provider::error::CredentialsError;
+pub(super) mod connection;
+
+use std::time::Duration;
+
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use smr_core::failure::{Failure, FailureClass};
+
+use super::client::CONNECT_TIMEOUT;
+use super::credentials::NoCredentials;
+use connection::{CHECK, Unreached, chain, unreached};
 
 /// An error as metrics, logs and people see it.
 #[derive(Debug)]
@@ -13,34 +20,45 @@ pub struct Mapped {
     pub failure: Failure,
     /// A metric label out of a short fixed list.
     pub outcome: &'static str,
+    /// Whether IAM itself answered, and not with a failure of its own: only this says something of
+    /// the rate that it allows.
+    pub answered: bool,
 }
 
-/// Maps one attempt's error.
-pub fn map<E>(action: &'static str, resource: String, error: &SdkError<E, HttpResponse>) -> Mapped
+/// What is known of one attempt's error, whatever the call was.
+struct Cause {
+    class: FailureClass,
+    code: String,
+    said: String,
+    way_out: Option<String>,
+    answered: bool,
+}
+
+/// Maps the error of one attempt, which was given up after `timeout`.
+pub fn map<E>(
+    action: &'static str,
+    resource: String,
+    error: &SdkError<E, HttpResponse>,
+    timeout: Duration,
+) -> Mapped
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let mut code = "";
-    let (class, said) = match error {
+    let cause = match error {
         SdkError::ServiceError(service) => {
-            code = service.err().code().unwrap_or_default();
-            let said = service.err().message().unwrap_or(code);
-            (
-                classify(action, code, said, service.raw().status().as_u16()),
-                lasting(said),
-            )
+            answer(action, service.err(), service.raw().status().as_u16())
         }
-        SdkError::TimeoutError(_) => (
-            FailureClass::Unavailable,
-            "no answer within the time-out".to_owned(),
+        SdkError::TimeoutError(_) => no_answer(timeout),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => no_connection(),
+        SdkError::ResponseError(broken) => Cause::unavailable(
+            format!(
+                "AWS's answer (HTTP {}) can't be read",
+                broken.raw().status().as_u16()
+            ),
+            None,
         ),
-        SdkError::ConstructionFailure(_)
-        | SdkError::DispatchFailure(_)
-        | SdkError::ResponseError(_) => match credentials_error(error) {
-            Some(said) => (FailureClass::Credentials, said),
-            None => (FailureClass::Unavailable, connection_error(error)),
-        },
-        _ => (FailureClass::Unavailable, "the request failed".to_owned()),
+        // A request that could not be made or sent; and the SDK may add kinds.
+        _ => not_sent(error),
     };
     let service = if action == "GetCallerIdentity" {
         "sts"
@@ -48,31 +66,103 @@ where
         "iam"
     };
     Mapped {
-        outcome: outcome(class),
+        outcome: outcome(cause.class),
+        answered: cause.answered,
         failure: Failure {
-            class,
+            class: cause.class,
             action: format!("{service}:{action}"),
             resource,
-            code: code.into(),
-            said,
-            way_out: None,
+            code: cause.code.into(),
+            said: cause.said,
+            way_out: cause.way_out.map(Into::into),
         },
     }
+}
+
+impl Cause {
+    fn unavailable(said: String, way_out: Option<&str>) -> Self {
+        Self {
+            class: FailureClass::Unavailable,
+            code: String::new(),
+            said,
+            way_out: way_out.map(str::to_owned),
+            answered: false,
+        }
+    }
+}
+
+/// AWS answered with an error, or whatever is between here and AWS did.
+fn answer(action: &str, error: &impl ProvideErrorMetadata, status: u16) -> Cause {
+    let code = error.code().unwrap_or_default();
+    let message = error.message().unwrap_or_default();
+    if code.is_empty() && status != 429 {
+        return not_aws(status);
+    }
+    let class = classify(action, code, message, status);
+    let said = lasting(message);
+    let said = match class {
+        FailureClass::Unavailable if said.is_empty() => {
+            format!("AWS failed (HTTP {status} {code})")
+        }
+        FailureClass::Unavailable => format!("AWS failed (HTTP {status} {code}): {said}"),
+        _ if !said.is_empty() => said,
+        _ if code.is_empty() => format!("HTTP {status}"),
+        _ => code.to_owned(),
+    };
+    Cause {
+        class,
+        code: code.to_owned(),
+        said,
+        way_out: None,
+        answered: class != FailureClass::Unavailable,
+    }
+}
+
+/// All of AWS's errors have a code.
+fn not_aws(status: u16) -> Cause {
+    if status >= 500 {
+        let said = format!("HTTP {status} without an AWS error code: AWS or a proxy failed");
+        return Cause::unavailable(said, None);
+    }
+    Cause::unavailable(
+        format!("a proxy or firewall answered, not AWS: HTTP {status}"),
+        Some(CHECK),
+    )
+}
+
+fn no_answer(timeout: Duration) -> Cause {
+    let said = format!("no answer within {} s", timeout.as_secs());
+    Cause::unavailable(said, None)
+}
+
+fn no_connection() -> Cause {
+    let seconds = CONNECT_TIMEOUT.as_secs();
+    let said = format!("can't reach AWS: no connection within {seconds} s");
+    Cause::unavailable(said, Some(CHECK))
+}
+
+/// The SDK wraps what its credential providers say in whatever failed for it.
+fn not_sent(error: &(dyn std::error::Error + 'static)) -> Cause {
+    if let Some(none) = chain(error).find_map(|e| e.downcast_ref::<NoCredentials>()) {
+        return Cause {
+            class: FailureClass::Credentials,
+            way_out: Some(none.way_out.clone()),
+            ..Cause::unavailable(none.said.clone(), None)
+        };
+    }
+    let Unreached { because, way_out } = unreached(error);
+    Cause::unavailable(format!("can't reach AWS: {because}"), Some(way_out))
 }
 
 /// IAM's error codes, as its API reference and the "Common errors" page spell them.
 fn classify(action: &str, code: &str, said: &str, status: u16) -> FailureClass {
     match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "SlowDown" => FailureClass::Throttled,
+        _ if status == 429 || is_throttling(code) => FailureClass::Throttled,
         "ConcurrentModification"
         | "ConcurrentModificationException"
         | "EntityTemporarilyUnmodifiable" => FailureClass::ConcurrentChange,
         "LimitExceeded" | "LimitExceededException" => limit(action, said),
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => {
             FailureClass::AccessDenied
         }
         "ExpiredToken"
@@ -87,9 +177,35 @@ fn classify(action: &str, code: &str, said: &str, status: u16) -> FailureClass {
         "EntityAlreadyExists" => FailureClass::AlreadyExists,
         "NoSuchEntity" => FailureClass::NotFound,
         "DeleteConflict" => FailureClass::InUse,
+        "InternalFailure"
+        | "InternalError"
+        | "ServiceFailure"
+        | "ServiceUnavailable"
+        | "RequestAbortedException"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => FailureClass::Unavailable,
         _ if status >= 500 => FailureClass::Unavailable,
         _ => FailureClass::Refused,
     }
+}
+
+/// All spellings that AWS's services use. `LimitExceeded` is a quota at IAM.
+fn is_throttling(code: &str) -> bool {
+    const BEGINNINGS: [&str; 6] = [
+        "Throttl",
+        "RequestThrottl",
+        "TooManyRequests",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "PriorRequestNotComplete",
+    ];
+    const OTHERS: [&str; 4] = [
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+    ];
+    OTHERS.contains(&code) || BEGINNINGS.iter().any(|begin| code.starts_with(begin))
 }
 
 /// `LimitExceeded` has four meanings, told apart by AWS's words only.
@@ -113,29 +229,6 @@ fn limit(action: &str, said: &str) -> FailureClass {
     FailureClass::Quota
 }
 
-/// The SDK wraps what its credential providers say in whatever failed for it.
-fn credentials_error(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref::<CredentialsError>() {
-            return Some(match found {
-                CredentialsError::CredentialsNotLoaded(_) => {
-                    "no AWS credentials were found".to_owned()
-                }
-                CredentialsError::ProviderTimedOut(_) => {
-                    "the source of AWS credentials did not answer".to_owned()
-                }
-                CredentialsError::InvalidConfiguration(_) => {
-                    "the configuration of AWS credentials is not valid".to_owned()
-                }
-                _ => "AWS credentials could not be had".to_owned(),
-            });
-        }
-        next = current.source();
-    }
-    None
-}
-
 /// A metric label.
 const fn outcome(class: FailureClass) -> &'static str {
     match class {
@@ -156,7 +249,7 @@ const fn outcome(class: FailureClass) -> &'static str {
 
 /// What of AWS's words is the same whenever the cause is, so that no retry changes a message: no
 /// request id, no time, no name of a session, nothing of the request, no encoded message.
-fn lasting(said: &str) -> String {
+pub(super) fn lasting(said: &str) -> String {
     const CUT: [&str; 6] = [
         "(service: ",
         "request id",
@@ -185,20 +278,6 @@ fn without_session_name(said: &str) -> String {
     let (caller, rest) = after.split_at(end);
     let role = caller.split('/').next().unwrap_or_default();
     format!("{before}{MARK}{role}{rest}")
-}
-
-/// The kind of what happened, which is the same at every retry; its text may name ports.
-fn connection_error(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(io) = current.downcast_ref::<std::io::Error>()
-            && io.kind() != std::io::ErrorKind::Other
-        {
-            return format!("the connection to AWS failed ({})", io.kind());
-        }
-        next = current.source();
-    }
-    "the connection to AWS failed".to_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod budget;
 pub mod bulk;
 pub mod client;
+mod credentials;
 pub mod errors;
 mod identity;
 pub mod listed;

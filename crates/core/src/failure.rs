@@ -22,7 +22,7 @@ pub struct Failure {
     pub code: Box<str>,
     /// What AWS said, without request ids.
     pub said: String,
-    /// What a person can do, where the step tells more than the class.
+    /// What a person can do, where the cause or the step says more than the class.
     pub way_out: Option<Box<str>>,
 }
 
@@ -74,6 +74,9 @@ impl FailureClass {
 const MESSAGE_MAX: usize = 1000;
 /// The longest that AWS's own words are quoted, where there is room.
 const QUOTED_MAX: usize = 600;
+
+/// Nobody has to act.
+const RETRIES: &str = "The controller retries automatically";
 
 /// What was tried on what, what AWS said, what to do. Where it does not all fit, AWS's words are
 /// cut, and neither the name of the object nor what to do.
@@ -163,7 +166,12 @@ impl Failure {
     fn way_out(&self) -> String {
         match self.class {
             FailureClass::AccessDenied => words::missing_right(&self.action, &self.said),
-            FailureClass::Credentials => words::credentials(&self.said).to_owned(),
+            FailureClass::Credentials => {
+                let way_out = self.way_out.as_deref();
+                way_out
+                    .unwrap_or_else(|| words::credentials(&self.said))
+                    .to_owned()
+            }
             FailureClass::Partition => {
                 "Run the controller with credentials of one of these".to_owned()
             }
@@ -176,11 +184,14 @@ impl Failure {
                 let way_out = self.way_out.as_deref();
                 way_out.map_or_else(|| words::refused(""), str::to_owned)
             }
+            FailureClass::Unavailable => match &self.way_out {
+                Some(way_out) => format!("{way_out}. {RETRIES}"),
+                None => RETRIES.to_owned(),
+            },
             FailureClass::Throttled
             | FailureClass::ConcurrentChange
-            | FailureClass::Unavailable
             | FailureClass::NotFound
-            | FailureClass::NotLeader => "The controller retries automatically".to_owned(),
+            | FailureClass::NotLeader => RETRIES.to_owned(),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::iam::apply::Recent;
 use crate::iam::budget::{Budget, Priority};
 use crate::iam::{Aws, Gate, Iam};
 use crate::telemetry::metrics::Metrics;
+use aws_credential_types::provider::error::CredentialsError;
 
 #[test]
 fn limits_are_told_apart_by_their_words() {
@@ -92,6 +93,8 @@ fn an_unknown_code_is_judged_by_its_status() {
     );
 }
 
+mod wire;
+
 /// An account in process whose next call of `action` gets this answer.
 fn answering(action: &str, status: u16, code: &str, message: &str) -> Iam {
     let emulator = Emulator::new(Config::default());
@@ -120,13 +123,17 @@ fn credentials() -> SharedCredentialsProvider {
 }
 
 fn iam(config: &SdkConfig) -> Iam {
+    paced(config, &Budget::new(1000))
+}
+
+fn paced(config: &SdkConfig, budget: &Budget) -> Iam {
     let config = config
         .to_builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .build();
     let gate = Gate::new(
-        Budget::new(1000),
+        budget.clone(),
         Fence::always(),
         CancellationToken::new(),
         Arc::new(Metrics::new().unwrap()),
