@@ -87,6 +87,39 @@ async fn a_quota_is_named() {
     assert!(message.contains("RolesPerAccount"), "{message}");
 }
 
+/// The own policy is what makes sessions work: where the role has no room for all, it is not what is
+/// missing.
+#[tokio::test]
+async fn a_role_without_room_for_all_policies_has_its_own() {
+    let mut world = World::unrecorded("room").await;
+    let someone = world.someone();
+    let mut arns = Vec::new();
+    for number in 0..14 {
+        let create = someone
+            .create_policy()
+            .policy_name(format!("extra-{number}"));
+        let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+        let created = create.policy_document(document).send().await.unwrap();
+        arns.push(created.policy.unwrap().arn.unwrap());
+    }
+    let any = "--allow-additional-policy=arn:aws:iam::111122223333:policy/*";
+    world.run(&Start::default().flag(any));
+    world
+        .apply("web", &format!("{{additionalPolicyArns: {arns:?}}}"))
+        .await;
+    let message = world.reason("web", "QuotaExceeded").await;
+    assert!(message.contains("PoliciesPerRole: 10"), "{message}");
+    let account = world.account();
+    let role = &account.roles[&format!("{}.web", world.namespace)];
+    assert_eq!(role.attached.len(), 10);
+    let own = format!(":policy/session-manager/{}.web", world.namespace);
+    assert!(
+        role.attached.iter().any(|arn| arn.ends_with(&own)),
+        "{:?}",
+        role.attached
+    );
+}
+
 /// What concerns all calls is told on each object, in whole sentences.
 #[tokio::test]
 async fn what_stands_in_the_way_of_every_call_is_told() {

@@ -27,3 +27,4 @@ mod sweep;
 mod tenants;
 mod uninstall;
 mod upgrade;
+mod watch;

@@ -276,6 +276,18 @@ async fn an_object_that_was_lost_and_restored_takes_its_role_over() {
     let mut writes = written(&world, since);
     writes.sort();
     assert_eq!(writes, ["TagInstanceProfile", "TagPolicy", "TagRole"]);
+    // The first object's event says Created, the second's what it is.
+    let note = world.event("web", "Updated").await;
+    assert!(
+        note.contains("which was restored or created again"),
+        "{note}"
+    );
+    let events = world.events("web").await;
+    assert_eq!(
+        events.iter().filter(|(r, _)| r == "Created").count(),
+        1,
+        "{events:?}"
+    );
     world.delete("web").await;
     world.gone("web").await;
     assert!(world.account().is_empty());

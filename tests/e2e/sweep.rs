@@ -178,6 +178,47 @@ async fn without_the_accounts_details_lists_and_turns_see_it_all() {
     assert_eq!(asked.len(), 1, "denied once, and asked again");
 }
 
+/// The details of a large account take longer than a call that is bound to the Lease may.
+#[tokio::test]
+async fn the_accounts_details_may_take_their_time() {
+    let mut world = World::unrecorded("slow").await;
+    world.run(&Start::default());
+    world.apply("a", "{}").await;
+    world.ready("a").await;
+    let slow = FaultKind::Slow { ms: 8_000 };
+    let details = "GetAccountAuthorizationDetails";
+    world.iam.inject(Fault::new(details, 1000, slow));
+    let role = format!("{}.a", world.namespace);
+    let update = world.someone().update_role().role_name(role);
+    let update = update.description("changed").max_session_duration(3600);
+    update.send().await.unwrap();
+    world.event("a", "Repaired").await;
+    assert_eq!(metric(&world, "smr_sweep_degraded").await, "0");
+    assert_eq!(
+        calls_of(&world, "ListPolicies").len(),
+        0,
+        "no lists in their place"
+    );
+}
+
+/// Where they never come, lists take their place.
+#[tokio::test]
+async fn details_that_never_come_are_read_by_lists() {
+    let mut world = World::unrecorded("never").await;
+    let details = "GetAccountAuthorizationDetails";
+    world.iam.inject(Fault::new(details, 1000, FaultKind::Hang));
+    world.run(&Start::default());
+    world.apply("a", "{}").await;
+    world.ready("a").await;
+    let role = format!("{}.a", world.namespace);
+    let update = world.someone().update_role().role_name(role);
+    let update = update.description("changed").max_session_duration(3600);
+    update.send().await.unwrap();
+    let note = world.event("a", "Repaired").await;
+    assert!(note.contains("description"), "{note}");
+    assert_eq!(metric(&world, "smr_sweep_degraded").await, "1");
+}
+
 /// One object of ours in an account where everything at once takes many calls.
 #[tokio::test]
 async fn few_among_many_are_looked_at_one_by_one() {

@@ -1,4 +1,4 @@
-//! A TCP proxy on loopback that can be cut. In: connections; out: the same bytes to and from the
+//! A TCP proxy on loopback that can be cut or fall silent. In: connections; out: the same bytes to and from the
 //! API server. Does network IO.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +14,7 @@ use crate::Error;
 pub struct Proxy {
     address: SocketAddr,
     open: watch::Sender<bool>,
+    silence: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -28,14 +29,18 @@ impl Proxy {
             .map_err(io)?;
         let address = listener.local_addr().map_err(io)?;
         let (open, cut) = watch::channel(true);
+        let (silence, silent) = watch::channel(());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, to, cut.clone()));
+                let mut silent = silent.clone();
+                silent.mark_unchanged();
+                tokio::spawn(carry(client, to, cut.clone(), silent));
             }
         });
         Ok(Self {
             address,
             open,
+            silence,
             task,
         })
     }
@@ -50,6 +55,12 @@ impl Proxy {
         self.open.send_replace(false);
     }
 
+    /// From now on nothing passes on the connections that there are, and none of them ends, as where a
+    /// machine on the way was exchanged. New ones work.
+    pub fn silence(&self) {
+        self.silence.send_replace(());
+    }
+
     /// Lets connections through again.
     pub fn restore(&self) {
         self.open.send_replace(true);
@@ -62,7 +73,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn carry(mut client: TcpStream, to: u16, mut open: watch::Receiver<bool>) {
+async fn carry(
+    mut client: TcpStream,
+    to: u16,
+    mut open: watch::Receiver<bool>,
+    mut silent: watch::Receiver<()>,
+) {
     if open.wait_for(|open| *open).await.is_err() {
         return;
     }
@@ -71,6 +87,10 @@ async fn carry(mut client: TcpStream, to: u16, mut open: watch::Receiver<bool>) 
     };
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = open.wait_for(|open| !*open) => {}
+        () = async { drop(open.wait_for(|open| !*open).await) } => {}
+        Ok(()) = silent.changed() => {
+            // Both ends stay open for as long as there is a proxy.
+            while silent.changed().await.is_ok() {}
+        }
     }
 }
