@@ -214,9 +214,8 @@ impl Controller {
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
-                    let now = Timestamp::now();
-                    context.memories.settle(now);
-                    context.recent.lock().forget(now);
+                    context.memories.settle(Timestamp::now());
+                    context.recent.lock().forget(context.recent.now());
                 }
                 Some(ended) = watches.join_next() => { ended?; }
                 Some(ended) = workers.join_next() => { ended?; }

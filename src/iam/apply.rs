@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_iam::types::Tag;
 use futures::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::effect::carry_out;
@@ -17,6 +17,7 @@ use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
 use smr_core::refusal::{Decision, Explanation};
 use smr_core::step::{Reply, Step, Target};
+use tokio::time::Instant;
 use tracing::info;
 
 use super::client::{Access, Iam};
@@ -43,17 +44,34 @@ impl Failed {
 
 /// The recent writes of this process, shared by all passes.
 #[derive(Debug)]
-pub struct Recent(Mutex<RecentWrites>);
+pub struct Recent {
+    writes: Mutex<RecentWrites>,
+    started: Timestamp,
+    since: Instant,
+}
 
 impl Recent {
-    /// Of a process that has been the only one to write since `started`.
+    /// Of a process that has been the only one to write since `started`, which is now.
     pub fn new(started: Timestamp) -> Self {
-        Self(Mutex::new(RecentWrites::new(started)))
+        Self {
+            writes: Mutex::new(RecentWrites::new(started)),
+            started,
+            since: Instant::now(),
+        }
+    }
+
+    /// The time by which writes are recent. It never goes back: a clock that is set back would make
+    /// them recent for that long.
+    pub fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.since.elapsed());
+        (elapsed.ok())
+            .and_then(|elapsed| self.started.checked_add(elapsed).ok())
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// The writes, for a moment.
     pub fn lock(&self) -> MutexGuard<'_, RecentWrites> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +97,7 @@ impl Iam {
                 planned_on: state.clone(),
                 state: &mut *state,
                 recent: &mut recent.lock(),
-                now: Timestamp::now(),
+                now: recent.now(),
             };
             let mut refused = Vec::new();
             for (step, answer) in steps.iter().zip(answers) {
@@ -386,5 +404,21 @@ impl Stage<'_> {
             decision: Decision::of_write(failure.class, explanation),
             failure,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_recent_writes_goes_on_whatever_the_clock_says() {
+        let started = Timestamp::UNIX_EPOCH;
+        let recent = Recent::new(started);
+        assert_eq!(recent.now(), started);
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(recent.now().as_second(), 61);
     }
 }

@@ -50,6 +50,83 @@ async fn deleting_the_namespace_ends() {
     assert!(world.account().is_empty(), "{:?}", world.account());
 }
 
+/// Refuses that our finalizer is removed, in one namespace.
+fn holding(namespace: &str) -> String {
+    format!(
+        "apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {{name: hold-{namespace}}}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {{apiGroups: [sessionmanager.dev], apiVersions: [v1alpha1], operations: [UPDATE], resources: [sessionmanagerroles]}}
+  validations:
+    - expression: '!has(oldObject.metadata.finalizers) || (has(object.metadata.finalizers) && size(object.metadata.finalizers) >= size(oldObject.metadata.finalizers))'
+      message: a finalizer is held
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{name: hold-{namespace}}}
+spec:
+  policyName: hold-{namespace}
+  validationActions: [Deny]
+  matchResources:
+    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}
+"
+    )
+}
+
+/// What is deleted is gone in the next pass: that is no news, and no sign that nothing was ours.
+#[tokio::test]
+async fn a_deletion_whose_end_is_refused_is_told_once() {
+    let world = World::start("held").await;
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("policy.yaml");
+    std::fs::write(&file, holding(&world.namespace)).unwrap();
+    let file = file.to_str().unwrap();
+    world.plane.kubectl(&["apply", "-f", file]).await.unwrap();
+    // The API server takes a moment until it enforces a policy.
+    let probe = r#"{"metadata":{"finalizers":null}}"#;
+    world
+        .eventually("the policy is enforced", async || {
+            let patch = [
+                "patch",
+                "smr",
+                "web",
+                "-n",
+                &world.namespace,
+                "--type=merge",
+                "--dry-run=server",
+                "-p",
+                probe,
+            ];
+            world.plane.kubectl(&patch).await.is_err()
+        })
+        .await;
+    world.delete("web").await;
+    let removals = || {
+        let events = world.plane.audit_events_in(&world.namespace).unwrap();
+        let ours = events
+            .iter()
+            .filter(|e| e.user.username.contains("session-manager-role"));
+        ours.filter(|e| e.is_write() && e.response.code == 422)
+            .count()
+    };
+    world
+        .eventually("the finalizer was held three times", async || {
+            removals() >= 3
+        })
+        .await;
+    world.plane.kubectl(&["delete", "-f", file]).await.unwrap();
+    world.gone("web").await;
+    let events = world.events("web").await;
+    let about = |reason: &str| events.iter().filter(|(r, _)| r == reason).count();
+    assert_eq!((about("Deleted"), about("Released")), (1, 0), "{events:?}");
+}
+
 #[tokio::test]
 async fn a_finalizer_of_someone_else_is_left_alone() {
     let world = World::start("finalizer").await;

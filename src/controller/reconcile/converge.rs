@@ -248,15 +248,15 @@ impl Pass<'_> {
                 Priority::Repair,
             )));
         }
-        let recent = self.context.recent.lock();
-        let settled = recent.settle(Timestamp::now(), &account.id, &wanted.desired.names, read);
+        let (now, names) = (self.context.recent.now(), &wanted.desired.names);
+        let settled = (self.context.recent.lock()).settle(now, &account.id, names, read);
         Ok(Look::Seen(Box::new(settled)))
     }
 
     /// Whether one of the three names was written to recently, for this object or for another.
     fn wrote_recently(&self, account: &Account, wanted: &Wanted) -> bool {
-        let recent = self.context.recent.lock();
-        recent.knows(Timestamp::now(), &account.id, &wanted.desired.names)
+        let (recent, names) = (&self.context.recent, &wanted.desired.names);
+        recent.lock().knows(recent.now(), &account.id, names)
     }
 
     /// An earlier process may have made the object anew a moment ago: what carries our name, but an
@@ -276,13 +276,14 @@ impl Pass<'_> {
             };
             tags.is_some_and(|tags| names_us(identity, tags))
         };
-        let is_young = self.context.recent.lock().is_young(Timestamp::now());
-        is_young && refusals.iter().all(is_ours)
+        let recent = &self.context.recent;
+        recent.lock().is_young(recent.now()) && refusals.iter().all(is_ours)
     }
 
     /// Whether the controller itself has just given up what holds the name: IAM will show it soon.
     fn was_freed_recently(&self, account: &Account, refusals: &[Refusal]) -> bool {
-        let (recent, now) = (self.context.recent.lock(), Timestamp::now());
+        let now = self.context.recent.now();
+        let recent = self.context.recent.lock();
         let name = |refusal: &Refusal| {
             let name = refusal.arn.rsplit('/').next().unwrap_or_default();
             IamName::new(refusal.kind, name)
@@ -298,7 +299,8 @@ impl Pass<'_> {
         let mut steps = planned.plan.steps();
         let is_absent = steps.any(|step| step.creates() && recorded.has(step.kind()));
         // After a restart nobody knows what was written: only the end of the window tells.
-        let is_young = self.context.recent.lock().is_young(now);
+        let recent = &self.context.recent;
+        let is_young = recent.lock().is_young(recent.now());
         let restarted = !remembered && restart_window(self.status(), now).is_some();
         if is_young && (is_absent || restarted) {
             return true;

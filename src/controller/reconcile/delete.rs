@@ -60,8 +60,8 @@ impl Pass<'_> {
                 Ok(read) => read,
                 Err(failure) => return self.read_failed(DELETING, &failure).await,
             };
-            let now = Timestamp::now();
             let recent = &self.context.recent;
+            let now = recent.now();
             let mut state = (recent.lock()).settle(now, &account.id, &names, read).state;
             if self.may_be_late(now, &identity, &account, &names, &state) {
                 self.tell(&waiting(LATE)).await?;
@@ -75,7 +75,7 @@ impl Pass<'_> {
                 Ok(users) => users,
                 Err(failure) => return self.read_failed(DELETING, &failure).await,
             };
-            let policy = self.object.deletion_policy;
+            let (policy, now) = (self.object.deletion_policy, Timestamp::now());
             let decision = plan_deletion(&identity, &names, &recorded, &state, &users, policy, now);
             let plan = match decision {
                 Deletion::Release => {
