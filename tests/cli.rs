@@ -1,5 +1,11 @@
 //! The command line as people use it: the real program, manifests on disk, the IAM emulator.
 
+#[path = "cli/clashes.rs"]
+mod clashes;
+#[path = "cli/files.rs"]
+mod files;
+#[path = "cli/flags.rs"]
+mod flags;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/rename.rs"]

@@ -9,6 +9,10 @@ use smr_core::ownership;
 
 use super::{CliError, flag};
 
+/// Stands in tags and descriptions where nobody said which cluster it is. No cluster can have this
+/// name, and IAM refuses it in a tag.
+pub(super) const UNKNOWN_CLUSTER: &str = "<cluster-name>";
+
 /// What the operator allows and sets. `smr plan` and `smr render` take the same flags and
 /// environment variables as `smr run`, so that they say what that controller does.
 #[derive(Clone, Debug, Args)]
@@ -49,8 +53,8 @@ pub(super) struct LimitsArgs {
 }
 
 impl LimitsArgs {
-    /// The limits of the controller of `cluster_name`.
-    pub(super) fn limits(self, cluster_name: String) -> Result<Limits, CliError> {
+    /// The limits of the controller of `cluster_name`; where nobody said which that is, of any.
+    pub(super) fn limits(self, cluster_name: Option<String>) -> Result<Limits, CliError> {
         let Self {
             name_prefix,
             default_path,
@@ -61,7 +65,7 @@ impl LimitsArgs {
             ec2_principal,
         } = self;
         Ok(Limits {
-            cluster_name: cluster(cluster_name)?,
+            cluster_name: cluster_name.map_or_else(|| Ok(UNKNOWN_CLUSTER.to_owned()), cluster)?,
             name_prefix: prefix(name_prefix)?,
             default_path: path("--default-path", default_path)?,
             allowed_paths: allow_path

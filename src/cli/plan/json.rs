@@ -29,7 +29,7 @@ pub(super) struct Output<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     renames: &'a [Rename],
     skipped_documents: usize,
-    notes: &'a [String],
+    notes: Vec<String>,
     summary: BTreeMap<String, usize>,
 }
 
@@ -111,7 +111,12 @@ pub(super) fn report(report: &Report) -> Output<'_> {
         objects: report.entries.iter().map(object).collect(),
         renames: &report.renames,
         skipped_documents: report.skipped,
-        notes: &report.notes,
+        notes: report
+            .notes
+            .iter()
+            .cloned()
+            .chain(report.cluster_note())
+            .collect(),
         summary,
     }
 }
