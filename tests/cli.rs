@@ -302,6 +302,7 @@ async fn documents_are_rendered_for_pipes() {
     for arguments in [
         &["-f", "logs-and-kms.yaml"][..],
         &["-f", "logs-and-kms.yaml", "--only", "policy"],
+        &["-f", "hybrid.yaml"],
         &["-f", "hybrid.yaml", "--only", "trust", "-o", "yaml"],
         &[
             "-f",

@@ -76,10 +76,7 @@ impl LimitsArgs {
                 .map(|arn| policy_arn("--permissions-boundary-arn", arn))
                 .transpose()?,
             allowed_additional_policies: allow_additional_policy,
-            tags: tags
-                .iter()
-                .map(|pair| tag(pair))
-                .collect::<Result<Tags, _>>()?,
+            tags: all_tags(&tags)?,
             ec2_principal,
         })
     }
@@ -143,6 +140,24 @@ pub(super) fn policy_arn(name: &'static str, arn: String) -> Result<String, CliE
     }
 }
 
+/// IAM tells keys on a role apart without case.
+fn all_tags(pairs: &[String]) -> Result<Tags, CliError> {
+    let mut tags = Tags::new();
+    for pair in pairs {
+        let (key, value) = tag(pair)?;
+        if let Some(other) = tags.keys().find(|k| k.to_lowercase() == key.to_lowercase()) {
+            return Err(flag(
+                "--tag",
+                format!(
+                    "the keys {other} and {key} are one to IAM, which does not distinguish case on a role: keep one of them"
+                ),
+            ));
+        }
+        tags.insert(key, value);
+    }
+    Ok(tags)
+}
+
 fn tag(pair: &str) -> Result<(String, String), CliError> {
     let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
         return Err(flag(
@@ -190,5 +205,13 @@ mod tests {
         assert!(tag("a=b=c").is_ok());
         assert!(tag("aws:a=b").is_err());
         assert!(tag("ab").is_err());
+        let all =
+            |pairs: &[&str]| all_tags(&pairs.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+        assert_eq!(all(&["a=1", "b=2"]).unwrap().len(), 2);
+        let clash = all(&["team=1", "Team=2"]).unwrap_err().to_string();
+        assert!(
+            clash.contains("the keys team and Team are one to IAM"),
+            "{clash}"
+        );
     }
 }

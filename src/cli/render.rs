@@ -86,7 +86,7 @@ struct Rendered {
     name: String,
     account_id: String,
     partition: String,
-    role: Named,
+    role: Role,
     policy: Policy,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_profile: Option<Named>,
@@ -94,6 +94,16 @@ struct Rendered {
     trust_policy: Json,
     /// Empty where nothing is needed.
     counterparts: Counterparts,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Role {
+    #[serde(flatten)]
+    named: Named,
+    /// What an activation takes; only with HybridActivation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation_role: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -211,9 +221,12 @@ impl Rendered {
             name: key.name.clone(),
             account_id: account.id.clone(),
             partition: account.partition.to_string(),
-            role: Named {
-                name: names.role.clone(),
-                arn: names.role_arn(account),
+            role: Role {
+                named: Named {
+                    name: names.role.clone(),
+                    arn: names.role_arn(account),
+                },
+                activation_role: desired.activation_role(),
             },
             policy: Policy {
                 type_: if managed { "Managed" } else { "Inline" },

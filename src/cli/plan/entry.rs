@@ -97,6 +97,22 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
+    /// What an activation takes, of a role that stays or comes.
+    pub(super) fn activation_role(&self) -> Option<String> {
+        match self.action? {
+            Action::Create | Action::Change | Action::None | Action::Observe => {
+                self.wanted.as_ref()?.desired.activation_role()
+            }
+            Action::Delete
+            | Action::Release
+            | Action::Paused
+            | Action::Refuse
+            | Action::Blocked
+            | Action::WrongAccount
+            | Action::Invalid => None,
+        }
+    }
+
     /// Where, and under which names.
     pub(super) fn names(&self) -> Option<(&Account, &Names)> {
         let desired = &self.wanted.as_ref()?.desired;

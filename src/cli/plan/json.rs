@@ -42,6 +42,8 @@ struct Object<'a> {
     action: Option<Action>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     arns: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation_role: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<PlannedStep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -158,6 +160,7 @@ fn planned<'a>(outlook: &'a Outlook, entry: &'a Entry) -> Object<'a> {
             .iter()
             .map(|(kind, arn)| (*kind, arn.as_str()))
             .collect(),
+        activation_role: outlook.activation_role(),
         steps: steps(outlook),
         drift: outlook.drift.iter().map(|d| &d.drift).collect(),
         access: &outlook.access,

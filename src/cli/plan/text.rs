@@ -214,6 +214,12 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
             kind.in_words()
         );
     }
+    if let Some(role) = outlook.activation_role() {
+        let _ = writeln!(
+            text,
+            "    for 'aws ssm create-activation': --iam-role {role}"
+        );
+    }
     if matches!(action, Action::Change | Action::Observe) && !outlook.drift.is_empty() {
         let _ = writeln!(text, "    differences:");
         for difference in outlook.drift.iter() {

@@ -9,8 +9,10 @@ use smr_api::{
 };
 
 use super::{Activity, Facts, Outcome, conditions, cut, messages};
-use crate::desired::PolicyHome;
+use crate::account::Arn;
+use crate::desired::{Desired, PolicyHome};
 use crate::difference::Difference;
+use crate::names;
 use crate::ownership::KEYS;
 
 /// `status.drift` holds at most this many entries.
@@ -134,6 +136,12 @@ fn found(status: &mut SessionManagerRoleStatus, drift: &[Difference], now: Times
     }
 }
 
+/// Only hybrid activations name a role in this form; it follows the path that the role has.
+fn activation_role(desired: &Desired, arn: &str) -> Option<String> {
+    let arn = Arn::parse(arn).filter(|_| desired.instance_profile.is_none())?;
+    Some(names::activation_role(arn.path, arn.name))
+}
+
 /// Names, ids and what we manage of the three objects. Before convergence, keys of tags and ARNs
 /// of policies that may still be there stay on record.
 fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool) {
@@ -171,6 +179,7 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
             name: role.name.clone(),
             arn: role.arn.clone(),
             id: role.id.clone(),
+            activation_role: activation_role(desired, &role.arn),
             managed_tag_keys: keys(
                 &desired.role.tags,
                 before.map(|r| r.managed_tag_keys.as_slice()),
