@@ -1,5 +1,11 @@
 //! The command line as people use it: the real program, manifests on disk, the IAM emulator.
 
+#[path = "cli/clashes.rs"]
+mod clashes;
+#[path = "cli/files.rs"]
+mod files;
+#[path = "cli/flags.rs"]
+mod flags;
 #[path = "support/credentials.rs"]
 mod broken;
 #[path = "cli/credentials.rs"]
@@ -303,6 +309,7 @@ async fn documents_are_rendered_for_pipes() {
     for arguments in [
         &["-f", "logs-and-kms.yaml"][..],
         &["-f", "logs-and-kms.yaml", "--only", "policy"],
+        &["-f", "hybrid.yaml"],
         &["-f", "hybrid.yaml", "--only", "trust", "-o", "yaml"],
         &[
             "-f",

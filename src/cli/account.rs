@@ -28,7 +28,7 @@ pub(super) struct AccountArgs {
     /// The AWS partition: aws, aws-cn, aws-us-gov or aws-eusc [default: that of --region, or aws]
     #[arg(long)]
     pub partition: Option<String>,
-    /// A region of the account, which tells the partition
+    /// A region of the account, such as eu-central-1: its partition is meant
     #[arg(long)]
     pub region: Option<String>,
 }
@@ -82,40 +82,68 @@ impl AccountArgs {
         if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
             return Err(flag("--account-id", format!("'{id}' must be 12 digits")));
         }
-        Ok(Some(Account {
-            id: id.clone(),
-            partition: self.partition()?,
-        }))
+        self.of(id).map(Some)
     }
 
     /// As the flags say, or with an account that stands for any.
     pub(super) fn given_or_any(&self) -> Result<Account, CliError> {
-        let any = || -> Result<Account, CliError> {
-            Ok(Account {
-                id: UNKNOWN_ACCOUNT.to_owned(),
-                partition: self.partition()?,
-            })
-        };
-        self.given()?.map_or_else(any, Ok)
+        match self.given()? {
+            Some(account) => Ok(account),
+            None => self.of(UNKNOWN_ACCOUNT),
+        }
     }
 
-    fn partition(&self) -> Result<Partition, CliError> {
-        let of_region = |region: &str| match region.split('-').next() {
-            Some("cn") => Partition::AwsCn,
-            Some("eusc") => Partition::AwsEusc,
-            Some("us") if region.starts_with("us-gov-") => Partition::AwsUsGov,
-            _ => Partition::Aws,
+    fn of(&self, id: &str) -> Result<Account, CliError> {
+        Ok(Account {
+            id: id.to_owned(),
+            partition: self.partition()?.unwrap_or(Partition::Aws),
+        })
+    }
+
+    /// The partition, where a flag says it. It is checked in every mode: a mistyped region is a
+    /// mistake, even where AWS is asked.
+    pub(super) fn partition(&self) -> Result<Option<Partition>, CliError> {
+        let partition = (self.partition.as_deref())
+            .map(str::parse::<Partition>)
+            .transpose()
+            .map_err(|error| flag("--partition", error.to_string()))?;
+        let Some(region) = &self.region else {
+            return Ok(partition);
         };
-        match (&self.partition, &self.region) {
-            (Some(partition), _) => {
-                partition
-                    .parse()
-                    .map_err(|error: smr_core::account::AccountError| {
-                        flag("--partition", error.to_string())
-                    })
+        let its = Partition::of_region(region).map_err(|e| flag("--region", e.to_string()))?;
+        match partition.filter(|partition| *partition != its) {
+            None => Ok(Some(its)),
+            Some(other) => Err(flag(
+                "--partition",
+                format!(
+                    "{other} has no region {region}, which lies in {its}: leave --partition out, or give another --region"
+                ),
+            )),
+        }
+    }
+
+    /// That the flags do not name another account than the credentials' own.
+    pub(super) fn expect(&self, account: &Account) -> Result<(), CliError> {
+        let Account { id, partition } = account;
+        if let Some(given) = self.given()?.filter(|given| given != account) {
+            let problem = format!(
+                "{} in {}, but the credentials are of {id} in {partition}",
+                given.id, given.partition
+            );
+            return Err(flag("--account-id", problem));
+        }
+        match self.partition()?.filter(|given| given != partition) {
+            None => Ok(()),
+            Some(given) => {
+                let name = match self.region {
+                    Some(_) => "--region",
+                    None => "--partition",
+                };
+                let problem = format!(
+                    "lies in {given}, but the credentials are of {id} in {partition}: leave it out, or use other credentials"
+                );
+                Err(flag(name, problem))
             }
-            (None, Some(region)) => Ok(of_region(region)),
-            (None, None) => Ok(Partition::Aws),
         }
     }
 }

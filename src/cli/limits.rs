@@ -9,6 +9,10 @@ use smr_core::ownership;
 
 use super::{CliError, flag};
 
+/// Stands in tags and descriptions where nobody said which cluster it is. No cluster can have this
+/// name, and IAM refuses it in a tag.
+pub(super) const UNKNOWN_CLUSTER: &str = "<cluster-name>";
+
 /// What the operator allows and sets. `smr plan` and `smr render` take the same flags and
 /// environment variables as `smr run`, so that they say what that controller does.
 #[derive(Clone, Debug, Args)]
@@ -49,8 +53,8 @@ pub(super) struct LimitsArgs {
 }
 
 impl LimitsArgs {
-    /// The limits of the controller of `cluster_name`.
-    pub(super) fn limits(self, cluster_name: String) -> Result<Limits, CliError> {
+    /// The limits of the controller of `cluster_name`; where nobody said which that is, of any.
+    pub(super) fn limits(self, cluster_name: Option<String>) -> Result<Limits, CliError> {
         let Self {
             name_prefix,
             default_path,
@@ -61,7 +65,7 @@ impl LimitsArgs {
             ec2_principal,
         } = self;
         Ok(Limits {
-            cluster_name: cluster(cluster_name)?,
+            cluster_name: cluster_name.map_or_else(|| Ok(UNKNOWN_CLUSTER.to_owned()), cluster)?,
             name_prefix: prefix(name_prefix)?,
             default_path: path("--default-path", default_path)?,
             allowed_paths: allow_path
@@ -72,10 +76,7 @@ impl LimitsArgs {
                 .map(|arn| policy_arn("--permissions-boundary-arn", arn))
                 .transpose()?,
             allowed_additional_policies: allow_additional_policy,
-            tags: tags
-                .iter()
-                .map(|pair| tag(pair))
-                .collect::<Result<Tags, _>>()?,
+            tags: all_tags(&tags)?,
             ec2_principal,
         })
     }
@@ -139,6 +140,24 @@ pub(super) fn policy_arn(name: &'static str, arn: String) -> Result<String, CliE
     }
 }
 
+/// IAM tells keys on a role apart without case.
+fn all_tags(pairs: &[String]) -> Result<Tags, CliError> {
+    let mut tags = Tags::new();
+    for pair in pairs {
+        let (key, value) = tag(pair)?;
+        if let Some(other) = tags.keys().find(|k| k.to_lowercase() == key.to_lowercase()) {
+            return Err(flag(
+                "--tag",
+                format!(
+                    "the keys {other} and {key} are one to IAM, which does not distinguish case on a role: keep one of them"
+                ),
+            ));
+        }
+        tags.insert(key, value);
+    }
+    Ok(tags)
+}
+
 fn tag(pair: &str) -> Result<(String, String), CliError> {
     let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
         return Err(flag(
@@ -186,5 +205,13 @@ mod tests {
         assert!(tag("a=b=c").is_ok());
         assert!(tag("aws:a=b").is_err());
         assert!(tag("ab").is_err());
+        let all =
+            |pairs: &[&str]| all_tags(&pairs.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+        assert_eq!(all(&["a=1", "b=2"]).unwrap().len(), 2);
+        let clash = all(&["team=1", "Team=2"]).unwrap_err().to_string();
+        assert!(
+            clash.contains("the keys team and Team are one to IAM"),
+            "{clash}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::manifests::{self, Document, ManifestError, Manifests};
+use super::manifests::{self, Document, ManifestError, Manifests, hints};
 use super::schema::{Checked, Problem, Schema, SchemaError};
 use crate::controller::object::Key;
 
@@ -86,9 +86,19 @@ pub(super) fn key(document: &Document, namespace: &str) -> Key {
     }
 }
 
-/// Reads manifests; there must be some.
+/// Reads manifests; there must be some, and they must be what is applied.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Manifests, LoadError> {
-    Ok(manifests::read(paths)?)
+    Ok(manifests::read(paths)?.or_kustomization()?.or_none()?)
+}
+
+/// What is wrong: that it is a template, where it is one.
+fn as_template(document: &Document, problem: &Problem) -> String {
+    let Problem { field, message } = problem;
+    let expression = |text: &str| hints::expression(text).is_some();
+    match document.node.text_where(field, expression) {
+        Some(text) => hints::way_out(text),
+        None => message.clone(),
+    }
 }
 
 /// Checks documents. `before` knows the object that each one changes.
@@ -111,7 +121,7 @@ pub(super) fn check(
         loaded.object = object.map_err(|problems| {
             problems
                 .iter()
-                .map(|p| loaded.placed(&p.field, &p.message))
+                .map(|p| loaded.placed(&p.field, &as_template(&loaded.document, p)))
                 .collect()
         });
         let place = loaded.document.place_of("metadata.name");

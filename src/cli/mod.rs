@@ -2,6 +2,7 @@
 //! its own module.
 
 mod account;
+mod clashes;
 mod completions;
 mod controller_policy;
 mod crd;

@@ -14,9 +14,11 @@ use smr_core::names::Subject;
 use smr_core::wanted::{Wanted, wanted};
 
 use super::account::{self, AccountArgs};
+use super::clashes::{WayOut, clashes};
 use super::limits::LimitsArgs;
 use super::load::{self, LoadError, Loaded, Placed};
 use super::{CliError, plan::PlanError};
+use crate::controller::object::Key;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,7 +86,7 @@ struct Rendered {
     name: String,
     account_id: String,
     partition: String,
-    role: Named,
+    role: Role,
     policy: Policy,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_profile: Option<Named>,
@@ -92,6 +94,16 @@ struct Rendered {
     trust_policy: Json,
     /// Empty where nothing is needed.
     counterparts: Counterparts,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Role {
+    #[serde(flatten)]
+    named: Named,
+    /// What an activation takes; only with HybridActivation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation_role: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -131,68 +143,90 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         limits,
     } = args;
     // No document depends on the cluster's name.
-    let limits = limits.limits("cluster".to_owned())?;
+    let limits = limits.limits(None)?;
     let loaded = load::check(load::read(&filename)?.documents, &namespace, |_| None)?;
+    account.partition()?;
     let account = match account.given()? {
-        Some(account) => account,
-        None => ask()?,
+        Some(given) => given,
+        None => ask(&account)?,
     };
     let mut problems = Vec::new();
     let mut all = Vec::new();
-    for loaded in loaded {
-        match render(loaded, &account, &limits) {
-            Ok(rendered) => all.push(rendered),
+    for mut loaded in loaded {
+        match come_to(&mut loaded, &account, &limits) {
+            Ok(wanted) => all.push((loaded, wanted)),
             Err(mut found) => problems.append(&mut found),
         }
     }
+    problems.append(&mut shared_names(&all));
     if !problems.is_empty() {
         return Err(LoadError::Invalid(problems).into());
     }
-    let parts: Vec<Json> = all.iter().map(|rendered| part(rendered, only)).collect();
+    let rendered =
+        |(loaded, wanted): &(Loaded, Wanted)| part(&Rendered::of(&loaded.key, wanted), only);
+    let parts: Vec<Json> = all.iter().map(rendered).collect();
     Ok(std::io::stdout().write_all(laid_out(&parts, output).as_bytes())?)
 }
 
-fn ask() -> Result<Account, CliError> {
+fn ask(expected: &AccountArgs) -> Result<Account, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let aws = account::reading().await.map_err(PlanError::from)?;
-        Ok(account::caller(&aws).await.map_err(PlanError::from)?)
+        let account = account::caller(&aws).await.map_err(PlanError::from)?;
+        expected.expect(&account)?;
+        Ok(account)
     })
 }
 
-fn render(mut loaded: Loaded, account: &Account, limits: &Limits) -> Result<Rendered, Vec<Placed>> {
+fn come_to(loaded: &mut Loaded, account: &Account, limits: &Limits) -> Result<Wanted, Vec<Placed>> {
     let checked = std::mem::replace(&mut loaded.object, Err(Vec::new()))?;
     let subject = Subject {
         namespace: loaded.key.namespace.clone(),
         name: loaded.key.name.clone(),
         uid: String::new(),
     };
-    wanted(&checked.spec, &subject, None, account, limits, None)
-        .map(|wanted| Rendered::of(&subject, &wanted))
-        .map_err(|problems| {
-            problems
-                .iter()
-                .map(|p| loaded.placed(&p.field, &p.problem))
-                .collect()
+    wanted(&checked.spec, &subject, None, account, limits, None).map_err(|problems| {
+        problems
+            .iter()
+            .map(|p| loaded.placed(&p.field, &p.problem))
+            .collect()
+    })
+}
+
+/// Names in IAM that several manifests ask for.
+fn shared_names(all: &[(Loaded, Wanted)]) -> Vec<Placed> {
+    let other = |index: usize| {
+        let loaded = &all[index].0;
+        (loaded.key.clone(), loaded.document.place_of(""))
+    };
+    clashes(all.iter().map(|(_, wanted)| wanted).enumerate())
+        .iter()
+        .map(|clash| {
+            let problem = clash.problem(other, WayOut::Rename);
+            all[clash.index].0.placed(clash.field(), &problem)
         })
+        .collect()
 }
 
 impl Rendered {
-    fn of(subject: &Subject, wanted: &Wanted) -> Self {
+    fn of(key: &Key, wanted: &Wanted) -> Self {
         let desired = &wanted.desired;
         let (names, account) = (&desired.names, &desired.account);
         let managed = matches!(desired.policy.home, PolicyHome::Managed { .. });
         let counterparts = wanted.counterparts.clone().unwrap_or_default();
         Self {
-            namespace: subject.namespace.clone(),
-            name: subject.name.clone(),
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
             account_id: account.id.clone(),
             partition: account.partition.to_string(),
-            role: Named {
-                name: names.role.clone(),
-                arn: names.role_arn(account),
+            role: Role {
+                named: Named {
+                    name: names.role.clone(),
+                    arn: names.role_arn(account),
+                },
+                activation_role: desired.activation_role(),
             },
             policy: Policy {
                 type_: if managed { "Managed" } else { "Inline" },

@@ -101,7 +101,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         log_format: _,
     } = args;
     Ok(Settings {
-        limits: limits.limits(cluster_name)?,
+        limits: limits.limits(Some(cluster_name))?,
         namespaces: watch_namespace,
         selector,
         resync_interval,

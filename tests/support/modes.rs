@@ -246,7 +246,9 @@ pub async fn hybrid_regions_narrow_the_trust<I: StandIn>(world: &World<I>) {
         world
             .apply("web", &format!("{{principal: HybridActivation{regions}}}"))
             .await;
-        world.ready("web").await;
+        let status = world.ready("web").await.status.unwrap();
+        let activation = status.role.unwrap().activation_role;
+        assert_eq!(activation, Some(format!("session-manager/{name}")));
         let trust = world.seen().await.roles[&name].trust.clone();
         let trust: serde_json::Value = serde_json::from_str(&trust).unwrap();
         let found = &trust["Statement"][0]["Condition"]["ArnEquals"]["aws:SourceArn"];

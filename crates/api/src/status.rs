@@ -76,6 +76,10 @@ pub struct RoleStatus {
     /// The role's unique id (AROA...): another one means that someone recreated the role.
     /// No default.
     pub id: String,
+    /// What aws ssm create-activation --iam-role takes: the role's path without its first slash, and
+    /// its name. Default: none but with principal HybridActivation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_role: Option<String>,
     /// Keys of the tags that the controller set. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

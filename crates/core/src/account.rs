@@ -41,6 +41,31 @@ impl Partition {
         }
     }
 
+    /// The partition of a region, by the region's form: new regions need no new version.
+    pub fn of_region(region: &str) -> Result<Self, RegionError> {
+        let parts: Vec<&str> = region.split('-').collect();
+        if let Some(partition) = by_form(&parts) {
+            return Ok(partition);
+        }
+        if parts.iter().skip(1).any(|part| part.starts_with("iso")) {
+            return Err(RegionError::Isolated(region.to_owned()));
+        }
+        // Zones begin with their region: us-east-1a, us-west-2-lax-1a, us-east-1-wl1-bos-wlz-1.
+        let of_zone = (3..=parts.len()).find_map(|length| {
+            let begin = parts[..length].join("-");
+            let begin = begin.trim_end_matches(|c: char| c.is_ascii_lowercase());
+            let parts: Vec<&str> = begin.split('-').collect();
+            by_form(&parts).map(|_| begin.to_owned())
+        });
+        Err(match of_zone {
+            Some(its) => RegionError::Zone {
+                zone: region.to_owned(),
+                region: its,
+            },
+            None => RegionError::Form(region.to_owned()),
+        })
+    }
+
     /// The region whose endpoint serves IAM for the whole partition, used where none is set.
     pub const fn iam_region(self) -> &'static str {
         match self {
@@ -50,6 +75,58 @@ impl Partition {
             Self::AwsEusc => "eusc-de-east-1",
         }
     }
+}
+
+/// A region's name by its parts, such as `us-gov-west-1`.
+fn by_form(parts: &[&str]) -> Option<Partition> {
+    const DIRECTIONS: [&str; 9] = [
+        "north",
+        "south",
+        "east",
+        "west",
+        "central",
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+    ];
+    let is_area = |area: &str| area.len() == 2 && area.chars().all(|c| c.is_ascii_lowercase());
+    let (partition, direction, number) = match parts {
+        ["us", "gov", direction, number] => (Partition::AwsUsGov, direction, number),
+        ["eusc", country, direction, number] if is_area(country) => {
+            (Partition::AwsEusc, direction, number)
+        }
+        ["cn", direction, number] => (Partition::AwsCn, direction, number),
+        [area, direction, number] if is_area(area) => (Partition::Aws, direction, number),
+        _ => return None,
+    };
+    let is_number = (1..=2).contains(&number.len())
+        && !number.starts_with('0')
+        && number.chars().all(|c| c.is_ascii_digit());
+    (is_number && DIRECTIONS.contains(direction)).then_some(partition)
+}
+
+/// A text that is no region which can be worked with.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RegionError {
+    /// A region of a partition that is not one of [`Partition::ALL`].
+    #[error(
+        "{0} lies in an isolated partition, which is not supported: this version knows aws, aws-cn, aws-us-gov and aws-eusc"
+    )]
+    Isolated(String),
+    /// An availability zone, local zone or wavelength zone.
+    #[error("{zone} is a zone: write its region, {region}")]
+    Zone {
+        /// What was given.
+        zone: String,
+        /// What was meant.
+        region: String,
+    },
+    /// Anything else.
+    #[error(
+        "'{0}' is no AWS region: write one such as eu-central-1, us-gov-west-1, cn-north-1 or eusc-de-east-1"
+    )]
+    Form(String),
 }
 
 impl fmt::Display for Partition {
@@ -184,6 +261,59 @@ mod tests {
             error.to_string().contains("aws-iso is not supported"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_region_lies_in_a_partition() {
+        for (region, partition) in [
+            ("us-east-1", Partition::Aws),
+            ("ap-southeast-7", Partition::Aws),
+            ("mx-central-1", Partition::Aws),
+            ("il-central-1", Partition::Aws),
+            ("cn-northwest-1", Partition::AwsCn),
+            ("us-gov-west-1", Partition::AwsUsGov),
+            ("eusc-de-east-1", Partition::AwsEusc),
+        ] {
+            assert_eq!(Partition::of_region(region), Ok(partition), "{region}");
+        }
+        // What the SDK's own endpoint takes in each.
+        for partition in Partition::ALL {
+            assert_eq!(Partition::of_region(partition.iam_region()), Ok(partition));
+        }
+    }
+
+    #[test]
+    fn what_is_no_region_is_refused_with_words() {
+        for (region, words) in [
+            ("us-iso-east-1", "isolated partition"),
+            ("us-isob-east-1", "isolated partition"),
+            ("us-isof-south-1", "isolated partition"),
+            ("eu-isoe-west-1", "isolated partition"),
+            ("us-east-1a", "is a zone: write its region, us-east-1"),
+            (
+                "us-gov-west-1b",
+                "is a zone: write its region, us-gov-west-1",
+            ),
+            ("us-west-2-lax-1a", "is a zone: write its region, us-west-2"),
+            (
+                "us-east-1-wl1-bos-wlz-1",
+                "is a zone: write its region, us-east-1",
+            ),
+            ("foo", "'foo' is no AWS region"),
+            ("", "'' is no AWS region"),
+            ("us-east", "is no AWS region"),
+            ("us-esat-1", "is no AWS region"),
+            ("US-EAST-1", "is no AWS region"),
+            ("us-east-1 ", "is no AWS region"),
+            ("use1-az1", "is no AWS region"),
+            ("us-east-01", "is no AWS region"),
+            ("aws-global", "is no AWS region"),
+            ("eusc-east-1", "is no AWS region"),
+            ("us-east-*", "is no AWS region"),
+        ] {
+            let error = Partition::of_region(region).unwrap_err().to_string();
+            assert!(error.contains(words), "{region}: {error}");
+        }
     }
 
     #[test]

@@ -78,6 +78,14 @@ pub struct DesiredInstanceProfile {
     pub tags: Tags,
 }
 
+impl Desired {
+    /// What `aws ssm create-activation --iam-role` takes, with a hybrid principal.
+    pub fn activation_role(&self) -> Option<String> {
+        let is_hybrid = self.instance_profile.is_none();
+        is_hybrid.then(|| self.names.activation_role())
+    }
+}
+
 /// The three objects that `spec` asks for.
 pub fn desired(spec: &ValidSpec) -> Desired {
     let identity = Identity {

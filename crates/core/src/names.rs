@@ -4,13 +4,15 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use smr_api::{SessionManagerRoleSpec, SessionManagerRoleStatus};
+use smr_api::{Principal, SessionManagerRoleSpec, SessionManagerRoleStatus};
 
 use crate::account::{Account, Arn};
 use crate::limits::Limits;
 
 /// IAM's limit for a role's name.
 const ROLE_NAME_MAX: usize = 64;
+/// SSM's limit for what [`Names::activation_role`] gives.
+pub const ACTIVATION_ROLE_MAX: usize = 64;
 /// Tells `-` and 8 hex digits of a cut name apart from the rest.
 const HASH_DIGITS: usize = 8;
 
@@ -86,7 +88,15 @@ impl Names {
             .unwrap_or_else(|| limits.default_path.clone());
         let role = (recorded.role.or(live.role))
             .or_else(|| asked(|s| s.role.as_ref()?.name.as_ref()))
-            .unwrap_or_else(|| derived_role_name(&limits.name_prefix, subject));
+            .unwrap_or_else(|| {
+                let is_hybrid = spec.and_then(|s| s.principal) == Some(Principal::HybridActivation);
+                let room = if is_hybrid {
+                    room_below(&path)
+                } else {
+                    ROLE_NAME_MAX
+                };
+                derived_role_name(&limits.name_prefix, subject, room)
+            });
         let policy = (recorded.policy.or(live.policy))
             .or_else(|| asked(|s| s.policy.as_ref()?.name.as_ref()))
             .unwrap_or_else(|| role.clone());
@@ -99,6 +109,12 @@ impl Names {
             policy,
             instance_profile,
         }
+    }
+
+    /// What `aws ssm create-activation --iam-role` takes: the path without its first slash, and the
+    /// name.
+    pub fn activation_role(&self) -> String {
+        activation_role(&self.path, &self.role)
     }
 
     /// The role's ARN in `account`.
@@ -152,11 +168,26 @@ impl Recorded {
     }
 }
 
+/// A role as SSM's activations name it.
+pub(crate) fn activation_role(path: &str, name: &str) -> String {
+    format!("{}{name}", path.strip_prefix('/').unwrap_or(path))
+}
+
+/// How long the name of a role below `path` can be for an activation to take it. Where the path leaves
+/// no room for a name, validation says so.
+fn room_below(path: &str) -> usize {
+    const LEAST: usize = HASH_DIGITS + 2;
+    ACTIVATION_ROLE_MAX
+        .checked_sub(activation_role(path, "").len())
+        .filter(|room| *room >= LEAST)
+        .unwrap_or(ROLE_NAME_MAX)
+}
+
 /// `<prefix><namespace>.<name>`: no namespace has a dot, so it can't be ambiguous. What is longer
-/// than a role's name may be is cut and made unique again with a hash of the full name.
-fn derived_role_name(prefix: &str, subject: &Subject) -> String {
+/// than `max` is cut and made unique again with a hash of the full name.
+fn derived_role_name(prefix: &str, subject: &Subject, max: usize) -> String {
     let full = format!("{prefix}{}.{}", subject.namespace, subject.name);
-    if full.len() <= ROLE_NAME_MAX {
+    if full.len() <= max {
         return full;
     }
     let digest = Sha256::digest(full.as_bytes());
@@ -168,7 +199,7 @@ fn derived_role_name(prefix: &str, subject: &Subject) -> String {
             hash
         });
     // All of it is ASCII: namespaces and names by Kubernetes' rules, the prefix by the flag's check.
-    let kept: String = full.chars().take(ROLE_NAME_MAX - HASH_DIGITS - 1).collect();
+    let kept: String = full.chars().take(max - HASH_DIGITS - 1).collect();
     format!("{kept}-{hash}")
 }
 
@@ -187,11 +218,11 @@ mod tests {
     #[test]
     fn short_names_are_as_they_read() {
         assert_eq!(
-            derived_role_name("", &subject("team-a", "web")),
+            derived_role_name("", &subject("team-a", "web"), ROLE_NAME_MAX),
             "team-a.web"
         );
         assert_eq!(
-            derived_role_name("eu.", &subject("team-a", "web")),
+            derived_role_name("eu.", &subject("team-a", "web"), ROLE_NAME_MAX),
             "eu.team-a.web"
         );
     }
@@ -199,16 +230,65 @@ mod tests {
     #[test]
     fn long_names_stay_apart_and_fit() {
         let long = "x".repeat(100);
-        let one = derived_role_name("", &subject("ns", &format!("{long}1")));
-        let two = derived_role_name("", &subject("ns", &format!("{long}2")));
+        let one = derived_role_name("", &subject("ns", &format!("{long}1")), ROLE_NAME_MAX);
+        let two = derived_role_name("", &subject("ns", &format!("{long}2")), ROLE_NAME_MAX);
         assert_ne!(one, two);
         assert_eq!(one.len(), ROLE_NAME_MAX);
         assert!(one.starts_with("ns.xxx"));
         // Exactly 64 characters is not cut.
         assert_eq!(
-            derived_role_name("", &subject("ns", &"y".repeat(61))).len(),
+            derived_role_name("", &subject("ns", &"y".repeat(61)), ROLE_NAME_MAX).len(),
             64
         );
-        assert!(!derived_role_name("", &subject("ns", &"y".repeat(61))).contains('-'));
+        assert!(
+            !derived_role_name("", &subject("ns", &"y".repeat(61)), ROLE_NAME_MAX).contains('-')
+        );
+    }
+
+    fn resolved(name: &str, spec: &str, path: &str) -> Names {
+        let spec = serde_yaml::from_str(spec).unwrap();
+        let limits = Limits {
+            default_path: path.into(),
+            ..Limits::new("c")
+        };
+        Names::resolve(&subject("ns", name), Some(&spec), None, &limits, None)
+    }
+
+    #[test]
+    fn a_hybrid_default_name_fits_an_activation() {
+        const HYBRID: &str = "{principal: HybridActivation}";
+        let long = "x".repeat(100);
+        for path in [
+            "/",
+            "/session-manager/",
+            "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/yyy/",
+        ] {
+            let names = resolved(&long, HYBRID, path);
+            assert_eq!(names.activation_role().len(), ACTIVATION_ROLE_MAX, "{path}");
+            assert_eq!(names.policy, names.role);
+            let other = resolved(&format!("{long}1"), HYBRID, path);
+            assert_ne!(other.role, names.role);
+        }
+        // What fits keeps its name, as EC2's does.
+        let just = "y".repeat(64 - "session-manager/".len() - "ns.".len());
+        let names = resolved(&just, HYBRID, "/session-manager/");
+        assert_eq!(
+            names.activation_role(),
+            format!("session-manager/ns.{just}")
+        );
+        assert_eq!(
+            resolved(&format!("{just}y"), "{}", "/session-manager/").role,
+            format!("ns.{just}y")
+        );
+        assert_eq!(resolved("web", HYBRID, "/").activation_role(), "ns.web");
+    }
+
+    #[test]
+    fn a_path_that_leaves_no_room_cuts_nothing_away() {
+        let path = format!("/{}/", "p".repeat(60));
+        assert_eq!(
+            resolved("web", "{principal: HybridActivation}", &path).role,
+            "ns.web"
+        );
     }
 }

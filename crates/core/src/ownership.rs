@@ -133,11 +133,11 @@ fn holder(identity: &Identity, tags: &Tags, was_ours: bool) -> String {
     match (tag(CLUSTER), tag(OWNER)) {
         (Some(cluster), Some(owner)) if cluster == identity.cluster => {
             format!(
-                "it belongs to SessionManagerRole {owner} of this cluster: choose other names in one of the two"
+                "it belongs to SessionManagerRole {owner} of this cluster: delete this object and create it with other names"
             )
         }
         (Some(cluster), owner) if cluster != identity.cluster => format!(
-            "it belongs to SessionManagerRole {} of cluster {cluster}: choose other names, or run this cluster's controller with --name-prefix",
+            "it belongs to SessionManagerRole {} of cluster {cluster}: delete this object and create it with other names, or run this cluster's controller with --name-prefix",
             owner.unwrap_or("(unknown)")
         ),
         (Some(_) | None, _) if was_ours => {
@@ -146,7 +146,7 @@ fn holder(identity: &Identity, tags: &Tags, was_ours: bool) -> String {
             )
         }
         (Some(_) | None, _) => format!(
-            "it has no ownership tags of this controller: choose another name, delete it in AWS, or let it be adopted (adoptionPolicy WithConsent, and the tag {ADOPTABLE_BY} = {} on it)",
+            "it has no ownership tags of this controller: let it be adopted (adoptionPolicy WithConsent, and the tag {ADOPTABLE_BY} = {} on it), delete it in AWS, or delete this object and create it with another name",
             identity.consent()
         ),
     }

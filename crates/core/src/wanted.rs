@@ -90,7 +90,7 @@ fn adopted_elsewhere(path: &str, limits: &Limits) -> Invalid {
     Invalid {
         field: "spec.path".to_owned(),
         problem: format!(
-            "the IAM object to adopt is under {path}, which this controller may not use ({}): ask the operator for --allow-path {path}, or recreate the object under one of these",
+            "the IAM object to adopt is under {path}, which this controller may not use ({}): ask the operator for --allow-path {path}, or create the IAM object again under one of these",
             limits.paths().join(", ")
         ),
     }

@@ -1,13 +1,20 @@
 //! Manifests: paths in, the SessionManagerRoles in them out, each with its place. Reads files and
 //! standard input. Documents of other kinds are counted and left alone.
 
+mod files;
+pub mod hints;
+mod stream;
 pub mod yaml;
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use serde_json::Value as Json;
 use thiserror::Error;
-use yaml::{Broken, Node, Place, Value};
+use yaml::{Broken, Entry, Node, Place, Value};
+
+/// The group of Kustomize's own files.
+const KUSTOMIZE: &str = "kustomize.config.k8s.io";
+const KIND: &str = "SessionManagerRole";
 
 /// Manifests can't be read.
 #[derive(Debug, Error)]
@@ -20,13 +27,36 @@ pub enum ManifestError {
         /// Why.
         source: std::io::Error,
     },
+    /// An address where a path should be.
+    #[error("{0}: smr reads no URLs. Download it first: 'curl -fsSL {0} | smr plan -f -'")]
+    Url(String),
+    /// A file is no text.
+    #[error("{file}: {problem}")]
+    NoText {
+        /// Which.
+        file: String,
+        /// What it is instead and what to do.
+        problem: String,
+    },
     /// A file is no YAML.
-    #[error("{file}:{broken}")]
+    #[error("{file}:{broken}{}", hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default())]
     Broken {
         /// Which.
         file: String,
         /// Where and why.
         broken: Broken,
+        /// What the file may be instead, and the way out.
+        hint: Option<String>,
+    },
+    /// What would be applied is not in the files.
+    #[error(
+        "{file}: this folder is built by Kustomize, which can change what the files hold. Build it first: 'kubectl kustomize {folder} | smr plan -f -'"
+    )]
+    Kustomization {
+        /// Kustomize's file.
+        file: String,
+        /// Where it lies.
+        folder: String,
     },
     /// There is no object of ours.
     #[error(
@@ -64,106 +94,66 @@ pub struct Manifests {
     pub documents: Vec<Document>,
     /// How many documents of other kinds there were.
     pub skipped: usize,
+    /// The first of Kustomize's own files.
+    kustomization: Option<String>,
+    /// What was read, in words.
+    places: String,
 }
 
-/// Reads files, directories (recursively) and `-`. An empty result is an error: a mistyped path must
-/// not look like "nothing to do".
+/// Reads files, directories (recursively) and `-`. There may be none of ours.
 pub fn read(paths: &[PathBuf]) -> Result<Manifests, ManifestError> {
-    let manifests = read_any(paths)?;
-    if manifests.documents.is_empty() {
-        return Err(ManifestError::None {
-            places: paths
-                .iter()
-                .map(|p| shown(p))
-                .collect::<Vec<_>>()
-                .join(", "),
-            others: match manifests.skipped {
+    let mut sources = files::Sources::default();
+    for path in paths {
+        sources.add(path)?;
+    }
+    let shown = |path: &PathBuf| match path.display().to_string().as_str() {
+        "-" => "standard input".to_owned(),
+        path => path.to_owned(),
+    };
+    let mut manifests = Manifests {
+        places: paths.iter().map(shown).collect::<Vec<_>>().join(", "),
+        ..Manifests::default()
+    };
+    for files::Source { file, text } in sources.texts {
+        manifests.take(&file, &text)?;
+    }
+    Ok(manifests)
+}
+
+impl Manifests {
+    /// An empty result is an error where there has to be something: a mistyped path must not look
+    /// like "nothing to do".
+    pub fn or_none(self) -> Result<Self, ManifestError> {
+        if !self.documents.is_empty() {
+            return Ok(self);
+        }
+        Err(ManifestError::None {
+            places: self.places,
+            others: match self.skipped {
                 0 => String::new(),
                 1 => " (one document of another kind)".to_owned(),
                 many => format!(" ({many} documents of other kinds)"),
             },
-        });
-    }
-    Ok(manifests)
-}
-
-/// The same, where an empty result is one: the state before the first manifest.
-pub fn read_any(paths: &[PathBuf]) -> Result<Manifests, ManifestError> {
-    let mut manifests = Manifests::default();
-    for path in paths {
-        if path.as_os_str() == "-" {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(|source| ManifestError::Unreadable {
-                    path: "standard input".to_owned(),
-                    source,
-                })?;
-            manifests.take("stdin", &text)?;
-        } else {
-            for file in files(path)? {
-                let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, e))?;
-                manifests.take(&shown(&file), &text)?;
-            }
-        }
-    }
-    Ok(manifests)
-}
-
-fn shown(path: &Path) -> String {
-    if path.as_os_str() == "-" {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    }
-}
-
-fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
-    ManifestError::Unreadable {
-        path: shown(path),
-        source,
-    }
-}
-
-/// A file itself, whatever its name; all YAML and JSON files below a directory, in order. What
-/// begins with a dot is left alone, as kubectl and git do.
-fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
-    if !std::fs::metadata(path)
-        .map_err(|e| unreadable(path, e))?
-        .is_dir()
-    {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut entries = std::fs::read_dir(path)
-        .and_then(|entries| {
-            entries
-                .map(|e| Ok(e?.path()))
-                .collect::<std::io::Result<Vec<_>>>()
         })
-        .map_err(|e| unreadable(path, e))?;
-    entries.sort();
-    let mut found = Vec::new();
-    for entry in entries {
-        let hidden = entry
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
-        let fits = entry
-            .extension()
-            .is_some_and(|e| ["yaml", "yml", "json"].iter().any(|x| e == *x));
-        if !hidden && (fits || entry.is_dir()) {
-            found.append(&mut files(&entry)?);
-        }
     }
-    Ok(found)
-}
 
-impl Manifests {
+    /// What Kustomize builds from is not what would be applied.
+    pub fn or_kustomization(self) -> Result<Self, ManifestError> {
+        let Some(file) = self.kustomization else {
+            return Ok(self);
+        };
+        let folder = match file.rsplit_once(['/', '\\']) {
+            Some((folder, _)) => folder.to_owned(),
+            None => ".".to_owned(),
+        };
+        Err(ManifestError::Kustomization { file, folder })
+    }
+
     fn take(&mut self, file: &str, text: &str) -> Result<(), ManifestError> {
-        let documents = yaml::parse(text.trim_start_matches('\u{feff}')).map_err(|broken| {
-            ManifestError::Broken {
-                file: file.to_owned(),
-                broken,
-            }
+        let documents = stream::documents(text).map_err(|broken| ManifestError::Broken {
+            hint: hints::hint(text, broken.place.line),
+            file: file.to_owned(),
+            broken,
         })?;
         for node in documents {
             self.sort_in(file, node);
@@ -171,37 +161,58 @@ impl Manifests {
         Ok(())
     }
 
-    /// Lists, as `kubectl get -o yaml` prints them, are taken apart.
+    /// Whatever has `items` is a list, as for kubectl, and taken apart.
     fn sort_in(&mut self, file: &str, node: Node) {
-        let text = |key: &str| {
-            node.get(key)
-                .and_then(Node::text)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
         let (version, kind) = (text("apiVersion"), text("kind"));
-        let ours = version
-            .split_once('/')
-            .is_some_and(|(group, _)| group == smr_api::GROUP);
-        if (version == "v1" && kind == "List") || (ours && kind == "SessionManagerRoleList") {
-            if let Some(Node {
-                value: Value::List(items),
-                ..
-            }) = node.get("items")
-            {
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        // Without a version it is a mistake that has to be said.
+        let ours = group == smr_api::GROUP || (version.is_empty() && kind == KIND);
+        match node.get("items").map(|items| &items.value) {
+            Some(Value::List(items)) if kind != KIND => {
                 for item in items {
-                    self.sort_in(file, item.clone());
+                    self.sort_in(file, of_list(item, version, kind));
                 }
             }
-        } else if ours {
-            self.documents.push(Document {
+            _ if ours => self.documents.push(Document {
                 file: file.to_owned(),
                 node,
-            });
-        } else {
-            self.skipped += 1;
+            }),
+            _ => {
+                // Kustomize's file needs neither.
+                let may_be =
+                    version.is_empty() && ["", "Kustomization", "Component"].contains(&kind);
+                if group == KUSTOMIZE || (may_be && files::is_kustomization(file)) {
+                    self.kustomization.get_or_insert_with(|| file.to_owned());
+                }
+                self.skipped += 1;
+            }
         }
     }
+}
+
+/// An item that says neither what it is nor which version is what its list is a list of.
+fn of_list(item: &Node, version: &str, kind: &str) -> Node {
+    let mut item = item.clone();
+    let (place, is_anonymous) = (
+        item.place,
+        item.get("apiVersion").is_none() && item.get("kind").is_none(),
+    );
+    if let (Value::Map(entries), Some(kind), true) =
+        (&mut item.value, kind.strip_suffix("List"), is_anonymous)
+    {
+        for (key, text) in [("apiVersion", version), ("kind", kind)] {
+            entries.push(Entry {
+                key: key.to_owned(),
+                place,
+                node: Node {
+                    value: Value::Scalar(Json::String(text.to_owned())),
+                    place,
+                },
+            });
+        }
+    }
+    item
 }
 
 #[cfg(test)]

@@ -4,12 +4,16 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle};
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use super::hints;
+
 /// Aliases may not make more of a document than this.
-const NODES_MAX: usize = 200_000;
+const ALIASED_MAX: usize = 200_000;
+/// Lists and maps may not lie deeper in one another: what walks the tree is recursive.
+const DEPTH_MAX: usize = 200;
 
 /// Line and column, both from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +22,31 @@ pub struct Place {
     pub line: usize,
     /// From 1.
     pub column: usize,
+}
+
+impl Place {
+    /// Where a text begins.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+
+    /// The place after `text`, which begins here.
+    pub(super) fn after(self, text: &str) -> Self {
+        let lines = text.matches('\n').count();
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        let before = if lines == 0 { self.column } else { 1 };
+        Self {
+            line: self.line + lines,
+            column: before + last.chars().count(),
+        }
+    }
+
+    /// A place in a text that begins here; its column counts from 0.
+    const fn and(self, line: usize, column: usize) -> Self {
+        let is_first = line <= 1;
+        Self {
+            line: self.line + line.saturating_sub(1),
+            column: if is_first { self.column } else { 1 } + column,
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -115,16 +144,37 @@ impl Node {
     /// The place of what `path` names (`spec.role.name`, `spec.list[0]`): of the key where there
     /// is one, or of the nearest parent that exists.
     pub fn place_of(&self, path: &str) -> Place {
+        self.find(path).0
+    }
+
+    /// A text in what `path` names for which `is` holds.
+    pub fn text_where(&self, path: &str, is: impl Fn(&str) -> bool + Copy) -> Option<&str> {
+        self.find(path).1?.any_text(is)
+    }
+
+    fn any_text(&self, is: impl Fn(&str) -> bool + Copy) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(_) => self.text().filter(|text| is(text)),
+            Value::List(items) => items.iter().find_map(|item| item.any_text(is)),
+            Value::Map(entries) => entries.iter().find_map(|e| {
+                let key = Some(e.key.as_str()).filter(|key| is(key));
+                key.or_else(|| e.node.any_text(is))
+            }),
+        }
+    }
+
+    /// Place and node of what `path` names; no node where there is none.
+    fn find(&self, path: &str) -> (Place, Option<&Self>) {
         let (mut here, mut place) = (self, self.place);
         let mut rest = path;
         while !rest.is_empty() {
             rest = rest.trim_start_matches('.');
             if let Some((index, after)) = index_step(rest) {
                 let Value::List(items) = &here.value else {
-                    return place;
+                    return (place, None);
                 };
                 let Some(item) = items.get(index) else {
-                    return place;
+                    return (place, None);
                 };
                 (here, place, rest) = (item, item.place, after);
                 continue;
@@ -139,10 +189,12 @@ impl Node {
                 .iter()
                 .filter(fits)
                 .max_by_key(|e| e.key.len());
-            let Some(entry) = found else { return place };
+            let Some(entry) = found else {
+                return (place, None);
+            };
             (here, place, rest) = (&entry.node, entry.place, &rest[entry.key.len()..]);
         }
-        place
+        (place, Some(here))
     }
 }
 
@@ -151,22 +203,31 @@ fn index_step(path: &str) -> Option<(usize, &str)> {
     Some((index.parse().ok()?, after))
 }
 
-/// Takes a text apart into its documents; empty ones are left out.
-pub fn parse(text: &str) -> Result<Vec<Node>, Broken> {
+/// Takes a text apart into its documents; empty ones are left out. Places count from `start`.
+pub(super) fn parse_at(text: &str, start: Place) -> Result<Vec<Node>, Broken> {
     let mut options = Options::default();
     options.emit_comments = false;
+    options.flow_nesting_limit = DEPTH_MAX;
+    options.block_nesting_limit = DEPTH_MAX;
     let mut builder = Builder::default();
     for next in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = next.map_err(|error| Broken {
-            place: Place {
-                line: error.marker().line(),
-                column: error.marker().col() + 1,
-            },
-            problem: error.info(),
+        let (event, span) = next.map_err(|error| {
+            let place = start.and(error.marker().line(), error.marker().col());
+            match error.kind() {
+                ErrorKind::RecursionLimitExceeded => too_deep(place),
+                _ => broken(place, error.info()),
+            }
         })?;
-        builder.take(event, span)?;
+        let place = start.and(span.start.line(), span.start.col());
+        builder.take(event, place)?;
     }
     Ok(builder.documents)
+}
+
+/// The same for a text on its own.
+#[cfg(test)]
+pub fn parse(text: &str) -> Result<Vec<Node>, Broken> {
+    parse_at(text, Place::START)
 }
 
 /// A collection that is not closed yet.
@@ -183,18 +244,19 @@ struct Builder {
     documents: Vec<Node>,
     open: Vec<(Open, Place, usize)>,
     anchors: HashMap<usize, Node>,
-    nodes: usize,
+    /// How many nodes aliases have made.
+    aliased: usize,
 }
 
 impl Builder {
-    fn take(&mut self, event: Event, span: Span) -> Result<(), Broken> {
-        let place = Place {
-            line: span.start.line(),
-            column: span.start.col() + 1,
-        };
+    fn take(&mut self, event: Event, place: Place) -> Result<(), Broken> {
         match event {
             Event::DocumentStart(..) => self.anchors.clear(),
             Event::Scalar(text, style, anchor, tag) => {
+                let is_key = matches!(self.open.last(), Some((Open::Map { key: None, .. }, ..)));
+                if is_key && style == ScalarStyle::Plain && hints::is_json_comment(&text) {
+                    return Err(broken(place, hints::no_comments(place.line)));
+                }
                 let is_text = style != ScalarStyle::Plain
                     || tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
                 let value = if is_text {
@@ -209,14 +271,14 @@ impl Builder {
                 return self.finished(node, anchor);
             }
             Event::SequenceStart(_, anchor, _) => {
-                self.open.push((Open::List(Vec::new()), place, anchor));
+                self.open(Open::List(Vec::new()), place, anchor)?;
             }
             Event::MappingStart(_, anchor, _) => {
                 let open = Open::Map {
                     entries: Vec::new(),
                     key: None,
                 };
-                self.open.push((open, place, anchor));
+                self.open(open, place, anchor)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some((open, place, anchor)) = self.open.pop() {
@@ -231,7 +293,14 @@ impl Builder {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
                     return Err(broken(place, "an alias inside of what it names"));
                 };
-                self.nodes += size(&node);
+                let (nodes, depth) = size(&node);
+                self.aliased += nodes;
+                if self.aliased > ALIASED_MAX {
+                    return Err(broken(place, "aliases make the document too large"));
+                }
+                if self.open.len() + depth > DEPTH_MAX {
+                    return Err(too_deep(place));
+                }
                 return self.finished(node, 0);
             }
             _ => {}
@@ -239,11 +308,15 @@ impl Builder {
         Ok(())
     }
 
-    fn finished(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
-        self.nodes += 1;
-        if self.nodes > NODES_MAX {
-            return Err(broken(node.place, "the document is too large"));
+    fn open(&mut self, open: Open, place: Place, anchor: usize) -> Result<(), Broken> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(too_deep(place));
         }
+        self.open.push((open, place, anchor));
+        Ok(())
+    }
+
+    fn finished(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -282,11 +355,28 @@ fn broken(place: Place, problem: impl Into<String>) -> Broken {
     }
 }
 
-fn size(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::Scalar(_) => 0,
-        Value::List(items) => items.iter().map(size).sum(),
-        Value::Map(entries) => entries.iter().map(|e| size(&e.node)).sum(),
+fn too_deep(place: Place) -> Broken {
+    broken(
+        place,
+        format!(
+            "lists and maps lie in one another here more than {DEPTH_MAX} deep, which no Kubernetes object needs"
+        ),
+    )
+}
+
+/// How many nodes there are, and how many lists and maps lie in one another.
+fn size(node: &Node) -> (usize, usize) {
+    let of = |inner: &mut dyn Iterator<Item = &Node>| {
+        inner
+            .map(size)
+            .fold((1, 1), |(nodes, depth), (more, deep)| {
+                (nodes + more, depth.max(1 + deep))
+            })
+    };
+    match &node.value {
+        Value::Scalar(_) => (1, 0),
+        Value::List(items) => of(&mut items.iter()),
+        Value::Map(entries) => of(&mut entries.iter().map(|e| &e.node)),
     }
 }
 
@@ -437,5 +527,23 @@ mod tests {
         assert!(parse(&format!("a: &a [1]\n{}", "b: {x: *a}\n")).is_ok());
         let laughs = "a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
         assert!(told(laughs).contains("too large"));
+        // Many nodes that were written out are no matter: `kubectl get smr -A -o yaml`.
+        assert!(parse(&"- {a: b}\n".repeat(70_000)).is_ok());
+    }
+
+    #[test]
+    fn depth_has_an_end() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(&nested(DEPTH_MAX)).is_ok());
+        let block = (0..1000).fold(String::new(), |text, depth| {
+            text + &" ".repeat(depth) + "a:\n"
+        });
+        let by_alias = (1..1000).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+            text + &format!("a{n}: &a{n} [*a{}]\n", n - 1)
+        });
+        for text in [nested(100_000), "[".repeat(100_000), block, by_alias] {
+            let told = parse(&text).unwrap_err().to_string();
+            assert!(told.contains("more than 200 deep"), "{told}");
+        }
     }
 }

@@ -13,8 +13,9 @@ use smr_core::observed::Observed;
 use smr_core::plan::Recorded;
 use smr_core::wanted::Wanted;
 
+use super::super::CliError;
 use super::super::load::{self, LoadError, Loaded};
-use super::super::{CliError, manifests};
+use super::super::manifests::{self, Manifests};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
 use super::{Report, Task, rename};
 use crate::controller::object::Key;
@@ -23,10 +24,12 @@ use crate::controller::object::Key;
 pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
     let account = task.account.given_or_any()?;
     let namespace = task.namespace.as_deref().unwrap_or("default");
-    let old = manifests::read_any(&[old]).map_err(LoadError::from)?;
-    let new = manifests::read_any(&task.filename).map_err(LoadError::from)?;
-    if old.documents.is_empty() && new.documents.is_empty() {
-        load::read(&task.filename)?;
+    let old = manifests::read(&[old])
+        .and_then(Manifests::or_kustomization)
+        .map_err(LoadError::from)?;
+    let mut new = task.manifests;
+    if old.documents.is_empty() {
+        new = new.or_none().map_err(LoadError::from)?;
     }
     let mut before: BTreeMap<Key, Loaded> = BTreeMap::new();
     for loaded in load::check(old.documents, namespace, |_| None)? {
@@ -58,7 +61,7 @@ pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
         account: Some(account),
         renames: rename::all(&entries, &task.limits.cluster_name),
         cluster: task.limits.cluster_name,
-        entries: entry::with_shared_names_noted(entries),
+        entries: entry::with_clashes_refused(entries),
         skipped: new.skipped,
     })
 }

@@ -17,7 +17,9 @@ use smr_core::step::Kind;
 use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, wanted};
 
+use super::super::clashes::{WayOut, clashes};
 use super::super::load::{Loaded, Placed};
+use super::super::schema::Problem;
 use crate::controller::object::Key;
 
 /// Stands for the UID that the API server will give.
@@ -95,6 +97,22 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
+    /// What an activation takes, of a role that stays or comes.
+    pub(super) fn activation_role(&self) -> Option<String> {
+        match self.action? {
+            Action::Create | Action::Change | Action::None | Action::Observe => {
+                self.wanted.as_ref()?.desired.activation_role()
+            }
+            Action::Delete
+            | Action::Release
+            | Action::Paused
+            | Action::Refuse
+            | Action::Blocked
+            | Action::WrongAccount
+            | Action::Invalid => None,
+        }
+    }
+
     /// Where, and under which names.
     pub(super) fn names(&self) -> Option<(&Account, &Names)> {
         let desired = &self.wanted.as_ref()?.desired;
@@ -425,43 +443,59 @@ fn documents(before: &Observed, after: &Observed, names: &Names) -> Vec<Document
     .collect()
 }
 
-/// Names in IAM are unique whatever path and case: two manifests that want the same one can't both
-/// have it.
-pub(super) fn with_shared_names_noted(mut entries: Vec<Entry>) -> Vec<Entry> {
-    let mut holders: BTreeMap<(&'static str, String), Vec<usize>> = BTreeMap::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if let Verdict::Planned(outlook) = &entry.verdict
-            && !matches!(outlook.action, Some(Action::Delete | Action::Release))
-        {
-            for (kind, arn) in &outlook.arns {
-                let name = arn.rsplit('/').next().unwrap_or_default().to_lowercase();
-                holders.entry((kind, name)).or_default().push(index);
+/// Two manifests that ask for one name in IAM can't both have it. The one that has it keeps its plan;
+/// those that would be created are refused, as all are where nobody can be said to have it.
+pub(super) fn with_clashes_refused(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let lives = |entry: &Entry| match &entry.verdict {
+        Verdict::Planned(outlook) => !matches!(
+            outlook.action,
+            None | Some(Action::Delete | Action::Release)
+        ),
+        Verdict::Invalid(_) | Verdict::Paused | Verdict::WrongAccount { .. } => false,
+    };
+    let asks = entries.iter().enumerate().filter_map(|(index, entry)| {
+        let Verdict::Planned(outlook) = &entry.verdict else {
+            return None;
+        };
+        Some((index, outlook.wanted.as_deref()?)).filter(|_| lives(entry))
+    });
+    let clashes = clashes(asks);
+    let has_it = |index: usize| matches!(entries[index].action(), Action::None | Action::Change);
+    let other = |index: usize| {
+        let Entry { key, place, .. } = &entries[index];
+        (key.clone(), place.clone())
+    };
+    let mut problems: BTreeMap<usize, Vec<Placed>> = BTreeMap::new();
+    let mut notes: Vec<(usize, String)> = Vec::new();
+    for clash in clashes {
+        let is_had_by_another = clash.others.iter().any(|index| has_it(*index));
+        let index = clash.index;
+        let way_out = match (has_it(index), is_had_by_another) {
+            (false, false) => WayOut::Rename,
+            (false, true) => WayOut::RenameThis,
+            (true, true) => WayOut::Recreate,
+            (true, false) => {
+                notes.push((index, clash.problem(other, WayOut::RenameOthers)));
+                continue;
             }
+        };
+        // IAM was read and says so already.
+        if entries[index].action().is_wrong() {
+            continue;
         }
+        problems.entry(index).or_default().push(Placed {
+            place: entries[index].place.clone(),
+            problem: Problem {
+                field: clash.field().to_owned(),
+                message: clash.problem(other, way_out),
+            },
+        });
     }
-    for ((kind, name), indices) in holders.into_iter().filter(|(_, indices)| indices.len() > 1) {
-        for index in &indices {
-            let others: Vec<String> = indices
-                .iter()
-                .filter(|other| *other != index)
-                .map(|other| {
-                    format!(
-                        "{}/{}",
-                        entries[*other].key.namespace, entries[*other].key.name
-                    )
-                })
-                .collect();
-            let kind = if kind == "instanceProfile" {
-                "instance profile"
-            } else {
-                kind
-            };
-            let note = format!(
-                "the {kind} name {name} is also that of {}: IAM lets only one of them have it",
-                others.join(", ")
-            );
-            entries[*index].notes.push(note);
-        }
+    for (index, note) in notes {
+        entries[index].notes.push(note);
+    }
+    for (index, problems) in problems {
+        entries[index].verdict = Verdict::Invalid(problems);
     }
     entries
 }

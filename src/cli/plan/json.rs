@@ -29,7 +29,7 @@ pub(super) struct Output<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     renames: &'a [Rename],
     skipped_documents: usize,
-    notes: &'a [String],
+    notes: Vec<String>,
     summary: BTreeMap<String, usize>,
 }
 
@@ -42,6 +42,8 @@ struct Object<'a> {
     action: Option<Action>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     arns: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation_role: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<PlannedStep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -111,7 +113,12 @@ pub(super) fn report(report: &Report) -> Output<'_> {
         objects: report.entries.iter().map(object).collect(),
         renames: &report.renames,
         skipped_documents: report.skipped,
-        notes: &report.notes,
+        notes: report
+            .notes
+            .iter()
+            .cloned()
+            .chain(report.cluster_note())
+            .collect(),
         summary,
     }
 }
@@ -153,6 +160,7 @@ fn planned<'a>(outlook: &'a Outlook, entry: &'a Entry) -> Object<'a> {
             .iter()
             .map(|(kind, arn)| (*kind, arn.as_str()))
             .collect(),
+        activation_role: outlook.activation_role(),
         steps: steps(outlook),
         drift: outlook.drift.iter().map(|d| &d.drift).collect(),
         access: &outlook.access,

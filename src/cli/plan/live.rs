@@ -21,7 +21,7 @@ use smr_core::wanted::{Wanted, recorded_elsewhere};
 use thiserror::Error;
 
 use super::super::account::{self, AccountError};
-use super::super::load::{self, Loaded};
+use super::super::load::{self, LoadError, Loaded};
 use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
 use super::{CliError, Mode, Report, Task};
@@ -58,8 +58,8 @@ struct Cluster {
     note: Option<String>,
 }
 
-pub(super) fn plan(task: &Task, ask_cluster: bool) -> Result<Report, CliError> {
-    let manifests = load::read(&task.filename)?;
+pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
+    let manifests = task.manifests.or_none().map_err(LoadError::from)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -71,17 +71,7 @@ pub(super) fn plan(task: &Task, ask_cluster: bool) -> Result<Report, CliError> {
         })?;
         let aws = account::reading().await.map_err(PlanError::from)?;
         let account = account::caller(&aws).await.map_err(PlanError::from)?;
-        if let Some(expected) = task
-            .account
-            .given()?
-            .filter(|expected| *expected != account)
-        {
-            let problem = format!(
-                "{} in {}, but the credentials are of {} in {}",
-                expected.id, expected.partition, account.id, account.partition
-            );
-            return Err(super::super::flag("--account-id", problem));
-        }
+        task.account.expect(&account)?;
         let reading = Reading::begin(&aws, account.clone())
             .await
             .map_err(PlanError::from)?;
@@ -102,7 +92,7 @@ pub(super) fn plan(task: &Task, ask_cluster: bool) -> Result<Report, CliError> {
             mode: Mode::Live,
             account: Some(account),
             cluster: task.limits.cluster_name.clone(),
-            entries: entry::with_shared_names_noted(entries),
+            entries: entry::with_clashes_refused(entries),
             renames: Vec::new(),
             skipped: manifests.skipped,
             notes: cluster.note.into_iter().collect(),

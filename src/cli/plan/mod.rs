@@ -20,12 +20,15 @@ use smr_core::limits::Limits;
 
 use super::CliError;
 use super::account::{AccountArgs, UNKNOWN_ACCOUNT};
-use super::limits::LimitsArgs;
-use super::load;
+use super::limits::{LimitsArgs, UNKNOWN_CLUSTER};
+use super::load::{self, LoadError};
+use super::manifests::{self, Manifests};
 use entry::{Action, Entry};
 use rename::Rename;
 
 pub use live::PlanError;
+
+const CLUSTER_NEEDED: &str = "is needed to see whose an IAM object is: give the name that the controller has, or plan without AWS with --offline or --from OLD";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,10 +39,10 @@ Examples:
     smr plan -f web.yaml --no-cluster --cluster-name production
 
   What does a pull request change? Needs neither AWS nor a cluster:
-    smr plan --from base/roles -f head/roles --cluster-name production
+    smr plan --from base/roles -f head/roles
 
   What Helm or kustomize make, as if the account were empty; exit status 2 where there is a change:
-    kubectl kustomize overlays/prod | smr plan -f - --offline --detailed-exitcode --cluster-name production
+    kubectl kustomize overlays/prod | smr plan -f - --offline --detailed-exitcode
 
 Exit status: 0, or 1 where something is wrong (a manifest is not valid, or the controller would
 refuse). With --detailed-exitcode: 0 no change, 2 changes, 1 something is wrong.";
@@ -62,9 +65,10 @@ pub(super) struct Args {
     /// Namespace of manifests that give none [default: the kubeconfig's, or default]
     #[arg(short = 'n', long)]
     namespace: Option<String>,
-    /// Name of the cluster, as the controller has it
+    /// Name of the cluster, as the controller has it; needed for a live plan, as it shows whose an
+    /// IAM object is
     #[arg(long, env = "SMR_CLUSTER_NAME")]
-    cluster_name: String,
+    cluster_name: Option<String>,
     /// Compare with these manifests, a file or directory; neither AWS nor the cluster is asked
     #[arg(long, value_name = "OLD", conflicts_with_all = ["offline", "no_cluster"])]
     from: Option<PathBuf>,
@@ -127,6 +131,13 @@ impl Report {
         self.entries.iter().any(Entry::has_changes)
     }
 
+    /// That the cluster's name is not known.
+    fn cluster_note(&self) -> Option<String> {
+        (self.cluster == UNKNOWN_CLUSTER).then(|| {
+            format!("the cluster's name is not known, {UNKNOWN_CLUSTER} stands for it: give --cluster-name")
+        })
+    }
+
     fn is_wrong(&self) -> bool {
         self.entries.iter().any(|e| e.action().is_wrong())
     }
@@ -134,7 +145,7 @@ impl Report {
 
 /// What all ways to a plan need.
 struct Task {
-    filename: Vec<PathBuf>,
+    manifests: Manifests,
     namespace: Option<String>,
     limits: Limits,
     account: AccountArgs,
@@ -154,19 +165,23 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
         account,
         limits,
     } = args;
-    let may_be_empty = filename.is_empty();
+    let is_hook = filename.is_empty();
     filename.extend(files);
-    if may_be_empty
-        && super::manifests::read_any(&filename)
-            .map_err(load::LoadError::from)?
-            .documents
-            .is_empty()
-    {
+    let mut manifests = manifests::read(&filename).map_err(LoadError::from)?;
+    if is_hook && manifests.documents.is_empty() {
         println!("No SessionManagerRole in the given files.");
         return Ok(ExitCode::SUCCESS);
     }
+    if !is_hook {
+        manifests = manifests.or_kustomization().map_err(LoadError::from)?;
+    }
+    account.partition()?;
+    let is_live = from.is_none() && !offline;
+    if is_live && cluster_name.is_none() {
+        return Err(super::flag("--cluster-name", CLUSTER_NEEDED));
+    }
     let task = Task {
-        filename,
+        manifests,
         namespace,
         limits: limits.limits(cluster_name)?,
         account,
@@ -174,7 +189,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let report = match from {
         Some(old) => compare::plan(task, old)?,
         None if offline => offline_plan(task)?,
-        None => live::plan(&task, !no_cluster)?,
+        None => live::plan(task, !no_cluster)?,
     };
     let mut stdout = std::io::stdout().lock();
     match output {
@@ -202,7 +217,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
 /// On an empty account.
 fn offline_plan(task: Task) -> Result<Report, CliError> {
     let account = task.account.given_or_any()?;
-    let manifests = load::read(&task.filename)?;
+    let manifests = task.manifests.or_none().map_err(LoadError::from)?;
     let namespace = task.namespace.as_deref().unwrap_or("default");
     let loaded = load::check(manifests.documents, namespace, |_| None)?;
     let entries = loaded
@@ -214,7 +229,7 @@ fn offline_plan(task: Task) -> Result<Report, CliError> {
         notes: account_note(&account),
         account: Some(account),
         cluster: task.limits.cluster_name,
-        entries: entry::with_shared_names_noted(entries),
+        entries: entry::with_clashes_refused(entries),
         renames: Vec::new(),
         skipped: manifests.skipped,
     })

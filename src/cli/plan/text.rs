@@ -88,7 +88,9 @@ pub(super) fn render(report: &Report, paint: Paint) -> String {
         self::rename(rename, paint, &mut text);
         text.push('\n');
     }
-    for note in &report.notes {
+    // Few texts have the cluster's name in them.
+    let cluster = (report.cluster_note()).filter(|_| text.contains(&report.cluster));
+    for note in report.notes.iter().chain(&cluster) {
         let _ = writeln!(text, "Note: {note}.");
     }
     if report.skipped > 0 {
@@ -156,7 +158,7 @@ fn entry(entry: &Entry, paint: Paint, text: &mut String) {
                 1 => "1 problem".to_owned(),
                 many => format!("{many} problems"),
             };
-            let _ = writeln!(text, "    {count}, told on standard error");
+            let _ = writeln!(text, "    {count}, see standard error");
         }
         Verdict::Paused => {
             let _ = writeln!(
@@ -198,7 +200,7 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
         let _ = writeln!(text, "    {}", paint.bad(obstacle));
     }
     if action == Action::Refuse && !outlook.steps.is_empty() {
-        let _ = writeln!(text, "  before that comes out, there will be");
+        let _ = writeln!(text, "  before that, the following happens");
     }
     steps(outlook, &outlook.steps, paint, text);
     if !outlook.later.is_empty() {
@@ -210,6 +212,12 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
             text,
             "    the {} is taken over with consent",
             kind.in_words()
+        );
+    }
+    if let Some(role) = outlook.activation_role() {
+        let _ = writeln!(
+            text,
+            "    for 'aws ssm create-activation': --iam-role {role}"
         );
     }
     if matches!(action, Action::Change | Action::Observe) && !outlook.drift.is_empty() {

@@ -119,7 +119,7 @@ const fn owner(kind: PolicyKind) -> Option<(&'static str, &'static str)> {
 }
 
 /// A name is held by what IAM does not show.
-pub(super) const TAKEN: &str = "IAM holds an object of this name (in any case, under any path) but does not show it. Delete it in AWS, or create this object with another name";
+pub(super) const TAKEN: &str = "IAM holds an object of this name (in any case, under any path) but does not show it. Delete it in AWS, or delete this object and create it with another name";
 
 /// A managed policy that does not exist: who asks for it.
 pub(super) fn missing(step: &Step) -> String {

@@ -10,8 +10,10 @@ use smr_api::{
 };
 
 use super::{Activity, Facts, Outcome, conditions, cut, messages};
-use crate::desired::PolicyHome;
+use crate::account::Arn;
+use crate::desired::{Desired, PolicyHome};
 use crate::difference::Difference;
+use crate::names;
 use crate::ownership::KEYS;
 use crate::plan::spelled;
 use crate::step::Kind;
@@ -137,6 +139,12 @@ fn found(status: &mut SessionManagerRoleStatus, drift: &[Difference], now: Times
     }
 }
 
+/// Only hybrid activations name a role in this form; it follows the path that the role has.
+fn activation_role(desired: &Desired, arn: &str) -> Option<String> {
+    let arn = Arn::parse(arn).filter(|_| desired.instance_profile.is_none())?;
+    Some(names::activation_role(arn.path, arn.name))
+}
+
 /// Names, ids and what we manage of the three objects: what is in IAM as the spec says is managed
 /// from then on, and before convergence what was on record may still be there. Mode Observe writes
 /// nothing, so it manages nothing more.
@@ -175,6 +183,7 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
             name: role.name.clone(),
             arn: role.arn.clone(),
             id: role.id.clone(),
+            activation_role: activation_role(desired, &role.arn),
             managed_tag_keys: keys(
                 Kind::Role,
                 &desired.role.tags,

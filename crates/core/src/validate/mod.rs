@@ -15,14 +15,11 @@ use thiserror::Error;
 
 use crate::account::{Account, Arn};
 use crate::limits::Limits;
-use crate::names::{Names, Subject};
+use crate::names::{ACTIVATION_ROLE_MAX, Names, Subject};
 
 pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};
 use logs::{cloud_watch_logs, s3_logs};
 use tags::{distinct_but_for_case, merged_tags};
-
-/// IAM's limit for path plus name of a role that a hybrid activation names.
-const HYBRID_PATH_AND_NAME_MAX: usize = 64;
 
 /// One thing wrong with a spec: the field, the problem, the way out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -141,7 +138,7 @@ pub fn validate(
         limits,
         &mut problems,
     );
-    distinct_but_for_case(&role_tags, &mut problems);
+    distinct_but_for_case(&role_tags, limits, &mut problems);
     let valid = ValidSpec {
         account: account.clone(),
         names: names.clone(),
@@ -252,13 +249,18 @@ fn principal(
             if spec.instance_profile.is_some() {
                 problems.add("spec.instanceProfile", "can't be used with principal HybridActivation: on-premises servers have no instance profile, remove it");
             }
-            let length = names.path.len() - 1 + names.role.len();
-            if length > HYBRID_PATH_AND_NAME_MAX {
+            let role = names.activation_role();
+            let length = role.len();
+            if length > ACTIVATION_ROLE_MAX {
+                // Neither can be changed; a default name is cut as far as the path leaves room.
+                let field = match spec.role.as_ref().and_then(|role| role.name.as_ref()) {
+                    Some(_) => "spec.role.name",
+                    None => "spec.path",
+                };
                 problems.add(
-                    "spec.role.name",
+                    field,
                     format!(
-                        "path {} and name {} have {length} characters together, a hybrid activation takes {HYBRID_PATH_AND_NAME_MAX} (without the first /): set a shorter spec.role.name",
-                        names.path, names.role
+                        "a hybrid activation names the role by path and name, {role}, which has {length} characters; AWS takes {ACTIVATION_ROLE_MAX}. Delete this object and create it with a shorter {field}"
                     ),
                 );
             }
@@ -277,7 +279,7 @@ fn path(spec: &SessionManagerRoleSpec, limits: &Limits, problems: &mut Problems)
         problems.add(
             "spec.path",
             format!(
-                "{path} is not among the paths that this controller may use ({}): leave spec.path out, or ask the operator for --allow-path {path}",
+                "{path} is not among the paths that this controller may use ({}). Ask the operator for --allow-path {path}, or delete this object and create it without spec.path",
                 limits.paths().join(", ")
             ),
         );

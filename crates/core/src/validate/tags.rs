@@ -1,6 +1,6 @@
 //! Tags: those of spec and the operator's in, what goes on one IAM object out. No IO.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use smr_api::Tags;
 
@@ -34,7 +34,7 @@ pub(super) fn merged_tags(
         if merged.get(key).is_some_and(|mine| mine != value) {
             problems.add(
                 field,
-                format!("the tag {key} is set by the operator to {value}: remove it here"),
+                format!("the tag {key} is set by the operator (--tag {key}={value}): remove it from spec"),
             );
         }
     }
@@ -48,11 +48,24 @@ pub(super) fn merged_tags(
 }
 
 /// IAM tells keys of role tags apart without case.
-pub(super) fn distinct_but_for_case(tags: &Tags, problems: &mut Problems) {
-    let mut seen = BTreeSet::new();
+pub(super) fn distinct_but_for_case(tags: &Tags, limits: &Limits, problems: &mut Problems) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for key in tags.keys() {
-        if !seen.insert(key.to_lowercase()) {
-            problems.add("spec.role.tags", format!("the key {key} differs from another only by case, which IAM can't tell apart on a role: keep one of them"));
-        }
+        let Some(other) = seen.insert(key.to_lowercase(), key) else {
+            continue;
+        };
+        // Two of the operator's are refused as flags.
+        let of_operator = [(key.as_str(), other), (other, key.as_str())]
+            .into_iter()
+            .find_map(|(key, spec)| Some((key, limits.tags.get(key)?, spec)));
+        let problem = match of_operator {
+            Some((key, value, spec)) => format!(
+                "the key {spec} differs only by case from {key}, which the operator sets (--tag {key}={value}), and IAM can't tell them apart on a role: remove {spec} from spec"
+            ),
+            None => format!(
+                "the keys {other} and {key} differ only by case, which IAM can't tell apart on a role: keep one of them"
+            ),
+        };
+        problems.add("spec.role.tags", problem);
     }
 }

@@ -102,7 +102,7 @@ fn the_operators_boundary_and_tags_can_not_be_overridden() {
     assert!(
         found
             .iter()
-            .any(|p| p.contains("the tag cost is set by the operator")),
+            .any(|p| p.contains("the tag cost is set by the operator (--tag cost=7)")),
         "{found:?}"
     );
     let spec = check("{}", &limits).unwrap();
@@ -111,6 +111,51 @@ fn the_operators_boundary_and_tags_can_not_be_overridden() {
         Some("arn:aws:iam::111122223333:policy/cap")
     );
     assert_eq!(spec.policy_tags.get("cost").map(String::as_str), Some("7"));
+}
+
+#[test]
+fn a_clash_by_case_says_which_tag_is_the_operators() {
+    let mut limits = Limits::new("test");
+    for (operators, specs) in [("team", "Team"), ("Team", "team")] {
+        limits.tags = Tags::from([(operators.into(), "y".into())]);
+        assert_eq!(
+            problems(&format!("{{tags: {{{specs}: x}}}}"), &limits),
+            [format!(
+                "spec.role.tags: the key {specs} differs only by case from {operators}, which the operator sets (--tag {operators}=y), and IAM can't tell them apart on a role: remove {specs} from spec"
+            )]
+        );
+    }
+    limits.tags.clear();
+    assert_eq!(
+        problems("{tags: {Team: x, team: y}}", &limits),
+        [
+            "spec.role.tags: the keys Team and team differ only by case, which IAM can't tell apart on a role: keep one of them"
+        ]
+    );
+}
+
+/// Names and path can't be changed: what is too long is made anew.
+#[test]
+fn a_role_that_no_activation_takes_is_refused_with_a_way_out_that_works() {
+    let mut limits = Limits::new("test");
+    let name = "n".repeat(50);
+    let hybrid = "principal: HybridActivation";
+    assert_eq!(
+        problems(&format!("{{{hybrid}, role: {{name: {name}}}}}"), &limits),
+        [format!(
+            "spec.role.name: a hybrid activation names the role by path and name, session-manager/{name}, which has 66 characters; AWS takes 64. Delete this object and create it with a shorter spec.role.name"
+        )]
+    );
+    limits.default_path = format!("/{}/", "p".repeat(61));
+    let found = problems(&format!("{{{hybrid}}}"), &limits);
+    assert!(found[0].starts_with("spec.path: "), "{found:?}");
+    limits.default_path = "/session-manager/".into();
+    assert_eq!(
+        problems("{path: /other/}", &limits),
+        [
+            "spec.path: /other/ is not among the paths that this controller may use (/session-manager/). Ask the operator for --allow-path /other/, or delete this object and create it without spec.path"
+        ]
+    );
 }
 
 #[test]

@@ -31,6 +31,26 @@ fn the_three_objects_are_on_record() {
     assert_eq!(status.counterparts, Some(world.counterparts.clone()));
 }
 
+/// An activation does not take the name alone: the path the role has belongs to it.
+#[test]
+fn what_an_activation_takes_is_on_record() {
+    let of = |spec: &str| World::new(spec).ready().role.unwrap().activation_role;
+    assert_eq!(of("{}"), None);
+    assert_eq!(
+        of("{principal: HybridActivation}").as_deref(),
+        Some("session-manager/team.web")
+    );
+    assert_eq!(
+        of("{principal: HybridActivation, role: {name: servers}}").as_deref(),
+        Some("session-manager/servers")
+    );
+    let mut at_the_root = World::new("{principal: HybridActivation}");
+    at_the_root.believed.role.as_mut().unwrap().arn =
+        "arn:aws:iam::111122223333:role/team.web".into();
+    let role = at_the_root.ready().role.unwrap();
+    assert_eq!(role.activation_role.as_deref(), Some("team.web"));
+}
+
 /// A key or an attached policy is forgotten only once IAM is as the new spec says.
 #[test]
 fn what_may_still_be_there_stays_on_record() {

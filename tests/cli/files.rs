@@ -1,0 +1,150 @@
+//! Files as kubectl reads them, and what is no manifest: folders, links, encodings, templates.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Bench, manifest};
+
+/// The names of the objects that a plan is about, in order.
+#[allow(clippy::unwrap_used)] // A test's helper is a test.
+async fn names(bench: &Bench, paths: &[&str]) -> Vec<String> {
+    let mut arguments = vec!["plan", "--offline", "-o", "json"];
+    for path in paths {
+        arguments.extend(["-f", path]);
+    }
+    let plan = bench.smr(&arguments).await.json();
+    let objects = plan["objects"].as_array().unwrap().iter();
+    objects
+        .map(|object| object["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn refused(bench: &Bench, arguments: &[&str]) -> String {
+    let answer = bench.smr(arguments).await;
+    assert_eq!(answer.code, 1, "{arguments:?}: {}", answer.told());
+    answer.stderr
+}
+
+#[tokio::test]
+async fn links_have_an_end_and_a_file_is_read_once() {
+    let bench = Bench::new(&[
+        ("roles/a.yaml", &manifest("a", "{}")),
+        ("roles/deep/b.yml", &manifest("b", "{}")),
+        ("roles/.hidden.json", &manifest("hidden", "{}")),
+        ("roles/.git/c.yaml", &manifest("git", "{}")),
+        ("roles/notes.txt", "no manifest"),
+        ("elsewhere/d.yaml", &manifest("d", "{}")),
+        ("named.txt", &manifest("named", "{}")),
+    ]);
+    let link = |to: &str, at: &str| symlink(to, bench.directory.join(at)).unwrap();
+    link("..", "roles/deep/up");
+    link("../elsewhere", "roles/linked.yaml");
+    link("../a.yaml", "roles/deep/same.yaml");
+    link("../../elsewhere/d.yaml", "roles/deep/d.yaml");
+    link("roles", "by-link");
+    // As 'kubectl label --local -R -f roles' has them, less what is below .git, and each once.
+    let expected = ["hidden", "a", "b", "d"];
+    assert_eq!(names(&bench, &["roles"]).await, expected);
+    assert_eq!(names(&bench, &["roles", "roles/a.yaml"]).await, expected);
+    // What is named is followed, and read whatever its name.
+    assert_eq!(names(&bench, &["by-link"]).await, expected);
+    assert_eq!(names(&bench, &["named.txt"]).await, ["named"]);
+    link("gone.yaml", "roles/z.yaml");
+    let told = refused(&bench, &["plan", "--offline", "-f", "roles"]).await;
+    assert!(told.contains("roles/z.yaml: can't be read: "), "{told}");
+}
+
+#[tokio::test]
+async fn encodings_and_several_documents_are_read() {
+    let json = |name: &str| {
+        format!(
+            r#"{{"apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole", "metadata": {{"name": "{name}"}}, "spec": {{}}}}"#
+        )
+    };
+    let bench = Bench::new(&[
+        (
+            "several.json",
+            &(json("j1") + &json("j2") + "\n" + &json("j3")),
+        ),
+        (
+            "many.yaml",
+            &format!(
+                "{}--- # next\n{}",
+                manifest("n0", "{}"),
+                manifest("n1", "{}")
+            ),
+        ),
+        (
+            "list.yaml",
+            "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRoleList\nitems:\n- {metadata: {name: l1}, spec: {}}\n- {apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Secret}]}\n",
+        ),
+    ]);
+    let marked: Vec<u8> = format!("\u{feff}{}", manifest("wide", "{}"))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(bench.directory.join("wide.yaml"), marked).unwrap();
+    assert_eq!(
+        names(&bench, &["."]).await,
+        ["l1", "n0", "n1", "j1", "j2", "j3", "wide"]
+    );
+    let latin = b"kind: M\xfcller\n";
+    std::fs::write(bench.directory.join("latin.yaml"), latin).unwrap();
+    let told = refused(
+        &bench,
+        &["render", "--account-id", "111122223333", "-f", "."],
+    )
+    .await;
+    assert_eq!(
+        told,
+        "smr: ./latin.yaml: is not UTF-8 (byte 0xfc in line 1): save it as UTF-8\n"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_manifest_is_told_what_it_is() {
+    let plain = manifest("a", "{}");
+    let files = [
+        ("helm/templates/role.yaml", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata:\n  name: {{ .Values.name }}\n".to_owned()),
+        ("if.yaml", format!("{{{{- if .Values.enabled }}}}\n{plain}{{{{- end }}}}\n")),
+        ("quoted.yaml", manifest("'{{ .Release.Name }}-web'", "{tags: {team: '{{ .Values.team }}'}, mode: Never}")),
+        ("jinja.yaml", format!("{{% for n in names %}}\n{plain}{{% endfor %}}\n")),
+        ("comment.json", "{\n  // ours\n  \"apiVersion\": \"sessionmanager.dev/v1alpha1\"\n}\n".to_owned()),
+        ("json5.json", "{\n  /* ours */ apiVersion: 'sessionmanager.dev/v1alpha1',\n}\n".to_owned()),
+        ("comma.json", "{\n  \"kind\": \"a\",\n  \"kind2\": \"b\"]\n}\n".to_owned()),
+        ("kustomize/kustomization.yaml", "resources: [role.yaml]\nnamePrefix: x-\n".to_owned()),
+        ("kustomize/role.yaml", plain.clone()),
+        ("deep.yaml", format!("a: {}", "[".repeat(5000))),
+        ("no-version.yaml", "kind: SessionManagerRole\nmetadata: {name: a}\nspec: {}\n".to_owned()),
+        ("dots.yaml", format!("{plain}...\n{plain}")),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(f, text)| (*f, text.as_str())).collect();
+    let bench = Bench::new(&files);
+    let mut told = String::new();
+    for file in [
+        "helm",
+        "if.yaml",
+        "quoted.yaml",
+        "jinja.yaml",
+        "comment.json",
+        "json5.json",
+        "comma.json",
+        "kustomize",
+        "deep.yaml",
+        "no-version.yaml",
+        "dots.yaml",
+        "https://example.com/role.yaml",
+    ] {
+        told += &refused(&bench, &["plan", "--offline", "-f", file]).await;
+    }
+    let from = ["plan", "--from", "kustomize", "-f", "kustomize/role.yaml"];
+    told += &refused(&bench, &from).await;
+    insta::assert_snapshot!("no-manifest", told);
+    // A hook gets every file of a commit: those of Kustomize are no mistake there.
+    let hook = [
+        "plan",
+        "--offline",
+        "kustomize/kustomization.yaml",
+        "kustomize/role.yaml",
+    ];
+    assert_eq!(bench.smr(&hook).await.code, 0);
+}
