@@ -3,7 +3,7 @@
 //! `smr plan` both go this one way.
 
 use smr_api::{
-    AdoptionPolicy, Counterparts, SessionManagerRoleSpec, SessionManagerRoleStatus, Tags,
+    AdoptionPolicy, Counterparts, PAUSED_ANNOTATION, SessionManagerRoleSpec, SessionManagerRoleStatus, Tags,
 };
 
 use crate::account::{Account, Arn};
@@ -92,6 +92,16 @@ fn adopted_elsewhere(path: &str, limits: &Limits) -> Invalid {
         problem: format!(
             "the IAM object to adopt is under {path}, which this controller may not use ({}): ask the operator for --allow-path {path}, or create the IAM object again under one of these",
             limits.paths().join(", ")
+        ),
+    }
+}
+
+/// An annotation that may have been meant as a pause: nothing is written until that is clear.
+pub fn unclear_pause(value: &str) -> Invalid {
+    Invalid {
+        field: format!("metadata.annotations[{PAUSED_ANNOTATION}]"),
+        problem: format!(
+            "\"{value}\" is neither \"true\" nor \"false\", so the controller does nothing for this object until you correct or remove it"
         ),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smr_api::{DeletionPolicy, PAUSED_ANNOTATION, SessionManagerRoleStatus};
+use smr_api::{DeletionPolicy, PAUSED_ANNOTATION, Pause, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
 use smr_core::deletion::{Deletion, Users, plan_deletion};
@@ -15,7 +15,7 @@ use smr_core::observed::Observed;
 use smr_core::plan::{Plan, Recorded};
 use smr_core::step::Kind;
 use smr_core::validate::Invalid;
-use smr_core::wanted::{Wanted, wanted};
+use smr_core::wanted::{Wanted, unclear_pause, wanted};
 
 use super::super::clashes::{WayOut, clashes};
 use super::super::load::{Loaded, Placed};
@@ -167,16 +167,20 @@ pub(super) fn sound(mut loaded: Loaded) -> Result<Sound, Box<Entry>> {
         Ok(checked) => checked,
         Err(problems) => return Err(Box::new(Entry::invalid(place, loaded.key, problems))),
     };
-    if checked
-        .annotations
-        .get(PAUSED_ANNOTATION)
-        .map(String::as_str)
-        == Some("true")
-    {
+    let pause = checked.annotations.get(PAUSED_ANNOTATION);
+    let verdict = match Pause::of(pause.map(String::as_str)) {
+        Pause::No => None,
+        Pause::Yes => Some(Verdict::Paused),
+        Pause::Unclear(value) => {
+            let Invalid { field, problem } = unclear_pause(&value);
+            Some(Verdict::Invalid(vec![loaded.placed(&field, &problem)]))
+        }
+    };
+    if let Some(verdict) = verdict {
         return Err(Box::new(Entry {
             place,
             key: loaded.key,
-            verdict: Verdict::Paused,
+            verdict,
             notes: Vec::new(),
         }));
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smr_api::{Drift, PAUSED_ANNOTATION, Pause, SessionManagerRoleStatus};
+use smr_api::{Drift, Pause, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::failure::Failure;
 use smr_core::limits::Limits;
@@ -22,8 +22,7 @@ use smr_core::step::Step;
 use smr_core::summary::{
     Activity, Facts, Object as Summarized, Outcome, PausedBy, Summary, summarize,
 };
-use smr_core::validate::Invalid;
-use smr_core::wanted::recorded_elsewhere;
+use smr_core::wanted::{recorded_elsewhere, unclear_pause};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::cluster::{Cluster, WriteError};
@@ -435,16 +434,6 @@ impl Pass<'_> {
     fn content(&mut self) -> Ended {
         self.memory.converged();
         Ended::IDLE
-    }
-}
-
-/// Nobody knows whether it was to pause: nothing is written until that is clear.
-fn unclear_pause(value: &str) -> Invalid {
-    Invalid {
-        field: format!("metadata.annotations[{PAUSED_ANNOTATION}]"),
-        problem: format!(
-            "\"{value}\" is neither \"true\" nor \"false\", so the controller does nothing for this object until you correct or remove it"
-        ),
     }
 }
 
