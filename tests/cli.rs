@@ -4,8 +4,14 @@
 mod broken;
 #[path = "cli/credentials.rs"]
 mod credentials;
+#[path = "cli/help.rs"]
+mod help;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "support/network.rs"]
+mod network;
+#[path = "cli/network.rs"]
+mod networks;
 #[path = "cli/rename.rs"]
 mod rename;
 #[path = "cli/support.rs"]

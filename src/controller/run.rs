@@ -96,7 +96,9 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         health.clone(),
         stopping.clone().cancelled_owned(),
     ));
-    let client = Client::try_default().await.map_err(Box::new)?;
+    let config = crate::kubernetes::config().await;
+    let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
+    let client = Client::try_from(config).map_err(Box::new)?;
     let controller = Controller {
         settings,
         client,

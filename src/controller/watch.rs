@@ -55,7 +55,10 @@ pub async fn run(client: Client, scope: &Scope, sink: Sink<'_>, heartbeat: &Hear
                 match event {
                     Ok(Some(event)) => take(event, scope, &sink, &mut listed),
                     Ok(None) => return,
-                    Err(error) => warn!(%error, "the watch of SessionManagerRoles failed; it begins anew"),
+                    Err(error) => {
+                        let error = crate::kubernetes::cause(&error);
+                        warn!(error, "cannot watch SessionManagerRoles; the controller retries");
+                    }
                 }
             }
         }
