@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use session_manager_role::cli::Cli;
 
 /// A sweep reads pages of megabytes and keeps nothing of them: this allocator gives the memory back
-/// to the system, as .cargo/config.toml tells it to, where glibc's keeps it.
+/// to the system, as .cargo/config.toml tells it to, where glibc's keeps it. There is none for
+/// Windows, where only the commands for a laptop are of use.
+#[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

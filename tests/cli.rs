@@ -1,17 +1,23 @@
 //! The command line as people use it: the real program, manifests on disk, the IAM emulator.
 
+#[path = "support/credentials.rs"]
+mod broken;
 #[path = "cli/clashes.rs"]
 mod clashes;
+#[path = "cli/credentials.rs"]
+mod credentials;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/flags.rs"]
 mod flags;
-#[path = "support/credentials.rs"]
-mod broken;
-#[path = "cli/credentials.rs"]
-mod credentials;
+#[path = "cli/help.rs"]
+mod help;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "support/network.rs"]
+mod network;
+#[path = "cli/network.rs"]
+mod networks;
 #[path = "cli/rename.rs"]
 mod rename;
 #[path = "cli/support.rs"]

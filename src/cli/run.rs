@@ -1,17 +1,21 @@
 //! `smr run`: flags in, the controller's settings out, then the controller's life.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::limits::LimitsArgs;
 use super::{CliError, flag};
 use crate::controller::sweep::SweepMode;
 use crate::controller::{self, Settings, lease::LeaseConfig};
 use crate::telemetry::logs::{self, LogFormat};
+
+/// Heading of the flags that say how the program runs, not what it does.
+const OPERATION: &str = "Replicas, metrics and logs";
 
 /// Flags of `smr run`. AWS settings are the SDK's own (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL,
 /// IRSA, Pod Identity), Kubernetes ones kube's own (KUBECONFIG, in-cluster).
@@ -21,16 +25,14 @@ pub(super) struct Args {
     /// ownership tags of everything in IAM. At most 63 characters
     #[arg(long, env = "SMR_CLUSTER_NAME")]
     cluster_name: String,
-    #[command(flatten)]
-    limits: LimitsArgs,
     /// A namespace to watch (repeatable; default: all)
     #[arg(long, env = "SMR_WATCH_NAMESPACE", value_delimiter = ',')]
     watch_namespace: Vec<String>,
     /// Labels of the objects to watch, such as account=production
     #[arg(long, env = "SMR_SELECTOR")]
     selector: Option<String>,
-    /// How often IAM is looked at where nothing has changed in the cluster
-    #[arg(long, env = "SMR_RESYNC_INTERVAL", default_value = "60s", value_parser = duration)]
+    /// How often IAM is read where nothing has changed in the cluster, from 5s to 24h
+    #[arg(long, env = "SMR_RESYNC_INTERVAL", default_value = "60s", value_parser = resync_interval)]
     resync_interval: Duration,
     /// How many objects are worked on at once
     #[arg(long, env = "SMR_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -42,45 +44,51 @@ pub(super) struct Args {
     /// lists of our paths (where the account's details are denied, lists are used anyway)
     #[arg(long, env = "SMR_SWEEP", value_enum, default_value_t)]
     sweep: SweepMode,
-    /// Where /metrics, /livez and /readyz are served
-    #[arg(long, env = "SMR_METRICS_ADDR", default_value = "0.0.0.0:8080")]
+    /// Where /metrics, /livez and /readyz are served. [::] is IPv4 and IPv6; where IPv6 is off, it
+    /// becomes 0.0.0.0
+    #[arg(long, env = "SMR_METRICS_ADDR", default_value = "[::]:8080", help_heading = OPERATION)]
     metrics_addr: SocketAddr,
     /// Work only while holding the Lease session-manager-role: needed with several replicas
-    #[arg(long, env = "SMR_LEADER_ELECT")]
+    #[arg(long, env = "SMR_LEADER_ELECT", help_heading = OPERATION)]
     leader_elect: bool,
     /// Namespace of the Lease; default: the pod's own
-    #[arg(long, env = "SMR_LEASE_NAMESPACE")]
+    #[arg(long, env = "SMR_LEASE_NAMESPACE", help_heading = OPERATION)]
     lease_namespace: Option<String>,
-    /// How long a replica that went silent keeps the Lease
-    #[arg(long, env = "SMR_LEASE_DURATION", default_value = "15s", value_parser = duration)]
+    /// How long a replica that went silent keeps the Lease, from 10s to 10m
+    #[arg(long, env = "SMR_LEASE_DURATION", default_value = "15s", value_parser = lease_duration, help_heading = OPERATION)]
     lease_duration: Duration,
+    /// What is logged: error, warn, info, debug or trace, or a filter such as
+    /// info,session_manager_role=debug. Where this is not set, SMR_LOG and then RUST_LOG count
+    /// [default: info]
+    #[arg(long, env = "SMR_LOG_LEVEL", value_name = "LEVEL|FILTER", help_heading = OPERATION)]
+    log_level: Option<String>,
     /// Form of the logs, which go to standard error
-    #[arg(long, env = "SMR_LOG_FORMAT", value_enum, default_value_t)]
+    #[arg(long, env = "SMR_LOG_FORMAT", value_enum, default_value_t, help_heading = OPERATION)]
     log_format: LogFormat,
+    // Last: its heading would be that of every flag after it.
+    #[command(flatten)]
+    limits: LimitsArgs,
 }
 
 pub(super) fn run(args: Args) -> Result<(), CliError> {
-    logs::init(args.log_format)?;
+    logs::init(args.log_format, args.log_level.as_deref())?;
     let settings = settings(args)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         cluster = settings.limits.cluster_name,
         "session-manager-role"
     );
+    if std::env::var_os("AWS_CA_BUNDLE").is_some_and(|file| !file.is_empty()) {
+        warn!(
+            "AWS_CA_BUNDLE is not read: set SSL_CERT_FILE or SSL_CERT_DIR to the certificates to trust"
+        );
+    }
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads(cores))
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let shutdown = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        Ok(controller::run(settings, shutdown).await?)
-    })
+    runtime.block_on(async { Ok(controller::run(settings, asked_to_stop()?).await?) })
 }
 
 fn settings(args: Args) -> Result<Settings, CliError> {
@@ -98,6 +106,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         leader_elect: _,
         lease_namespace: _,
         lease_duration: _,
+        log_level: _,
         log_format: _,
     } = args;
     Ok(Settings {
@@ -129,10 +138,6 @@ fn lease(args: &Args) -> Result<Option<LeaseConfig>, CliError> {
                 )
             })?,
     };
-    if args.lease_duration < Duration::from_secs(10) {
-        // A write may take 5 s, and the lease must outlive it.
-        return Err(flag("--lease-duration", "must be at least 10s"));
-    }
     Ok(Some(LeaseConfig::new(
         namespace,
         "session-manager-role".to_owned(),
@@ -140,23 +145,64 @@ fn lease(args: &Args) -> Result<Option<LeaseConfig>, CliError> {
     )))
 }
 
-/// A number and s, m, h or ms; a bare number is not taken, as nobody knows its unit.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number
-        .parse()
-        .map_err(|_| format!("'{text}' is not a duration such as 60s, 5m or 1h"))?;
-    let duration = match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.saturating_mul(60)),
-        "h" => Duration::from_secs(number.saturating_mul(3600)),
-        _ => return Err(format!("'{text}' needs a unit: ms, s, m or h, such as 60s")),
+/// More threads cost memory on a large node and win nothing: the work waits for the network.
+fn worker_threads(cores: usize) -> usize {
+    cores.clamp(1, 4)
+}
+
+/// Resolves once the system asks the program to stop.
+#[cfg(unix)]
+fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// The same where there are no Unix signals.
+#[cfg(not(unix))]
+fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler Ctrl-C ends the process at once.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// A duration such as 60s, 5m or 1h30m, from `least` to `most`. A bare number is refused, as nobody
+/// knows its unit.
+fn duration(text: &str, least: &str, most: &str) -> Result<Duration, String> {
+    let parse = |text: &str| {
+        let parsed: jiff::SignedDuration = text.parse().ok()?;
+        Duration::try_from(parsed).ok()
     };
+    let Some(duration) = parse(text) else {
+        return Err(format!(
+            "'{text}' is not a duration: give a number and its unit, such as {least}, 5m or 1h"
+        ));
+    };
+    let within = parse(least).is_none_or(|least| duration >= least)
+        && parse(most).is_none_or(|most| duration <= most);
+    if !within {
+        return Err(format!("'{text}' is not from {least} to {most}"));
+    }
     Ok(duration)
+}
+
+/// Shorter ones would read IAM without a pause; longer ones would find drift a day late.
+fn resync_interval(text: &str) -> Result<Duration, String> {
+    duration(text, "5s", "24h")
+}
+
+/// A write may take 5 s and the Lease must outlive it; nobody writes until a silent replica's ends.
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    duration(text, "10s", "10m")
 }
 
 #[cfg(test)]
@@ -166,8 +212,52 @@ mod tests {
 
     #[test]
     fn flags_are_checked_with_words() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert!(duration("90").unwrap_err().contains("unit"));
+        for (text, seconds) in [
+            ("5s", 5),
+            ("90s", 90),
+            ("5000ms", 5),
+            ("1m", 60),
+            ("1h30m", 5400),
+            ("24h", 86_400),
+        ] {
+            assert_eq!(
+                resync_interval(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+        for text in ["0s", "4999ms", "24h1s", "25h", "1000000000h"] {
+            let error = resync_interval(text).unwrap_err();
+            assert_eq!(error, format!("'{text}' is not from 5s to 24h"));
+        }
+        for text in [
+            "",
+            "90",
+            "s",
+            "-1m",
+            "1d",
+            "99999999999999999999h",
+            "5 apples",
+        ] {
+            let error = resync_interval(text).unwrap_err();
+            assert!(error.ends_with("such as 5s, 5m or 1h"), "{text}: {error}");
+        }
+        for (text, fits) in [
+            ("10s", true),
+            ("15s", true),
+            ("10m", true),
+            ("9s", false),
+            ("11m", false),
+        ] {
+            assert_eq!(lease_duration(text).is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_large_node_gets_no_more_than_four_worker_threads() {
+        for (cores, threads) in [(0, 1), (1, 1), (2, 2), (4, 4), (5, 4), (96, 4)] {
+            assert_eq!(worker_threads(cores), threads, "{cores} cores");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         health.clone(),
         stopping.clone().cancelled_owned(),
     ));
-    let config = Config::infer().await;
+    let config = crate::kubernetes::config().await;
     let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
     let client = Client::try_from(config.clone()).map_err(Box::new)?;
     let controller = Controller {

@@ -91,14 +91,24 @@ pub async fn run(client: Client, scope: &Scope, sink: Sink<'_>) {
 
 /// The objects that are known stay so: an API server that is away for a while deletes nothing.
 fn failed(error: &watcher::Error, sink: &Sink) {
-    warn!(%error, "the watch of SessionManagerRoles failed; it begins anew");
-    if let Some(why) = missing(error) {
-        sink.synced.send_if_modified(|synced| {
-            let changed = synced.as_ref() != Err(&why);
-            *synced = Err(why);
-            changed
-        });
+    let missing = missing(error);
+    let cause = (missing.clone()).unwrap_or_else(|| crate::kubernetes::cause(error));
+    warn!(
+        error = cause,
+        "cannot watch SessionManagerRoles; the controller retries"
+    );
+    if let Some(why) = missing {
+        set(&sink.synced, Err(why));
     }
+}
+
+/// Wakes whoever waits only where something changes.
+fn set(synced: &Sender<Synced>, now: Synced) {
+    synced.send_if_modified(|before| {
+        let is_new = *before != now;
+        *before = now;
+        is_new
+    });
 }
 
 /// What somebody has to install or to grant.
@@ -152,11 +162,7 @@ fn take(event: watcher::Event<Object>, scope: &Scope, sink: &Sink, listed: &mut 
                 forget(gone, sink);
             }
             info!(objects = listed.len(), "watching SessionManagerRoles");
-            sink.synced.send_if_modified(|synced| {
-                let was_unknown = synced.is_err();
-                *synced = Ok(());
-                was_unknown
-            });
+            set(&sink.synced, Ok(()));
         }
         watcher::Event::Delete(object) => forget(&object.key(), sink),
     }

@@ -2,7 +2,8 @@
 //! leave. IO: one listening TCP socket.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,11 +30,11 @@ pub enum HealthError {
         /// The address asked for.
         address: SocketAddr,
         /// What the system said.
-        reason: std::io::Error,
+        reason: io::Error,
     },
     /// The socket failed later.
     #[error("the metrics server stopped: {0}")]
-    Serve(std::io::Error),
+    Serve(io::Error),
 }
 
 /// Whether the process is ready and alive; clones share it.
@@ -154,9 +155,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on the address; port 0 takes any free one.
+    /// Listens on the address; port 0 takes any free one. `[::]` takes IPv4 too, and becomes `0.0.0.0`
+    /// where the system has no IPv6.
     pub async fn bind(address: SocketAddr) -> Result<Server, HealthError> {
-        let bound = TcpListener::bind(address).await;
+        let bound = match TcpListener::bind(address).await {
+            Err(error) if lacks_ipv6(address, &error) => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            }
+            bound => bound,
+        };
         let listening = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (address, listener) =
             listening.map_err(|reason| HealthError::Bind { address, reason })?;
@@ -191,6 +198,15 @@ impl Server {
             () = limit => Ok(()),
         }
     }
+}
+
+/// Whether `[::]` can't be listened on because there is no IPv6, and not because of the port.
+fn lacks_ipv6(address: SocketAddr, error: &io::Error) -> bool {
+    address.ip() == Ipv6Addr::UNSPECIFIED
+        && !matches!(
+            error.kind(),
+            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+        )
 }
 
 fn router(metrics: Arc<Metrics>, health: Health) -> Router {
@@ -301,6 +317,45 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("in use"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn all_addresses_are_those_of_ipv4_and_of_ipv6() {
+        let server = Server::bind("[::]:0".parse().unwrap()).await.unwrap();
+        let port = server.address().port();
+        let (_stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.run(Arc::new(used()), Health::new(), async {
+            let _ = stopped.await;
+        }));
+        for loopback in ["127.0.0.1", "::1"] {
+            let address = SocketAddr::new(loopback.parse().unwrap(), port);
+            let answer = get_text(address, "/livez").await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{loopback}: {answer}");
+        }
+        task.abort();
+    }
+
+    #[test]
+    fn only_a_missing_ipv6_makes_it_fall_back() {
+        let falls_back =
+            |address: &str, error: &io::Error| lacks_ipv6(address.parse().unwrap(), error);
+        // EAFNOSUPPORT, as where the kernel was started with ipv6.disable=1.
+        let unsupported = io::Error::from_raw_os_error(97);
+        assert!(falls_back("[::]:8080", &unsupported));
+        assert!(falls_back(
+            "[::]:8080",
+            &io::ErrorKind::AddrNotAvailable.into()
+        ));
+        assert!(!falls_back("[::]:8080", &io::ErrorKind::AddrInUse.into()));
+        assert!(!falls_back(
+            "[::]:80",
+            &io::ErrorKind::PermissionDenied.into()
+        ));
+        assert!(
+            !falls_back("[::1]:8080", &unsupported),
+            "what was asked for counts"
+        );
+        assert!(!falls_back("0.0.0.0:8080", &unsupported));
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,12 +11,14 @@ use prometheus::core::Collector;
 #[cfg(target_os = "linux")]
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// The `controller` label, as controller-runtime derives it from the kind.
 const CONTROLLER: &str = "sessionmanagerrole";
+/// The values of no labels.
+const NONE: &[&str] = &[];
 /// The `name` label of the lease.
 const LEASE: &str = "session-manager-role";
 
@@ -86,9 +88,10 @@ pub struct Metrics {
     iam_duration: HistogramVec,
     drift: IntCounterVec,
     objects: IntGaugeVec,
-    orphans: IntGauge,
-    sweep_timestamp: Gauge,
-    sweep_degraded: IntGauge,
+    /// Only the leader knows these and the objects: they have no label, and no series before.
+    orphans: IntGaugeVec,
+    sweep_timestamp: GaugeVec,
+    sweep_degraded: IntGaugeVec,
     /// The objects' series that exist. Held while they change and while they are read, so that
     /// a scrape never sees half of a change.
     object_series: Mutex<ObjectCounts>,
@@ -181,18 +184,24 @@ impl Metrics {
                 ),
                 &["ready", "reason"],
             ))?,
-            orphans: add.it(IntGauge::new(
+            orphans: add.it(IntGaugeVec::new(
+Opts::new(
                 "smr_orphans",
-                "IAM objects that carry this cluster's tags and belong to no SessionManagerRole.",
-            ))?,
-            sweep_timestamp: add.it(Gauge::new(
+                "IAM objects that carry this cluster's tags and belong to no SessionManagerRole."),
+&[],
+))?,
+            sweep_timestamp: add.it(GaugeVec::new(
+Opts::new(
                 "smr_sweep_timestamp_seconds",
-                "When the last complete sweep of IAM ended, in seconds since 1970; 0 before.",
-            ))?,
-            sweep_degraded: add.it(IntGauge::new(
+                "When the last complete sweep of IAM ended, in seconds since 1970."),
+&[],
+))?,
+            sweep_degraded: add.it(IntGaugeVec::new(
+Opts::new(
                 "smr_sweep_degraded",
-                "1 where GetAccountAuthorizationDetails is denied: some drift is seen later.",
-            ))?,
+                "1 where GetAccountAuthorizationDetails is denied: some drift is seen later."),
+&[],
+))?,
             object_series: Mutex::default(),
             registry: registry.clone(),
         };
@@ -274,19 +283,28 @@ impl Metrics {
         ActiveWorker(self.active_workers.clone())
     }
 
-    /// Whether this replica leads.
+    /// Whether this replica leads. A standby has no series of what only the leader knows: a value
+    /// that nobody keeps would set off alerts.
     pub fn leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+        if !leads {
+            self.objects(ObjectCounts::new());
+            self.orphans.reset();
+            self.sweep_timestamp.reset();
+            self.sweep_degraded.reset();
+        }
     }
 
     /// How many IAM objects are ours by tag and belong to no object.
     pub fn orphans(&self, count: usize) {
-        self.orphans.set(integer(count));
+        self.orphans.with_label_values(NONE).set(integer(count));
     }
 
     /// Whether sweeps go by lists because the account's details are denied.
     pub fn sweep_degraded(&self, degraded: bool) {
-        self.sweep_degraded.set(i64::from(degraded));
+        self.sweep_degraded
+            .with_label_values(NONE)
+            .set(i64::from(degraded));
     }
 
     /// A complete sweep ended at this time, in seconds since 1970.
@@ -295,7 +313,9 @@ impl Metrics {
         reason = "exact for the next 285 million years"
     )]
     pub fn swept(&self, unix_seconds: i64) {
-        self.sweep_timestamp.set(unix_seconds as f64);
+        self.sweep_timestamp
+            .with_label_values(NONE)
+            .set(unix_seconds as f64);
     }
 
     /// All metrics in the text format 0.0.4.
@@ -432,5 +452,33 @@ pub(super) mod tests {
         assert!(text.contains(&format!("{line} 1\n")));
         drop(worker);
         assert!(metrics.encode().unwrap().contains(&format!("{line} 0\n")));
+    }
+
+    #[test]
+    fn only_a_leader_has_series_of_what_a_leader_knows() {
+        const LEADERS: [&str; 4] = [
+            "smr_objects",
+            "smr_orphans",
+            "smr_sweep_timestamp_seconds",
+            "smr_sweep_degraded",
+        ];
+        let has = |metrics: &Metrics| {
+            let text = metrics.encode().unwrap();
+            LEADERS.map(|name| text.contains(name))
+        };
+        let metrics = Metrics::new().unwrap();
+        metrics.leader(false);
+        assert_eq!(has(&metrics), [false; 4], "a standby");
+        metrics.leader(true);
+        assert_eq!(has(&metrics), [false; 4], "nothing is known yet");
+        metrics.objects(ObjectCounts::from([(("True", "Converged"), 3)]));
+        metrics.orphans(0);
+        metrics.swept(1_790_000_000);
+        metrics.sweep_degraded(false);
+        assert_eq!(has(&metrics), [true; 4], "a leader");
+        metrics.leader(false);
+        assert_eq!(has(&metrics), [false; 4], "no leader any more");
+        let text = metrics.encode().unwrap();
+        assert!(text.contains("leader_election_master_status"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::support::asking::http_get;
 use crate::support::{KEY, PATIENCE, SECOND_KEY, Start, World, signal};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -146,6 +147,58 @@ fn log(world: &World, which: &str) -> PathBuf {
         std::process::id(),
         world.namespace
     ))
+}
+
+/// The metrics of the replica with this log, once it serves them.
+async fn metrics(log: &std::path::Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let served = log.lines().find(|line| line.contains("serving /metrics"));
+    let Some((_, port)) = served.and_then(|line| line.trim().rsplit_once(':')) else {
+        return String::new();
+    };
+    http_get(port.parse().unwrap(), "/metrics").await.unwrap()
+}
+
+/// An alert on a value that nobody keeps would never end.
+#[tokio::test]
+async fn a_standby_has_no_series_of_what_only_a_leader_knows() {
+    const LEADERS: [&str; 2] = ["smr_sweep_timestamp_seconds", "smr_objects"];
+    const OTHERS: [&str; 3] = [
+        "smr_orphans",
+        "smr_sweep_degraded",
+        "smr_oldest_not_ready_seconds",
+    ];
+    let leads = |text: &str| {
+        text.contains("leader_election_master_status{name=\"session-manager-role\"} 1")
+    };
+    let world = World::quiet("series").await;
+    let mut pair = Pair::start(None, world).await;
+    let (first, second) = (log(&pair.world, "first"), log(&pair.world, "second"));
+    pair.world
+        .eventually("the leader has all series", async || {
+            let text = metrics(&first).await;
+            leads(&text) && LEADERS.iter().all(|name| text.contains(name))
+        })
+        .await;
+    pair.world
+        .eventually("the standby serves metrics", async || {
+            metrics(&second).await.contains("process_cpu_seconds_total")
+        })
+        .await;
+    let text = metrics(&second).await;
+    assert!(!leads(&text), "{text}");
+    for name in LEADERS.iter().chain(&OTHERS) {
+        assert!(!text.contains(name), "a standby has {name}: {text}");
+    }
+    signal(&pair.leader, "TERM").await;
+    assert!(pair.leader.wait().await.unwrap().success());
+    pair.world
+        .eventually("the new leader has all series", async || {
+            let text = metrics(&second).await;
+            leads(&text) && LEADERS.iter().all(|name| text.contains(name))
+        })
+        .await;
+    pair.standby.kill().await.unwrap();
 }
 
 #[tokio::test]

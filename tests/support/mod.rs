@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test ends there.
 
 pub mod asking;
+pub mod credentials;
 pub mod drift;
 pub mod hand;
 pub mod iam;
 pub mod modes;
+pub mod network;
 pub mod reading;
 pub mod scenarios;
 mod start;
@@ -176,7 +178,8 @@ impl<I: StandIn> World<I> {
             .append(true)
             .open(log)
             .unwrap();
-        Command::new(&start.program)
+        let mut command = Command::new(&start.program);
+        command
             .args(["run", "--cluster-name=test", "--metrics-addr=127.0.0.1:0"])
             .arg(format!("--watch-namespace={}", self.namespace))
             .args(&start.flags)
@@ -194,9 +197,15 @@ impl<I: StandIn> World<I> {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+            .kill_on_drop(true);
+        for (name, value) in &start.env {
+            if value.is_empty() {
+                command.env_remove(name);
+            } else {
+                command.env(name, value);
+            }
+        }
+        command.spawn().unwrap()
     }
 
     /// The number of the program's process.

@@ -58,6 +58,8 @@ pub struct Start {
     pub program: PathBuf,
     /// What is logged: `RUST_LOG`.
     pub rust_log: String,
+    /// More of the environment; what is empty is removed from it.
+    pub env: Vec<(String, String)>,
 }
 
 impl Default for Start {
@@ -68,6 +70,7 @@ impl Default for Start {
             kubeconfig: None,
             program: env!("CARGO_BIN_EXE_smr").into(),
             rust_log: "info,session_manager_role=debug".to_owned(),
+            env: Vec::new(),
         }
     }
 }
@@ -86,6 +89,18 @@ impl Start {
     /// The same for the many objects of a table.
     pub fn for_a_table() -> Self {
         Self::when_asked().flag("--iam-requests-per-second=100")
+    }
+
+    /// With this in the environment; empty: without it.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without keys: credentials come from elsewhere.
+    pub fn without_keys(self) -> Self {
+        self.env("AWS_ACCESS_KEY_ID", "")
+            .env("AWS_SECRET_ACCESS_KEY", "")
     }
 
     /// The default and this flag, which takes the place of a default of its name.

@@ -3,7 +3,8 @@
 //! `smr plan` both go this one way.
 
 use smr_api::{
-    AdoptionPolicy, Counterparts, PAUSED_ANNOTATION, SessionManagerRoleSpec, SessionManagerRoleStatus, Tags,
+    AdoptionPolicy, Counterparts, PAUSED_ANNOTATION, SessionManagerRoleSpec,
+    SessionManagerRoleStatus, Tags,
 };
 
 use crate::account::{Account, Arn};

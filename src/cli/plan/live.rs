@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
-use kube::{Client, Config};
 use serde_json::Value as Json;
 use smr_api::SessionManagerRole;
 use smr_core::account::Account;
@@ -26,6 +26,7 @@ use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
 use super::{CliError, Mode, Report, Task};
 use crate::controller::object::{Key, Object};
+use crate::kubernetes;
 
 /// The cluster answers in this time, or does without it.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -234,7 +235,7 @@ impl Cluster {
             cluster.note = Some(format!("--no-cluster: {UNKNOWN}"));
             return cluster;
         }
-        let Ok(mut config) = Config::infer().await else {
+        let Ok(mut config) = kubernetes::config().await else {
             cluster.note = Some(format!("no kubeconfig was found: {UNKNOWN}"));
             return cluster;
         };
@@ -257,8 +258,7 @@ impl Cluster {
                 cluster.answered = true;
                 return cluster;
             }
-            Ok(Err(kube::Error::Api(status))) => status.message.clone(),
-            Ok(Err(error)) => innermost(&error),
+            Ok(Err(error)) => kubernetes::cause(&error),
             Err(_elapsed) => "no answer in time".to_owned(),
         };
         cluster.note = Some(format!(
@@ -312,13 +312,4 @@ async fn read(client: &Client, keys: &[Key]) -> kube::Result<BTreeMap<Key, Json>
 
 fn json(object: &DynamicObject) -> kube::Result<Json> {
     serde_json::to_value(object).map_err(kube::Error::SerdeError)
-}
-
-/// What is at the bottom of an error is what helps.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut here = error;
-    while let Some(source) = here.source() {
-        here = source;
-    }
-    here.to_string()
 }

@@ -8,8 +8,7 @@ use std::io;
 pub(in crate::iam) const CHECK: &str =
     "Check the network, DNS, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL";
 /// What to do about a certificate that is not trusted.
-pub(in crate::iam) const TRUST: &str =
-    "Set SSL_CERT_FILE or SSL_CERT_DIR to the certificates that you trust, your proxy's among them";
+pub(in crate::iam) const TRUST: &str = "Set SSL_CERT_FILE or SSL_CERT_DIR to the certificates that you trust, your proxy's among them (AWS_CA_BUNDLE is not read)";
 
 /// What went wrong and what to do.
 #[derive(Debug, PartialEq, Eq)]
