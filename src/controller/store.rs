@@ -83,7 +83,12 @@ impl Store {
         let mut objects = self.lock();
         let key = object.key();
         let known = known(&objects, &key).filter(|known| known.uid() == object.uid());
-        if known.is_some_and(|known| object.is_newer_than(&known)) {
+        // What has lost its last finalizer is gone, and answered in the version that it had.
+        let counts = |known: Object| {
+            object.is_newer_than(&known)
+                || object.metadata.resource_version == known.metadata.resource_version
+        };
+        if known.is_some_and(counts) {
             objects.insert(key, Kept::new(object));
         }
     }
@@ -205,6 +210,19 @@ mod tests {
         store.refresh(object("b", 5));
         let version = store.get(&key).unwrap().metadata.resource_version;
         assert_eq!(version.as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn the_answer_that_takes_the_last_finalizer_has_no_new_version() {
+        let store = Store::default();
+        let mut held = object("a", 1);
+        held.metadata.finalizers = Some(vec![smr_api::FINALIZER.to_owned()]);
+        store.put(held.clone());
+        store.refresh(object("a", 1));
+        assert!(!store.get(&held.key()).unwrap().has_finalizer());
+        // The watch brings what it was before.
+        assert_eq!(store.put(held.clone()), Change::Nothing);
+        assert!(!store.get(&held.key()).unwrap().has_finalizer());
     }
 
     fn version(store: &Store) -> Option<String> {

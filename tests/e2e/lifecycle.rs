@@ -76,7 +76,9 @@ async fn a_first_creation_is_five_calls_in_two_round_trips() {
     for (name, spec, expected) in cases {
         let (actions, trips) = creation(&world, name, spec).await;
         assert_eq!(actions, expected, "{name}");
-        assert_eq!(trips, 2, "{name}");
+        // Further policies wait for the own one: a role may not have room for all.
+        let expected = if name == "additional" { 3 } else { 2 };
+        assert_eq!(trips, expected, "{name}");
     }
 }
 

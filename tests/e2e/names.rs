@@ -249,6 +249,7 @@ async fn an_object_that_was_lost_and_restored_takes_its_role_over() {
     let first = world.apply("web", spec).await;
     world.ready("web").await;
     let mut expected = world.account();
+    world.event("web", "Created").await;
     // Lost with all that Kubernetes held of it, while no controller runs.
     world.kill().await;
     let patch = r#"{"metadata":{"finalizers":null}}"#;
