@@ -121,3 +121,6 @@ impl ProvideCredentials for Explained {
         self.provider.fallback_on_interrupt()
     }
 }
+
+#[cfg(test)]
+mod tests;

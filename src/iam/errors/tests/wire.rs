@@ -216,3 +216,46 @@ async fn failures_of_aws_and_of_the_network_teach_the_budget_nothing() {
     message(&iam, create_role()).await;
     assert!(budget.rate() > slowed);
 }
+
+/// A source of credentials that never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl ProvideCredentials for Silent {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
+
+/// The SDK lets one call load them and the others wait for it: none of these may run into its own
+/// time-out and call it AWS's.
+#[tokio::test(start_paused = true)]
+async fn a_silent_source_of_credentials_is_named_to_all_who_wait_for_it() {
+    let emulator = Emulator::new(Config::default());
+    let iam = iam(&SdkConfig::builder()
+        .http_client(Connector::new(&emulator))
+        .credentials_provider(SharedCredentialsProvider::new(Silent))
+        .build());
+    let begun = tokio::time::Instant::now();
+    let waiting = (0..8).map(|_| message(&iam, create_role()));
+    for text in futures::future::join_all(waiting).await {
+        assert_eq!(
+            text,
+            "Credentials: iam:CreateRole on arn:aws:iam::111122223333:role/session-manager/team.web: cannot get AWS credentials: no answer from their source within 4 s. Check the network, DNS, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL"
+        );
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    // It is asked again, and not only once.
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let begun = tokio::time::Instant::now();
+    message(&iam, create_role()).await;
+    assert!(begun.elapsed() >= Duration::from_secs(4));
+    assert_eq!(emulator.calls(), []);
+}
