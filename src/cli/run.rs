@@ -88,7 +88,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         .worker_threads(worker_threads(cores))
         .enable_all()
         .build()?;
-    runtime.block_on(async { Ok(controller::run(settings, asked_to_stop()?).await?) })
+    runtime.block_on(async { Ok(Box::pin(controller::run(settings, asked_to_stop()?)).await?) })
 }
 
 fn settings(args: Args) -> Result<Settings, CliError> {

@@ -113,13 +113,13 @@ fn set(synced: &Sender<Synced>, now: Synced) {
 
 /// What somebody has to install or to grant.
 fn missing(error: &watcher::Error) -> Option<String> {
-    let code = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code,
-        watcher::Error::WatchError(status) => status.code,
-        _ => return None,
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return None;
     };
-    match code {
+    match status.code {
         403 => Some("the API server does not let the controller list and watch SessionManagerRoles: apply its ClusterRole and binding".to_owned()),
         404 => Some("the API server does not know the kind SessionManagerRole: apply the CRD sessionmanagerroles.sessionmanager.dev ('smr crd' prints it)".to_owned()),
         _ => None,

@@ -115,7 +115,7 @@ impl Context {
         let begun = std::time::Instant::now();
         let Some(object) = self.store.get(key) else {
             self.memories.forget(key);
-            self.left(key).instrument(span).await;
+            Box::pin(self.left(key).instrument(span)).await;
             return Next::Idle;
         };
         let mut memory = self.memories.take(key, object.uid());
@@ -129,7 +129,8 @@ impl Context {
             urgency: urgency(priority),
             heartbeat,
         };
-        let ended = match pass.run().instrument(span.clone()).await {
+        // On the heap: the future of a pass is large.
+        let ended = match Box::pin(pass.run().instrument(span.clone())).await {
             Ok(ended) => ended,
             // The change that paused it brings the next pass.
             Err(Broken::Paused) => Ended::IDLE,
@@ -363,16 +364,16 @@ impl Pass<'_> {
         state: &mut Observed,
     ) -> Result<Result<(), Vec<Failed>>, Broken> {
         let recent = &self.context.recent;
-        for stage in &plan.stages {
+        for steps in &plan.stages {
             let newest = self.context.store.get(&self.object.key());
             if newest.is_some_and(|o| o.uid() == self.object.uid() && o.pause() != Pause::No) {
                 return Err(Broken::Paused);
             }
-            let stage = Plan {
-                stages: vec![stage.clone()],
+            let part = Plan {
+                stages: vec![steps.clone()],
             };
-            let applied = iam.apply(account, names, &stage, state, recent).await;
-            if stage.steps().any(Step::frees_a_name) {
+            let applied = iam.apply(account, names, &part, state, recent).await;
+            if part.steps().any(Step::frees_a_name) {
                 self.context.wake_those_waiting_for(names);
             }
             if let Err(failed) = applied {
