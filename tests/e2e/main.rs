@@ -13,6 +13,7 @@ mod crash;
 mod drift;
 mod errors;
 mod lifecycle;
+mod manifests;
 mod modes;
 mod moto;
 mod names;
