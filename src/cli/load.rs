@@ -81,7 +81,9 @@ pub(super) fn key(document: &Document, namespace: &str) -> Key {
             .map(str::to_owned)
     };
     Key {
-        namespace: text("namespace").unwrap_or_else(|| namespace.to_owned()),
+        namespace: text("namespace")
+            .filter(|own| !own.is_empty())
+            .unwrap_or_else(|| namespace.to_owned()),
         name: text("name").unwrap_or_default(),
     }
 }

@@ -8,11 +8,11 @@ mod controller_policy;
 mod crd;
 mod limits;
 mod load;
-mod manifests;
+pub mod manifests;
 mod plan;
 mod render;
 mod run;
-mod schema;
+pub mod schema;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -64,10 +64,21 @@ fn tags() -> impl Strategy<Value = Value> {
     prop::collection::btree_map(key, value, 0..4).prop_map(|tags| json!(tags))
 }
 
+fn regions(partition: &str) -> [&'static str; 2] {
+    match partition {
+        "aws-cn" => ["cn-north-1", "cn-northwest-1"],
+        "aws-us-gov" => ["us-gov-west-1", "us-gov-east-1"],
+        "aws-eusc" => ["eusc-de-east-1", "eusc-de-north-1"],
+        _ => ["eu-central-1", "us-west-2"],
+    }
+}
+
 /// Keys and logs: session key, S3 and CloudWatch Logs, each with its options.
 fn access(partition: &'static str) -> impl Strategy<Value = (Value, Value, Value)> {
-    let key = format!("arn:{partition}:kms:some-where-1:{ACCOUNT}:key/k");
-    let other = format!("arn:{partition}:kms:some-where-1:999900001111:key/b");
+    let [region, _] = regions(partition);
+    let key = |account, id| format!("arn:{partition}:kms:{region}:{account}:key/{id}");
+    let other = key("999900001111", "abcd1234-12ab-34cd-56ef-1234567890ab");
+    let key = key(ACCOUNT, "1234abcd-12ab-34cd-56ef-1234567890ab");
     let encryption = prop::option::of(any::<bool>())
         .prop_map(move |only| json!(only.map(|o| json!({"kmsKeyArn": key, "sessionsOnly": o}))));
     let bucket = prop::sample::select(vec![
@@ -106,7 +117,7 @@ pub fn specs() -> impl Strategy<Value = Asked> {
             let (encryption, s3, cloud_watch) = access;
             let spec = json!({
                 "principal": if hybrid { "HybridActivation" } else { "EC2" },
-                "hybrid": (hybrid && named).then(|| json!({"regions": ["some-where-1", "else-where-2"]})),
+                "hybrid": (hybrid && named).then(|| json!({"regions": regions(partition)})),
                 "role": {"name": name("a-role"), "description": description,
                     "maxSessionDurationSeconds": session, "tags": tags.0,
                     "permissionsBoundaryArn": boundary.then_some(cap)},

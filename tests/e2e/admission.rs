@@ -20,7 +20,7 @@ async fn an_invalid_object_is_refused_in_plain_words() {
         ),
         (
             "{role: {name: 'my role'}}",
-            "spec.role.name may have letters, digits and",
+            "spec.role.name can't have a space: it takes letters, digits and",
         ),
         (
             "{role: {maxSessionDurationSeconds: 60}}",
@@ -48,11 +48,11 @@ async fn an_invalid_object_is_refused_in_plain_words() {
         ),
         (
             "{sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:alias/x'}}",
-            "an alias or a key id does not work",
+            "an alias does not work",
         ),
         (
             "{sessionLogs: {s3: {bucket: My_Logs}}}",
-            "spec.sessionLogs.s3.bucket must be a bucket's name",
+            "spec.sessionLogs.s3.bucket can't have 'M': it takes lower-case letters",
         ),
         (
             "{sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'a/*'}}}",

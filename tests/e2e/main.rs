@@ -14,6 +14,7 @@ mod credentials;
 mod drift;
 mod errors;
 mod lifecycle;
+mod manifests;
 mod modes;
 mod moto;
 mod names;

@@ -2,7 +2,9 @@
 //! Types and schema only; no IO.
 
 mod crd;
+pub mod forms;
 mod rules;
+mod schema;
 mod spec;
 mod status;
 

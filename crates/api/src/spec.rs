@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rules;
+use crate::schema;
 use crate::status::SessionManagerRoleStatus;
 
 /// Tags by key.
@@ -63,9 +64,8 @@ pub struct SessionManagerRoleSpec {
     /// The IAM path of policy, role and instance profile, such as /session-manager/.
     /// Only paths that the controller's operator allows. Default: the controller's
     /// --default-path, /session-manager/ unless set otherwise. Can't be changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = rules::iam_path())]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::path")]
     pub path: Option<String>,
 
     /// The IAM role. Default: all of its fields' defaults.
@@ -85,8 +85,7 @@ pub struct SessionManagerRoleSpec {
     /// Only these keys are managed: tags that others add stay. Keys can't start with
     /// sessionmanager.dev/ or aws:. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "tags_schema")]
-    #[x_kube(validation = rules::tags("spec.tags")[0].clone(), validation = rules::tags("spec.tags")[1].clone(), validation = rules::tags("spec.tags")[2].clone())]
+    #[schemars(schema_with = "schema::tags")]
     pub tags: Option<Tags>,
 
     /// Encryption of session data with a KMS key, beyond the TLS that is always there.
@@ -102,7 +101,7 @@ pub struct SessionManagerRoleSpec {
     /// decides how many a role can have). Only those that the controller's operator allows.
     /// Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "policy_arns_schema")]
+    #[schemars(schema_with = "schema::additional_policy_arns")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub additional_policy_arns: Option<Vec<String>>,
 
@@ -142,7 +141,7 @@ pub struct Hybrid {
     /// AWS regions whose activations may use the role, such as eu-central-1; at most 20.
     /// Default: any region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "regions_schema")]
+    #[schemars(schema_with = "schema::hybrid_regions")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub regions: Option<Vec<String>>,
 }
@@ -154,15 +153,13 @@ pub struct Role {
     /// The role's name, 1 to 64 characters. Default: NAMESPACE.NAME of this object, after the
     /// controller's --name-prefix; cut and made unique with a hash where that is too long.
     /// Can't be changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = rules::iam_name("spec.role.name"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::role_name")]
     pub name: Option<String>,
 
     /// The role's description, at most 1000 characters. Default: one that names this object.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1000))]
-    #[x_kube(validation = rules::iam_description("spec.role.description"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::role_description")]
     pub description: Option<String>,
 
     /// How long a session of someone who assumes the role may last, in seconds, 3600 to 43200.
@@ -174,15 +171,13 @@ pub struct Role {
     /// The managed policy that caps what the role can do (permissions boundary). A boundary is
     /// never removed by the controller. Default: the controller's --permissions-boundary-arn;
     /// without that, a boundary found on the role stays.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 20, max = 2048))]
-    #[x_kube(validation = rules::policy_arn("spec.role.permissionsBoundaryArn"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::permissions_boundary_arn")]
     pub permissions_boundary_arn: Option<String>,
 
     /// Tags on the role, besides and before spec.tags. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "tags_schema")]
-    #[x_kube(validation = rules::tags("spec.role.tags")[0].clone(), validation = rules::tags("spec.role.tags")[1].clone(), validation = rules::tags("spec.role.tags")[2].clone())]
+    #[schemars(schema_with = "schema::role_tags")]
     pub tags: Option<Tags>,
 }
 
@@ -192,9 +187,8 @@ pub struct Role {
 #[x_kube(validation = rules::inline_refuses()[0].clone(), validation = rules::inline_refuses()[1].clone())]
 pub struct Policy {
     /// The policy's name, 1 to 128 characters. Default: the role's name. Can't be changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    #[x_kube(validation = rules::iam_name("spec.policy.name"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::policy_name")]
     pub name: Option<String>,
 
     /// See [`PolicyType`].
@@ -203,16 +197,14 @@ pub struct Policy {
 
     /// The managed policy's description, at most 1000 characters; not with type Inline.
     /// Default: one that names this object. Can't be changed, as IAM can't.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1000))]
-    #[x_kube(validation = rules::iam_description("spec.policy.description"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::policy_description")]
     pub description: Option<String>,
 
     /// Tags on the managed policy, besides and before spec.tags; not with type Inline.
     /// Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "tags_schema")]
-    #[x_kube(validation = rules::tags("spec.policy.tags")[0].clone(), validation = rules::tags("spec.policy.tags")[1].clone(), validation = rules::tags("spec.policy.tags")[2].clone())]
+    #[schemars(schema_with = "schema::policy_tags")]
     pub tags: Option<Tags>,
 }
 
@@ -233,15 +225,13 @@ pub enum PolicyType {
 pub struct InstanceProfile {
     /// The instance profile's name, 1 to 128 characters. Default: the role's name, as the AWS
     /// console does. Can't be changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    #[x_kube(validation = rules::iam_name("spec.instanceProfile.name"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::instance_profile_name")]
     pub name: Option<String>,
 
     /// Tags on the instance profile, besides and before spec.tags. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "tags_schema")]
-    #[x_kube(validation = rules::tags("spec.instanceProfile.tags")[0].clone(), validation = rules::tags("spec.instanceProfile.tags")[1].clone(), validation = rules::tags("spec.instanceProfile.tags")[2].clone())]
+    #[schemars(schema_with = "schema::instance_profile_tags")]
     pub tags: Option<Tags>,
 }
 
@@ -251,8 +241,7 @@ pub struct InstanceProfile {
 pub struct SessionEncryption {
     /// ARN of the KMS key that the Session Manager preferences name; the role may then decrypt
     /// with it. An alias does not work in a policy. Required; there is no default.
-    #[schemars(length(min = 20, max = 2048))]
-    #[x_kube(validation = rules::kms_key_arn("spec.sessionEncryption.kmsKeyArn"))]
+    #[schemars(schema_with = "schema::session_key_arn")]
     pub kms_key_arn: String,
 
     /// Allow decryption of session data only, and of nothing else that the key encrypts.
@@ -282,22 +271,20 @@ pub struct SessionLogs {
 #[x_kube(validation = rules::s3_encryption_key()[0].clone(), validation = rules::s3_encryption_key()[1].clone())]
 pub struct S3Logs {
     /// The bucket's name. Required; there is no default.
-    #[schemars(length(min = 3, max = 63))]
-    #[x_kube(validation = rules::bucket_name())]
+    #[schemars(schema_with = "schema::bucket")]
     pub bucket: String,
 
     /// The prefix below which logs are written, such as logs/production; a / at its ends is
     /// ignored. Default: the whole bucket.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
-    #[x_kube(validation = rules::key_prefix())]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::key_prefix")]
     pub key_prefix: Option<String>,
 
     /// The account that owns the bucket, 12 digits, where it is not the role's own; the role may
     /// then hand the logs to it (s3:PutObjectAcl), and status.counterparts says what its owner has
     /// to allow. Default: the role's own account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 12, max = 12), regex(pattern = r"^[0-9]{12}$"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::bucket_owner_account_id")]
     pub bucket_owner_account_id: Option<String>,
 
     /// See [`S3Encryption`].
@@ -305,9 +292,8 @@ pub struct S3Logs {
     pub encryption: Option<S3Encryption>,
 
     /// ARN of the bucket's KMS key; needed with encryption KMS, and only then. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 20, max = 2048))]
-    #[x_kube(validation = rules::kms_key_arn("spec.sessionLogs.s3.kmsKeyArn"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::bucket_key_arn")]
     pub kms_key_arn: Option<String>,
 }
 
@@ -331,9 +317,8 @@ pub enum S3Encryption {
 pub struct CloudWatchLogs {
     /// The one log group, in the role's own account and any region, that may be written to.
     /// Default: any log group, as AWS's page has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = rules::log_group_name())]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::log_group_name")]
     pub log_group_name: Option<String>,
 }
 
@@ -383,30 +368,4 @@ pub enum AdoptionPolicy {
     Never,
     /// Those are that carry the consent tag.
     WithConsent,
-}
-
-fn tags_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object",
-        "maxProperties": 46,
-        "additionalProperties": { "type": "string", "maxLength": 256 },
-    })
-}
-
-fn policy_arns_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    let rule = rules::policy_arn("an item of spec.additionalPolicyArns");
-    schemars::json_schema!({
-        "type": "array",
-        "maxItems": 24,
-        "items": { "type": "string", "minLength": 20, "maxLength": 2048, "x-kubernetes-validations": [rule] },
-    })
-}
-
-fn regions_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "array",
-        "minItems": 1,
-        "maxItems": 20,
-        "items": { "type": "string", "minLength": 3, "maxLength": 32, "pattern": "^[a-z]+(-[a-z]+)+-[0-9]+$" },
-    })
 }

@@ -225,7 +225,9 @@ pub(super) fn parse_at(text: &str, start: Place) -> Result<Vec<Node>, Broken> {
 }
 
 /// The same for a text on its own.
-#[cfg(test)]
+///
+/// # Errors
+/// The text is not YAML.
 pub fn parse(text: &str) -> Result<Vec<Node>, Broken> {
     parse_at(text, Place::START)
 }

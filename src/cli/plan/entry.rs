@@ -159,6 +159,20 @@ pub(super) struct Sound {
     pub loaded: Loaded,
     pub place: String,
     pub spec: smr_api::SessionManagerRoleSpec,
+    /// Of fields without a value.
+    notes: Vec<String>,
+}
+
+/// A field without a value is not there for `kubectl apply`.
+fn empty(field: &str) -> String {
+    let lost = if field == "spec.sessionLogs.cloudWatch" {
+        "and no logs would be written"
+    } else {
+        "and the default holds"
+    };
+    format!(
+        "{field} has no value: kubectl apply leaves it out, {lost}, and kubectl apply --server-side refuses it. Write a value ({{}} for one without fields), or remove the field"
+    )
 }
 
 pub(super) fn sound(mut loaded: Loaded) -> Result<Sound, Box<Entry>> {
@@ -185,6 +199,7 @@ pub(super) fn sound(mut loaded: Loaded) -> Result<Sound, Box<Entry>> {
         }));
     }
     Ok(Sound {
+        notes: checked.empty.iter().map(|field| empty(field)).collect(),
         spec: checked.spec,
         place,
         loaded,
@@ -226,7 +241,7 @@ impl Sound {
             place: self.place,
             key: self.loaded.key,
             verdict: Verdict::Planned(Box::new(outlook)),
-            notes: Vec::new(),
+            notes: self.notes,
         }
     }
 }

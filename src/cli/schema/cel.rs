@@ -13,7 +13,7 @@ use kube_cel::{CompilationResult, CompiledSchema, KubeCelExt as _, compile_schem
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::Problems;
+use super::{Constraint, Problems};
 
 thread_local! {
     static PATTERNS: RefCell<HashMap<String, Regex>> = RefCell::default();
@@ -32,6 +32,8 @@ impl Rules {
         compiled(&schema)?;
         let mut context = Context::default().with_all();
         context.add_function("matches", matches);
+        context.add_function("find", find);
+        context.add_function("size", size);
         Ok(Self { schema, context })
     }
 
@@ -48,6 +50,8 @@ impl Rules {
         path: &str,
         problems: &mut Problems,
     ) {
+        // What is as it was is accepted, whatever the rules have become since.
+        let is_unchanged = before == Some(value);
         if !schema.validations.is_empty() {
             let mut scope = self.context.new_inner_scope();
             scope.add_variable_from_value("self", cel_value(value));
@@ -55,7 +59,12 @@ impl Rules {
                 scope.add_variable_from_value("oldSelf", cel_value(before));
             }
             for rule in schema.validations.iter().flatten() {
-                if before.is_some() || !rule.is_transition_rule {
+                let applies = if rule.is_transition_rule {
+                    before.is_some()
+                } else {
+                    !is_unchanged
+                };
+                if applies {
                     evaluate(rule, &scope, path, problems);
                 }
             }
@@ -104,21 +113,46 @@ fn compiled(schema: &CompiledSchema) -> Result<(), String> {
 fn evaluate(compiled: &CompilationResult, scope: &Context, path: &str, problems: &mut Problems) {
     let rule = &compiled.rule;
     let field = format!("{path}{}", rule.field_path.as_deref().unwrap_or_default());
-    match compiled.program.execute(scope) {
-        Ok(Value::Bool(true)) => {}
-        Ok(Value::Bool(false)) => {
-            let message = rule.message.clone();
-            problems.add(
-                field,
-                message.unwrap_or_else(|| format!("failed rule: {}", rule.rule)),
-            );
+    let message = match compiled.program.execute(scope) {
+        Ok(Value::Bool(true)) => return,
+        Ok(Value::Bool(false)) => message(compiled, scope),
+        Ok(_) => format!("the rule {} is no yes or no", rule.rule),
+        Err(error) => format!("the rule {} can't be evaluated: {error}", rule.rule),
+    };
+    problems.add(Constraint::Rule(rule.rule.clone()), field, message);
+}
+
+/// The message as the API server makes it: an expression's text, unless it has several lines or none.
+fn message(compiled: &CompilationResult, scope: &Context) -> String {
+    let rule = &compiled.rule;
+    let made = compiled
+        .message_program
+        .as_ref()
+        .and_then(|program| match program.execute(scope) {
+            Ok(Value::String(text)) => Some(text.trim().to_owned()),
+            Ok(_) | Err(_) => None,
+        });
+    made.filter(|text| !text.is_empty() && !text.contains(['\n', '\r']))
+        .or_else(|| rule.message.clone())
+        .unwrap_or_else(|| format!("failed rule: {}", rule.rule))
+}
+
+/// A regular expression, compiled once.
+fn with_regex<T>(
+    context: &FunctionContext,
+    pattern: &str,
+    ask: impl FnOnce(&Regex) -> T,
+) -> Result<T, ExecutionError> {
+    PATTERNS.with_borrow_mut(|known| {
+        if !known.contains_key(pattern) {
+            let regex = Regex::new(pattern).map_err(|error| context.error(error.to_string()))?;
+            known.insert(pattern.to_owned(), regex);
         }
-        Ok(_) => problems.add(field, format!("the rule {} is no yes or no", rule.rule)),
-        Err(error) => problems.add(
-            field,
-            format!("the rule {} can't be evaluated: {error}", rule.rule),
-        ),
-    }
+        let regex = known.get(pattern);
+        regex
+            .map(ask)
+            .ok_or_else(|| context.error(format!("no regular expression: {pattern}")))
+    })
 }
 
 /// CEL's own `matches`, with each expression compiled once.
@@ -128,15 +162,32 @@ fn matches(
     This(text): This<Arc<String>>,
     pattern: Arc<String>,
 ) -> Result<bool, ExecutionError> {
-    PATTERNS.with_borrow_mut(|known| {
-        if let Some(regex) = known.get(pattern.as_str()) {
-            return Ok(regex.is_match(&text));
-        }
-        let regex = Regex::new(&pattern).map_err(|error| context.error(error.to_string()))?;
-        let answer = regex.is_match(&text);
-        known.insert(pattern.to_string(), regex);
-        Ok(answer)
-    })
+    with_regex(context, &pattern, |regex| regex.is_match(&text))
+}
+
+/// Kubernetes' `find`, likewise: what matches first, or an empty text.
+#[allow(clippy::needless_pass_by_value)] // The form that kube-cel asks for.
+fn find(
+    context: &FunctionContext,
+    This(text): This<Arc<String>>,
+    pattern: Arc<String>,
+) -> Result<Value, ExecutionError> {
+    let found = |regex: &Regex| regex.find(&text).map(|found| found.as_str().to_owned());
+    let found = with_regex(context, &pattern, found)?;
+    Ok(Value::String(Arc::new(found.unwrap_or_default())))
+}
+
+/// CEL's own `size` counts the characters of a text, the library's its bytes.
+#[allow(clippy::needless_pass_by_value)] // The form that kube-cel asks for.
+fn size(context: &FunctionContext, This(value): This<Value>) -> Result<i64, ExecutionError> {
+    let size = match value {
+        Value::String(text) => text.chars().count(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(items) => items.len(),
+        Value::Map(entries) => entries.map.len(),
+        other => return Err(context.error(format!("{other:?} has no size"))),
+    };
+    i64::try_from(size).map_err(|error| context.error(error.to_string()))
 }
 
 fn cel_value(json: &Json) -> Value {

@@ -37,25 +37,59 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What of the schema a document breaks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Constraint {
+    /// What every Kubernetes object has: apiVersion, kind, metadata.
+    Object,
+    /// `type`
+    Type,
+    /// `required`
+    Required,
+    /// A field that the schema does not have.
+    Unknown,
+    /// `enum`
+    Enum,
+    /// `pattern`
+    Pattern,
+    /// `minimum`, `maxLength` and the like.
+    Bound(&'static str),
+    /// An item of a set that is there twice.
+    Duplicate,
+    /// A CEL rule.
+    Rule(String),
+}
+
 /// Problems as they are found.
 #[derive(Default)]
 struct Problems {
-    found: Vec<Problem>,
+    found: Vec<(Problem, Constraint)>,
     /// Whether CEL rules are left out, as the API server leaves them out.
     shape_is_wrong: bool,
 }
 
 impl Problems {
-    fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.found.push(Problem {
+    fn add(
+        &mut self,
+        constraint: Constraint,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        let problem = Problem {
             field: field.into(),
             message: message.into(),
-        });
+        };
+        self.found.push((problem, constraint));
     }
 
-    fn wrong_shape(&mut self, field: impl Into<String>, message: impl Into<String>) {
+    fn wrong_shape(
+        &mut self,
+        constraint: Constraint,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
         self.shape_is_wrong = true;
-        self.add(field, message);
+        self.add(constraint, field, message);
     }
 }
 
@@ -70,6 +104,8 @@ pub struct Checked {
     pub annotations: BTreeMap<String, String>,
     /// The spec.
     pub spec: SessionManagerRoleSpec,
+    /// Fields of spec without a value, which kubectl drops.
+    pub empty: Vec<String>,
     /// The document as JSON, for rules that compare with a later one.
     pub json: Json,
 }
@@ -95,18 +131,13 @@ impl Schema {
 
     /// Checks a document, and what a change from `before` may not change. All problems at once.
     pub fn check(&self, document: &Node, before: Option<&Json>) -> Result<Checked, Vec<Problem>> {
-        let mut problems = Problems::default();
-        identity(document, &mut problems);
-        metadata::check(document.get("metadata"), &mut problems);
-        structural::check(&self.shape, document, &mut problems);
-        let json = structural::as_sent(document);
-        if !problems.shape_is_wrong {
-            self.rules.check(&json, before, &mut problems);
-        }
-        if !problems.found.is_empty() {
-            problems.found.sort();
-            problems.found.dedup();
-            return Err(problems.found);
+        let json = structural::as_sent(&self.shape, document);
+        let mut found: Vec<_> = (self.found(document, &json, before).into_iter())
+            .map(|(problem, _)| problem)
+            .collect();
+        if !found.is_empty() {
+            found.dedup();
+            return Err(found);
         }
         let spec = serde_json::from_value(json["spec"].clone()).map_err(|error| {
             vec![Problem {
@@ -115,14 +146,42 @@ impl Schema {
             }]
         })?;
         let text = |key: &str| json["metadata"][key].as_str().map(str::to_owned);
+        let mut empty = Vec::new();
+        if let Some(spec) = document.get("spec") {
+            structural::empty_fields(spec, "spec", &mut empty);
+        }
         Ok(Checked {
-            namespace: text("namespace"),
+            empty,
+            namespace: text("namespace").filter(|namespace| !namespace.is_empty()),
             name: text("name").unwrap_or_default(),
             annotations: serde_json::from_value(json["metadata"]["annotations"].clone())
                 .unwrap_or_default(),
             spec,
             json,
         })
+    }
+
+    /// What a document breaks, with the problem that it makes; nothing where it is accepted.
+    pub fn broken(&self, document: &Node, before: Option<&Json>) -> Vec<(Problem, Constraint)> {
+        let json = structural::as_sent(&self.shape, document);
+        self.found(document, &json, before)
+    }
+
+    fn found(
+        &self,
+        document: &Node,
+        json: &Json,
+        before: Option<&Json>,
+    ) -> Vec<(Problem, Constraint)> {
+        let mut problems = Problems::default();
+        identity(document, &mut problems);
+        metadata::check(document.get("metadata"), &mut problems);
+        structural::check(&self.shape, document, before, &mut problems);
+        if !problems.shape_is_wrong {
+            self.rules.check(json, before, &mut problems);
+        }
+        problems.found.sort();
+        problems.found
     }
 }
 
@@ -135,7 +194,11 @@ fn identity(document: &Node, problems: &mut Problems) {
     for (field, right) in expected {
         let found = document.get(field).and_then(Node::text).unwrap_or_default();
         if found != right {
-            problems.wrong_shape(field, format!("'{found}' is not known: write {right}"));
+            problems.wrong_shape(
+                Constraint::Object,
+                field,
+                format!("'{found}' is not known: write {right}"),
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 
 use super::super::manifests::yaml::{Value, parse};
+use serde_json::json;
+
 use super::*;
 
 const INVALID: &str = include_str!("../../../tests/data/invalid.yaml");
@@ -91,7 +93,7 @@ fn what_is_right_is_accepted() {
     }
     assert_eq!(
         problems(
-            "metadata: {name: web}\nspec: {path: null, role: {tags: null}}\nstatus: {nonsense: 1}\n"
+            "metadata: {name: web}\nspec: {path: null, role: {tags: null}}\nstatus: {accountId: 1}\n"
         ),
         [""; 0]
     );
@@ -129,4 +131,156 @@ fn another_version_or_kind_of_ours_is_told() {
         .map(|p| p.field)
         .collect();
     assert_eq!(fields, ["apiVersion", "kind"]);
+}
+
+/// What `smr plan` says of a manifest, by the CRD's rules and by the core alone.
+fn said(schema: &Schema, spec: &Json) -> (Vec<String>, Vec<String>) {
+    let text = serde_json::to_string(spec).unwrap();
+    let spec: SessionManagerRoleSpec = serde_json::from_value(spec.clone()).unwrap();
+    let by_rules = schema.check(
+        &document(&format!("metadata: {{name: web}}\nspec: {text}\n")),
+        None,
+    );
+    let by_rules = by_rules.err().unwrap_or_default().into_iter();
+    let mut limits = smr_core::limits::Limits::new("test");
+    limits.allowed_paths = spec.path.iter().cloned().collect();
+    limits.allowed_additional_policies = vec!["*".to_owned()];
+    let subject = smr_core::names::Subject {
+        namespace: "team".into(),
+        name: "web".into(),
+        uid: "u".into(),
+    };
+    let account = smr_core::account::Account {
+        id: "111122223333".into(),
+        partition: smr_core::account::Partition::Aws,
+    };
+    let by_core = smr_core::wanted::wanted(&spec, &subject, None, &account, &limits, None);
+    let by_core = by_core.err().unwrap_or_default().into_iter();
+    (
+        by_rules.map(|p| p.message).collect(),
+        by_core
+            .filter(|p| !p.problem.contains("partition"))
+            .map(|p| format!("{} {}", p.field, p.problem))
+            .collect(),
+    )
+}
+
+/// A field, and a spec with a text in it.
+type Field = (&'static str, fn(&str) -> Json);
+
+/// The same text in a field before the rules and before the core: both take it, or both refuse it
+/// with the same words.
+#[test]
+fn the_rules_and_the_core_say_the_same_of_every_text() {
+    let schema = Schema::new().unwrap();
+    let fields: [Field; 13] = [
+        ("spec.path", |t| json!({"path": t})),
+        ("spec.role.name", |t| json!({"role": {"name": t}})),
+        (
+            "spec.role.description",
+            |t| json!({"role": {"description": t}}),
+        ),
+        (
+            "spec.role.permissionsBoundaryArn",
+            |t| json!({"role": {"permissionsBoundaryArn": t}}),
+        ),
+        ("spec.policy.name", |t| json!({"policy": {"name": t}})),
+        (
+            "spec.instanceProfile.name",
+            |t| json!({"instanceProfile": {"name": t}}),
+        ),
+        (
+            "spec.sessionEncryption.kmsKeyArn",
+            |t| json!({"sessionEncryption": {"kmsKeyArn": t}}),
+        ),
+        (
+            "spec.sessionLogs.s3.bucket",
+            |t| json!({"sessionLogs": {"s3": {"bucket": t}}}),
+        ),
+        (
+            "spec.sessionLogs.s3.keyPrefix",
+            |t| json!({"sessionLogs": {"s3": {"bucket": "my-logs", "keyPrefix": t}}}),
+        ),
+        (
+            "spec.sessionLogs.s3.bucketOwnerAccountId",
+            |t| json!({"sessionLogs": {"s3": {"bucket": "my-logs", "bucketOwnerAccountId": t}}}),
+        ),
+        (
+            "spec.sessionLogs.cloudWatch.logGroupName",
+            |t| json!({"sessionLogs": {"cloudWatch": {"logGroupName": t}}}),
+        ),
+        ("spec.tags", |t| json!({"tags": {t: "v"}})),
+        ("spec.tags.k", |t| json!({"tags": {"k": t}})),
+    ];
+    let pieces = [
+        "*",
+        "?",
+        "${",
+        "\n",
+        "\r",
+        "\t",
+        "\u{a0}",
+        "\u{ad}",
+        "\u{ff}",
+        "\u{100}",
+        "\u{301}",
+        "\u{200b}",
+        "\u{2011}",
+        "é",
+        "ж",
+        "ロ",
+        "“",
+        " ",
+        "/",
+        "//",
+        ":",
+        ".",
+        "..",
+        "-",
+        "--",
+        "_",
+        "#",
+        "a",
+        "Z",
+        "0",
+        "arn:",
+        "s3://",
+        "alias/",
+        "aws/",
+        "aws:",
+        "xn--",
+        "-s3alias",
+        "us-east-1a",
+        "/a/",
+        "111122223333",
+        "my-logs",
+        "arn:aws:iam::aws:policy/x",
+        "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ];
+    let mut rng = fastrand::Rng::with_seed(13);
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..200 {
+        for (field, spec) in fields {
+            let count = rng.usize(0..4);
+            let text: String = (0..count).filter_map(|_| rng.choice(pieces)).collect();
+            let (rules, core) = said(&schema, &spec(&text));
+            assert_eq!(
+                rules.is_empty(),
+                core.is_empty(),
+                "{field} {text:?}: {rules:?} {core:?}"
+            );
+            if field.starts_with("spec.tags") || rules.is_empty() {
+                accepted += usize::from(rules.is_empty());
+                continue;
+            }
+            refused += 1;
+            let words = |said: &str| said.trim_start_matches(field).trim_start().to_owned();
+            let words = |said: Vec<String>| said.iter().map(|s| words(s)).collect::<Vec<_>>();
+            assert_eq!(words(rules), words(core), "{field} {text:?}");
+        }
+    }
+    assert!(
+        accepted > 200 && refused > 500,
+        "{accepted} accepted, {refused} refused"
+    );
 }

@@ -21,7 +21,7 @@ const ROLE: &str =
     "{role: {description: servers of the web team, tags: {team: web}}, tags: {env: prod}}";
 /// A policy of six statements.
 const LOGS: &str = "{
-    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/k', sessionsOnly: true},
+    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', sessionsOnly: true},
     sessionLogs: {s3: {bucket: my-logs, keyPrefix: sessions}, cloudWatch: {}}}";
 const INLINE: &str = "{policy: {type: Inline}, sessionLogs: {s3: {bucket: my-logs}}}";
 const LISTED: &str =

@@ -9,7 +9,7 @@ use crate::support::hand::On::{Policy, Profile, Role};
 /// Six statements, and a resource with what percent-encoding might spoil.
 const LOGS: &str = "{
     tags: {env: prod},
-    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/k', sessionsOnly: true},
+    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', sessionsOnly: true},
     sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'a+b c%20d/ü'}, cloudWatch: {}}}";
 const INLINE: &str =
     "{policy: {type: Inline}, sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'a+b c%20d/ü'}}}";

@@ -11,7 +11,7 @@ use crate::validate::tests::subject;
 use crate::validate::{ValidSpec, validate};
 
 const SESSION_KEY: &str = "sessionEncryption: {kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'}";
-const EVERYTHING: &str = "sessionEncryption: {kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/sessions', sessionsOnly: true}
+const EVERYTHING: &str = "sessionEncryption: {kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', sessionsOnly: true}
 sessionLogs:
   s3:
     bucket: my-logs
@@ -70,7 +70,9 @@ fn with_options() -> Vec<(&'static str, String)> {
         ),
         (
             "S3, encrypted with a key",
-            s3(", encryption: KMS, kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/bucket'"),
+            s3(
+                ", encryption: KMS, kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/abcd1234-12ab-34cd-56ef-1234567890ab'",
+            ),
         ),
         (
             "S3, bucket of another account",

@@ -2,7 +2,7 @@
 
 use smr_api::SessionManagerRoleSpec;
 
-use super::{Problems, key_arn};
+use super::Problems;
 use crate::account::Account;
 
 /// Session logs to S3.
@@ -60,11 +60,7 @@ pub struct CloudWatchLogs {
     pub log_group_name: Option<String>,
 }
 
-pub(super) fn s3_logs(
-    spec: &SessionManagerRoleSpec,
-    account: &Account,
-    problems: &mut Problems,
-) -> Option<S3Logs> {
+pub(super) fn s3_logs(spec: &SessionManagerRoleSpec, problems: &mut Problems) -> Option<S3Logs> {
     const KEY: &str = "spec.sessionLogs.s3.kmsKeyArn";
     let logs = spec.session_logs.as_ref()?.s3.as_ref()?;
     let key_prefix = logs
@@ -73,19 +69,10 @@ pub(super) fn s3_logs(
         .unwrap_or_default()
         .trim_matches('/')
         .to_owned();
-    if key_prefix.contains(['*', '?']) || key_prefix.contains("${") {
-        problems.add(
-            "spec.sessionLogs.s3.keyPrefix",
-            "can't have *, ? or ${, which would widen the policy: write the plain prefix",
-        );
-    }
     let encryption = match (logs.encryption.unwrap_or_default(), &logs.kms_key_arn) {
-        (smr_api::S3Encryption::KMS, Some(arn)) => {
-            key_arn(KEY, arn, account, problems);
-            S3Encryption::Kms {
-                key_arn: arn.clone(),
-            }
-        }
+        (smr_api::S3Encryption::KMS, Some(arn)) => S3Encryption::Kms {
+            key_arn: arn.clone(),
+        },
         (smr_api::S3Encryption::KMS, None) => {
             problems.add(
                 KEY,

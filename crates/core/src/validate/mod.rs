@@ -1,9 +1,11 @@
 //! Validation: spec, the operator's limits and the account in; a value that can't be wrong, or
-//! every reason why not, out. No IO. What the API server's schema and CEL rules already refuse is
-//! checked again where later steps rely on it: an object may be older than the rules.
+//! every reason why not, out. No IO. What the API server's schema and CEL rules refuse is checked
+//! again (`written`): an object may be older than the rules.
 
+mod form;
 mod logs;
 mod tags;
+mod written;
 
 use std::collections::BTreeSet;
 
@@ -13,7 +15,7 @@ use smr_api::{
 };
 use thiserror::Error;
 
-use crate::account::{Account, Arn};
+use crate::account::Account;
 use crate::limits::Limits;
 use crate::names::{ACTIVATION_ROLE_MAX, Names, Subject};
 
@@ -116,6 +118,7 @@ pub fn validate(
     let profile = spec.instance_profile.clone().unwrap_or_default();
     let principal = principal(spec, names, account, limits, &mut problems);
     let policy_type = policy.type_.unwrap_or_default();
+    written::check(spec, names, account, &mut problems);
     path(spec, limits, &mut problems);
     if policy_type == PolicyType::Inline {
         for (field, set) in [
@@ -151,7 +154,6 @@ pub fn validate(
         max_session_duration: role.max_session_duration_seconds.unwrap_or(3600),
         permissions_boundary_arn: boundary(
             role.permissions_boundary_arn.as_ref(),
-            account,
             limits,
             &mut problems,
         ),
@@ -178,19 +180,11 @@ pub fn validate(
             ),
             TrustedPrincipal::HybridActivation { .. } => Tags::new(),
         },
-        session_encryption: spec.session_encryption.as_ref().map(|e| {
-            key_arn(
-                "spec.sessionEncryption.kmsKeyArn",
-                &e.kms_key_arn,
-                account,
-                &mut problems,
-            );
-            SessionEncryption {
-                kms_key_arn: e.kms_key_arn.clone(),
-                sessions_only: e.sessions_only.unwrap_or(false),
-            }
+        session_encryption: spec.session_encryption.as_ref().map(|e| SessionEncryption {
+            kms_key_arn: e.kms_key_arn.clone(),
+            sessions_only: e.sessions_only.unwrap_or(false),
         }),
-        s3_logs: s3_logs(spec, account, &mut problems),
+        s3_logs: s3_logs(spec, &mut problems),
         cloud_watch_logs: cloud_watch_logs(spec),
         additional_policy_arns: additional_policies(spec, names, account, limits, &mut problems),
         unlisted_policy_action: spec.unlisted_policy_action.unwrap_or_default(),
@@ -286,61 +280,19 @@ fn path(spec: &SessionManagerRoleSpec, limits: &Limits, problems: &mut Problems)
     }
 }
 
-fn boundary(
-    asked: Option<&String>,
-    account: &Account,
-    limits: &Limits,
-    problems: &mut Problems,
-) -> Option<String> {
-    match (asked, &limits.permissions_boundary_arn) {
-        (Some(asked), Some(operators)) if asked != operators => problems.add(
+fn boundary(asked: Option<&String>, limits: &Limits, problems: &mut Problems) -> Option<String> {
+    if let (Some(asked), Some(operators)) = (asked, &limits.permissions_boundary_arn)
+        && asked != operators
+    {
+        problems.add(
             "spec.role.permissionsBoundaryArn",
             format!("{asked} is not the boundary that the operator has set for every role ({operators}): leave the field out"),
-        ),
-        (Some(asked), _) => arn_in_partition("spec.role.permissionsBoundaryArn", asked, account, problems),
-        (None, _) => {}
+        );
     }
     limits
         .permissions_boundary_arn
         .clone()
         .or_else(|| asked.cloned())
-}
-
-fn key_arn(field: &str, arn: &str, account: &Account, problems: &mut Problems) {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", partition, "kms", _region, _account, resource] = parts.as_slice() else {
-        problems.add(
-            field,
-            format!(
-                "{arn} is not the ARN of a KMS key, such as arn:{}:kms:REGION:{}:key/ID",
-                account.partition, account.id
-            ),
-        );
-        return;
-    };
-    if !resource.starts_with("key/") {
-        problems.add(field, format!("{arn} is not the ARN of a key itself: an alias does not work in an IAM policy, 'aws kms describe-key' prints the key's ARN"));
-    }
-    wrong_partition(field, partition, account, problems);
-}
-
-fn arn_in_partition(field: &str, arn: &str, account: &Account, problems: &mut Problems) {
-    match Arn::parse(arn) {
-        Some(parsed) => wrong_partition(field, parsed.partition, account, problems),
-        None => problems.add(field, format!("{arn} is not an ARN")),
-    }
-}
-
-fn wrong_partition(field: &str, partition: &str, account: &Account, problems: &mut Problems) {
-    if partition != account.partition.as_str() {
-        problems.add(
-            field,
-            format!(
-                "the ARN lies in partition {partition}, the role in {}: use an ARN of {}",
-                account.partition, account.partition
-            ),
-        );
-    }
 }
 
 fn additional_policies(
@@ -354,7 +306,6 @@ fn additional_policies(
     let mut arns = BTreeSet::new();
     for (index, arn) in spec.additional_policy_arns.iter().flatten().enumerate() {
         let field = format!("spec.additionalPolicyArns[{index}]");
-        arn_in_partition(&field, arn, account, problems);
         if *arn == own {
             problems.add(
                 &field,

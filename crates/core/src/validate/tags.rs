@@ -18,18 +18,6 @@ pub(super) fn merged_tags(
 ) -> Tags {
     let mut merged = shared.cloned().unwrap_or_default();
     merged.extend(own.cloned().unwrap_or_default());
-    for key in merged.keys() {
-        let lower = key.to_ascii_lowercase();
-        if lower.starts_with(ownership::PREFIX) || lower.starts_with("aws:") {
-            problems.add(
-                field,
-                format!(
-                    "the key {key} can't start with {} or aws:: choose another key",
-                    ownership::PREFIX
-                ),
-            );
-        }
-    }
     for (key, value) in &limits.tags {
         if merged.get(key).is_some_and(|mine| mine != value) {
             problems.add(

@@ -1,5 +1,7 @@
 //! Specs as users write them, through the real validate step. Also the fixtures of other modules.
 
+mod written;
+
 use super::*;
 use crate::account::Partition;
 
@@ -183,7 +185,7 @@ fn what_can_not_be_is_refused() {
             "spec.sessionEncryption.kmsKeyArn",
         ),
         (
-            "{sessionEncryption: {kmsKeyArn: 'arn:aws-cn:kms:cn-north-1:111122223333:key/x'}}",
+            "{sessionEncryption: {kmsKeyArn: 'arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'}}",
             "spec.sessionEncryption.kmsKeyArn",
         ),
         (
@@ -194,7 +196,7 @@ fn what_can_not_be_is_refused() {
             "{sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'a*'}}}",
             "spec.sessionLogs.s3.keyPrefix",
         ),
-        ("{tags: {'AWS:x': '1'}}", "spec.role.tags"),
+        ("{tags: {'AWS:x': '1'}}", "spec.tags"),
         ("{role: {tags: {Team: a, team: b}}}", "spec.role.tags"),
         (
             "{principal: HybridActivation, role: {name: nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn}}",

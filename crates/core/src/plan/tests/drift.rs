@@ -12,7 +12,7 @@ const OTHER: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 const SPEC: &str = "{
     role: {description: servers of the web team, permissionsBoundaryArn: 'arn:aws:iam::111122223333:policy/cap', tags: {team: web}},
     tags: {env: prod},
-    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/k', sessionsOnly: true},
+    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', sessionsOnly: true},
     sessionLogs: {s3: {bucket: my-logs, keyPrefix: sessions}, cloudWatch: {}},
     additionalPolicyArns: ['arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy']}";
 
@@ -326,8 +326,9 @@ fn the_instance_profile() {
 #[test]
 fn only_a_narrowing_update_deletes_the_version_that_it_replaces() {
     let (state, recorded) = converged(&wanted("{}"));
-    let wider =
-        wanted("{sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/k'}}");
+    let wider = wanted(
+        "{sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'}}",
+    );
     let found = planned(&wider, &state, &recorded);
     assert_eq!(
         steps(&wider, &found.plan),

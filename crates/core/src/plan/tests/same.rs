@@ -5,7 +5,7 @@ use super::*;
 /// Everything whose form may vary.
 const SPEC: &str =
     "{principal: HybridActivation, hybrid: {regions: [eu-central-1, eu-west-1]}, tags: {env: prod},
-    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/k'},
+    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'},
     sessionLogs: {s3: {bucket: my-logs}, cloudWatch: {}}}";
 
 /// The form changes, the meaning doesn't: nothing to do and nothing to tell.

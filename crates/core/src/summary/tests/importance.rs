@@ -6,7 +6,7 @@ use crate::plan::Planned;
 
 const SPEC: &str = "{
     tags: {a: '1', b: '1', c: '1', d: '1'},
-    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/k'},
+    sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'},
     sessionLogs: {s3: {bucket: my-logs}, cloudWatch: {}}}";
 
 const EXCESS: &str = "the policy had a statement that should not be there: Allow s3:* on *";

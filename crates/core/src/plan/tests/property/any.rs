@@ -23,7 +23,7 @@ fn some_tags() -> impl Strategy<Value = BTreeMap<String, String>> {
 
 /// Where the session data, the logs and their keys are.
 fn access() -> impl Strategy<Value = Value> {
-    let key = "arn:aws:kms:eu-central-1:111122223333:key/k";
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let encryption = prop::option::of(any::<bool>()).prop_map(move |sessions_only| {
         sessions_only.map(|only| json!({"kmsKeyArn": key, "sessionsOnly": only}))
     });
