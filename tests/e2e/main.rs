@@ -10,6 +10,7 @@ mod support;
 mod accounts;
 mod admission;
 mod crash;
+mod docs;
 mod drift;
 mod errors;
 mod lifecycle;
