@@ -13,6 +13,7 @@ mod crash;
 mod docs;
 mod drift;
 mod errors;
+mod files;
 mod lifecycle;
 mod modes;
 mod moto;
