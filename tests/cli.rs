@@ -6,6 +6,8 @@ mod broken;
 mod clashes;
 #[path = "cli/credentials.rs"]
 mod credentials;
+#[path = "cli/docs.rs"]
+mod docs;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/flags.rs"]
@@ -18,6 +20,9 @@ mod live;
 mod network;
 #[path = "cli/network.rs"]
 mod networks;
+#[path = "support/docs.rs"]
+#[allow(clippy::unwrap_used, clippy::panic, dead_code)] // A test's helpers, which others use too.
+mod pages;
 #[path = "cli/rename.rs"]
 mod rename;
 #[path = "cli/support.rs"]
@@ -445,38 +450,4 @@ async fn completions_man_page_and_crd_are_printed() {
     }
     assert_eq!(bench.smr(&["man", "--directory", "pages"]).await.code, 0);
     assert!(bench.directory.join("pages/smr-plan.1").exists());
-}
-
-/// `console` blocks of docs/cli.md, run in docs/examples. UPDATE_DOCS=1 writes what is told now.
-#[tokio::test]
-async fn the_examples_of_the_docs_are_real() {
-    let file = root().join("docs/cli.md");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let mut real = String::new();
-    let mut rest = text.as_str();
-    let mut bench = Bench::new(&[]);
-    bench.directory = root().join("docs/examples");
-    bench.keep = true;
-    while let Some((before, block)) = rest.split_once("```console\n") {
-        let (block, after) = block.split_once("```\n").unwrap();
-        let command = block.lines().next().unwrap();
-        let arguments: Vec<&str> = command.strip_prefix("$ smr ").unwrap().split(' ').collect();
-        let answer = bench.smr(&arguments).await;
-        write!(
-            real,
-            "{before}```console\n{command}\n{}{}```\n",
-            answer.stdout, answer.stderr
-        )
-        .unwrap();
-        rest = after;
-    }
-    real.push_str(rest);
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&file, real).unwrap();
-    } else {
-        assert!(
-            real == text,
-            "docs/cli.md is stale: run UPDATE_DOCS=1 cargo test --test cli docs"
-        );
-    }
 }

@@ -30,8 +30,6 @@ const KEY: &str = "AKIAPLANNER";
 /// A directory with manifests, and the program run in it.
 pub struct Bench {
     pub directory: PathBuf,
-    /// The directory is part of the repository.
-    pub keep: bool,
     iam: Option<Server>,
 }
 
@@ -76,7 +74,6 @@ impl Bench {
         );
         let bench = Self {
             directory: std::env::temp_dir().join(name),
-            keep: false,
             iam: None,
         };
         for (file, text) in files {
@@ -220,9 +217,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        if !self.keep {
-            let _ = std::fs::remove_dir_all(&self.directory);
-        }
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 

@@ -40,7 +40,7 @@ fn steps(page: &str, heading: &str) -> Vec<Step> {
     let mut inside = false;
     for line in section.map(str::trim) {
         match (line, line.strip_prefix("$ ")) {
-            ("```console", _) => inside = true,
+            ("```console cluster", _) => inside = true,
             ("```", _) => inside = false,
             (_, Some(command)) if inside => steps.push(Step {
                 command: command.to_owned(),
