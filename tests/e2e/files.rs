@@ -27,9 +27,10 @@ fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 /// What both read, or both refuse.
+#[allow(clippy::many_single_char_names)] // They are the objects' names.
 fn the_same() -> Vec<File> {
-    let (a, b) = (object("a"), object("b"));
-    let (j, k, l) = (json("j"), json("k"), json("l"));
+    let [a, b] = ["a", "b"].map(object);
+    let [j, k, l] = ["j", "k", "l"].map(json);
     let marked = format!("\u{feff}{a}");
     let list = "apiVersion: v1\nkind: List\nitems:\n";
     let item = "apiVersion: sessionmanager.dev/v1alpha1, kind: SessionManagerRole, spec: {}";

@@ -17,7 +17,7 @@ use super::super::CliError;
 use super::super::load::{self, LoadError, Loaded};
 use super::super::manifests::{self, Manifests};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
-use super::{Report, Task, rename};
+use super::{Report, Task, clash, rename};
 use crate::controller::object::Key;
 
 /// What applying the new manifests over the old ones does, where the old ones have converged.
@@ -61,7 +61,7 @@ pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
         account: Some(account),
         renames: rename::all(&entries, &task.limits.cluster_name),
         cluster: task.limits.cluster_name,
-        entries: entry::with_clashes_refused(entries),
+        entries: clash::refused(entries),
         skipped: new.skipped,
     })
 }

@@ -17,9 +17,7 @@ use smr_core::step::Kind;
 use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, unclear_pause, wanted};
 
-use super::super::clashes::{WayOut, clashes};
 use super::super::load::{Loaded, Placed};
-use super::super::schema::Problem;
 use crate::controller::object::Key;
 
 /// Stands for the UID that the API server will give.
@@ -460,61 +458,4 @@ fn documents(before: &Observed, after: &Observed, names: &Names) -> Vec<Document
         })
     })
     .collect()
-}
-
-/// Two manifests that ask for one name in IAM can't both have it. The one that has it keeps its plan;
-/// those that would be created are refused, as all are where nobody can be said to have it.
-pub(super) fn with_clashes_refused(mut entries: Vec<Entry>) -> Vec<Entry> {
-    let lives = |entry: &Entry| match &entry.verdict {
-        Verdict::Planned(outlook) => !matches!(
-            outlook.action,
-            None | Some(Action::Delete | Action::Release)
-        ),
-        Verdict::Invalid(_) | Verdict::Paused | Verdict::WrongAccount { .. } => false,
-    };
-    let asks = entries.iter().enumerate().filter_map(|(index, entry)| {
-        let Verdict::Planned(outlook) = &entry.verdict else {
-            return None;
-        };
-        Some((index, outlook.wanted.as_deref()?)).filter(|_| lives(entry))
-    });
-    let clashes = clashes(asks);
-    let has_it = |index: usize| matches!(entries[index].action(), Action::None | Action::Change);
-    let other = |index: usize| {
-        let Entry { key, place, .. } = &entries[index];
-        (key.clone(), place.clone())
-    };
-    let mut problems: BTreeMap<usize, Vec<Placed>> = BTreeMap::new();
-    let mut notes: Vec<(usize, String)> = Vec::new();
-    for clash in clashes {
-        let is_had_by_another = clash.others.iter().any(|index| has_it(*index));
-        let index = clash.index;
-        let way_out = match (has_it(index), is_had_by_another) {
-            (false, false) => WayOut::Rename,
-            (false, true) => WayOut::RenameThis,
-            (true, true) => WayOut::Recreate,
-            (true, false) => {
-                notes.push((index, clash.problem(other, WayOut::RenameOthers)));
-                continue;
-            }
-        };
-        // IAM was read and says so already.
-        if entries[index].action().is_wrong() {
-            continue;
-        }
-        problems.entry(index).or_default().push(Placed {
-            place: entries[index].place.clone(),
-            problem: Problem {
-                field: clash.field().to_owned(),
-                message: clash.problem(other, way_out),
-            },
-        });
-    }
-    for (index, note) in notes {
-        entries[index].notes.push(note);
-    }
-    for (index, problems) in problems {
-        entries[index].verdict = Verdict::Invalid(problems);
-    }
-    entries
 }

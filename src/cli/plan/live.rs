@@ -24,7 +24,7 @@ use super::super::account::{self, AccountError};
 use super::super::load::{self, LoadError, Loaded};
 use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
-use super::{CliError, Mode, Report, Task};
+use super::{CliError, Mode, Report, Task, clash};
 use crate::controller::object::{Key, Object};
 use crate::kubernetes;
 
@@ -93,7 +93,7 @@ pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
             mode: Mode::Live,
             account: Some(account),
             cluster: task.limits.cluster_name.clone(),
-            entries: entry::with_clashes_refused(entries),
+            entries: clash::refused(entries),
             renames: Vec::new(),
             skipped: manifests.skipped,
             notes: cluster.note.into_iter().collect(),

@@ -1,6 +1,7 @@
 //! `smr plan`: manifests in, what the controller would do with them out. Reads files, and where it
 //! is asked to, the cluster and IAM; never writes anywhere.
 
+mod clash;
 mod compare;
 mod entry;
 mod iam;
@@ -229,7 +230,7 @@ fn offline_plan(task: Task) -> Result<Report, CliError> {
         notes: account_note(&account),
         account: Some(account),
         cluster: task.limits.cluster_name,
-        entries: entry::with_clashes_refused(entries),
+        entries: clash::refused(entries),
         renames: Vec::new(),
         skipped: manifests.skipped,
     })
