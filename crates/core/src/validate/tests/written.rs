@@ -248,7 +248,7 @@ fn what_is_wrong_is_named() {
         (
             "/sessionEncryption/kmsKeyArn",
             "arn:aws:kms:eu-central-1:111122223333:alias/x",
-            "an alias does not work",
+            "an alias or a key id does not work",
         ),
         (
             "/role/permissionsBoundaryArn",
