@@ -1,6 +1,13 @@
 //! What people see at the API server: refusals with plain words, immutability, columns, explain.
 
-use crate::support::World;
+use std::sync::Arc;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::Value;
+
+use crate::support::{Start, World, emulator, new_plane};
 
 /// The API server's refusal of a spec.
 async fn refusal(world: &World, name: &str, spec: &str) -> String {
@@ -48,7 +55,7 @@ async fn an_invalid_object_is_refused_in_plain_words() {
         ),
         (
             "{sessionEncryption: {kmsKeyArn: 'arn:aws:kms:eu-central-1:111122223333:alias/x'}}",
-            "an alias does not work",
+            "an alias or a key id does not work",
         ),
         (
             "{sessionLogs: {s3: {bucket: My_Logs}}}",
@@ -178,6 +185,75 @@ async fn what_had_fields_can_become_empty_again() {
         let object = world.apply("web", after).await;
         let after: smr_api::SessionManagerRoleSpec = serde_yaml::from_str(after).unwrap();
         assert_eq!(object.spec, after, "{before}");
+    }
+}
+
+/// Rules become stricter: what they refuse now stays in the cluster, can be changed in another field,
+/// corrected and deleted, and the controller says what is wrong with it.
+#[tokio::test]
+async fn what_older_rules_accepted_is_stalled_and_can_be_changed_and_deleted() {
+    const BEFORE: &str = "{sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'ログ/本番'}}}";
+    const TAGGED: &str =
+        "{tags: {a: b}, sessionLogs: {s3: {bucket: my-logs, keyPrefix: 'ログ/本番'}}}";
+    let plane = Arc::new(new_plane().await);
+    plane
+        .kubectl(&["create", "namespace", "older"])
+        .await
+        .unwrap();
+    let iam = emulator(None).await;
+    let mut world = World::on(plane.clone(), "older".to_owned(), iam).await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(plane.client().unwrap());
+    let name = "sessionmanagerroles.sessionmanager.dev";
+    let mut older = serde_json::to_value(smr_api::crd().unwrap()).unwrap();
+    without_rules(&mut older);
+    let force = PatchParams::apply("a-person").force();
+    let apply = async |crd: &Value| {
+        definitions
+            .patch(name, &force, &Patch::Apply(crd))
+            .await
+            .unwrap();
+    };
+    apply(&older).await;
+    world
+        .eventually("the rules are gone", async || {
+            world.try_apply("web", BEFORE).await.is_ok()
+        })
+        .await;
+    world.apply("deleted", BEFORE).await;
+    apply(&serde_json::to_value(smr_api::crd().unwrap()).unwrap()).await;
+    world
+        .eventually("the rules are back", async || {
+            world.try_apply("new", BEFORE).await.is_err()
+        })
+        .await;
+
+    world.run(&Start::default());
+    for object in ["web", "deleted"] {
+        let message = world.reason(object, "InvalidSpec").await;
+        let words = "spec.sessionLogs.s3.keyPrefix: can't have 'ロ': it takes Latin letters";
+        assert!(message.contains(words), "{message}");
+    }
+    world.delete("deleted").await;
+    world.gone("deleted").await;
+    world.try_replace("web", TAGGED).await.unwrap();
+    world.reason("web", "InvalidSpec").await;
+    world
+        .apply(
+            "web",
+            "{sessionLogs: {s3: {bucket: my-logs, keyPrefix: logs}}}",
+        )
+        .await;
+    world.ready("web").await;
+}
+
+fn without_rules(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            object.remove("x-kubernetes-validations");
+            object.values_mut().for_each(without_rules);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_rules),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -151,14 +151,10 @@ pub const KEY_ARN: Form = Form {
     characters: "A-Za-z0-9:/-",
     takes: "letters, digits and :/-",
     pattern: "^arn:aws(-cn|-us-gov|-eusc|-iso|-iso-[bef])?:kms:[a-z]{2,4}(-[a-z]+)?-(central|((north|south)?(east|west))|north|south)-[0-9]{1,2}:[0-9]{12}:key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$",
-    must: "must be the key's ARN, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab: 'aws kms describe-key' prints it",
+    must: "must be the key's ARN, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab: an alias or a key id does not work in an IAM policy ('aws kms describe-key' prints the ARN)",
     max: 2048,
     mistakes: &[
         LINE_BREAK,
-        Mistake {
-            pattern: "(^|:)alias/",
-            says: "must be the key's ARN: an alias does not work in an IAM policy ('aws kms describe-key' prints the ARN)",
-        },
         Mistake {
             pattern: "^arn:[a-z-]+:kms:[a-z]+(-[a-z]+)+-[0-9]+[a-z]:",
             says: "names an availability zone: write its region, such as us-east-1 for us-east-1a",

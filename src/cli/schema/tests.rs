@@ -284,3 +284,43 @@ fn the_rules_and_the_core_say_the_same_of_every_text() {
         "{accepted} accepted, {refused} refused"
     );
 }
+
+#[test]
+fn a_spec_that_is_missing_or_null_is_an_empty_one_and_empty_fields_are_known() {
+    let schema = Schema::new().unwrap();
+    for rest in ["", "spec:\n", "spec: null\n", "spec: {}\n"] {
+        let checked = schema.check(&document(&format!("metadata: {{name: web}}\n{rest}")), None);
+        assert_eq!(
+            checked.unwrap().spec,
+            SessionManagerRoleSpec::default(),
+            "{rest}"
+        );
+    }
+    let empty = document("metadata: {name: web}\nspec:\n  sessionLogs:\n    cloudWatch:\n");
+    let checked = schema.check(&empty, None).unwrap();
+    assert_eq!(checked.empty, ["spec.sessionLogs.cloudWatch"]);
+    assert_eq!(
+        problems("metadata: {name: web, namespace: 123}\nspec: {}\n"),
+        ["metadata.namespace: must be a text: put it in quotes"]
+    );
+    let keys = |n: usize| {
+        format!(
+            "metadata: {{name: web}}\nspec: {{tags: {{{}: a}}}}\n",
+            "ж".repeat(n)
+        )
+    };
+    assert_eq!(problems(&keys(128)), [""; 0]);
+    assert_eq!(problems(&keys(129)).len(), 1);
+}
+
+/// What is in the cluster and unchanged is accepted, as the API server accepts it.
+#[test]
+fn what_was_there_before_is_not_judged_again() {
+    let schema = Schema::new().unwrap();
+    let older =
+        json!({"metadata": {"name": "web"}, "spec": {"path": "/a b/", "role": {"name": "a b"}}});
+    let kept =
+        document("metadata: {name: web}\nspec: {path: /a b/, role: {name: a b, description: x}}\n");
+    assert!(schema.check(&kept, Some(&older)).is_ok());
+    assert_eq!(schema.check(&kept, None).unwrap_err().len(), 2);
+}

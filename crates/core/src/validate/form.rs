@@ -2,7 +2,7 @@
 //! out: what is wrong with it, in the rules' words. No IO.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::Regex;
 use smr_api::forms::{COMBINING, Form, INVISIBLE, NAMED};
@@ -53,15 +53,16 @@ fn name(c: char) -> String {
     }
 }
 
-/// Whether a regular expression of the forms matches; compiled once. One that can't be compiled,
-/// which a test rules out, matches nothing: the text is refused.
+/// Whether a regular expression of the forms matches; compiled once, and shared rather than cloned,
+/// as a clone begins with an empty cache. One that can't be compiled, which a test rules out, matches
+/// nothing: the text is refused.
 fn matches(pattern: &str, text: &str) -> bool {
-    static COMPILED: Mutex<BTreeMap<String, Option<Regex>>> = Mutex::new(BTreeMap::new());
+    static COMPILED: Mutex<BTreeMap<String, Option<Arc<Regex>>>> = Mutex::new(BTreeMap::new());
     let regex = {
         let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = compiled.get(pattern).cloned();
         known.unwrap_or_else(|| {
-            let regex = Regex::new(pattern).ok();
+            let regex = Regex::new(pattern).ok().map(Arc::new);
             compiled.insert(pattern.to_owned(), regex.clone());
             regex
         })
