@@ -332,7 +332,9 @@ async fn tags_come_change_and_go_without_a_moment_without() {
     world.patch("web", r#"{"tags":{"cost":"mine"}}"#).await;
     let message = world.reason("web", "InvalidSpec").await;
     assert!(
-        message.contains("the tag cost is set by the operator to center"),
+        message.contains(
+            "the tag cost is set by the operator (--tag cost=center): remove it from spec"
+        ),
         "{message}"
     );
 }

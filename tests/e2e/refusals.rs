@@ -383,7 +383,8 @@ async fn a_refusal_that_a_recent_write_may_explain_is_shown_at_once_and_stalled_
             tries >= 10,
             "{action} was tried {tries} times in the window"
         );
-        // A delay of IAM's makes no event; the refusal does.
+        // A delay of IAM's makes no event; the refusal does, after status says it.
+        world.event(name, "AccessDenied").await;
         let reasons: Vec<String> = world
             .events(name)
             .await
