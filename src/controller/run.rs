@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join_all, select_all};
+use futures::future::select_all;
 use jiff::Timestamp;
 use kube::{Client, Config};
 use smr_core::limits::Limits;
@@ -316,11 +316,12 @@ impl Controller {
 
 /// Whether all watches have listed their objects once; false where one has ended.
 async fn are_listed(watches: Vec<Receiver<Synced>>) -> bool {
-    let listed = watches.into_iter().map(async |mut watch| {
-        let listed = watch.wait_for(Result::is_ok).await;
-        listed.is_ok()
-    });
-    join_all(listed).await.into_iter().all(|listed| listed)
+    for mut watch in watches {
+        if watch.wait_for(Result::is_ok).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The controller is ready while every watch knows its objects.

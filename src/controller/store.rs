@@ -131,6 +131,15 @@ impl Store {
             .collect()
     }
 
+    /// The objects that are not Ready for want of credentials.
+    pub fn without_credentials(&self) -> Vec<Key> {
+        let objects = self.lock();
+        let stalled = objects
+            .iter()
+            .filter(|(_, kept)| kept.ready.1 == "CredentialsUnavailable");
+        stalled.map(|(key, _)| key.clone()).collect()
+    }
+
     /// How many objects are ready, and why the others are not.
     pub fn counts(&self) -> ObjectCounts {
         let mut counts = ObjectCounts::new();

@@ -75,6 +75,8 @@ pub struct Sweeper {
     /// How many roles the account has, whosever they are, as of the last time.
     roles: usize,
     details: Details,
+    /// How many objects had no credentials the last time.
+    without_credentials: usize,
     /// Of the loop.
     heartbeat: Heartbeat,
     /// What was in sync the last time.
@@ -148,6 +150,7 @@ impl Sweeper {
             details_calls: FIRST_GUESS,
             roles: 0,
             details: Details::default(),
+            without_credentials: 0,
             heartbeat,
             answers: Answers::default(),
             tags: Rotation::default(),
@@ -177,6 +180,7 @@ impl Sweeper {
     }
 
     async fn sweep(&mut self) -> Result<(), SweepError> {
+        self.try_credentials();
         let mut targets = self.targets();
         if !targets.is_empty() {
             let account = self.context.aws.account().await?;
@@ -191,6 +195,19 @@ impl Sweeper {
         }
         self.context.metrics.swept(Timestamp::now().as_second());
         Ok(())
+    }
+
+    /// A source of credentials comes back without a change of any object: one object at a time finds
+    /// out, and once one has found that they are back, all are queued.
+    fn try_credentials(&mut self) {
+        let stalled = self.context.store.without_credentials();
+        let are_back = stalled.len() < self.without_credentials;
+        self.without_credentials = stalled.len();
+        let asked = if are_back { stalled.len() } else { 1 };
+        for key in stalled.into_iter().take(asked) {
+            self.context.metrics.queue_added();
+            self.queue.add(key, Priority::Repair);
+        }
     }
 
     async fn look(&mut self, account: &Account, targets: &[Target]) -> Result<(), SweepError> {

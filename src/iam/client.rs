@@ -154,29 +154,29 @@ impl Aws {
 
     /// Whose credentials these are. STS is asked once for each set of credentials.
     pub async fn account(&self) -> Result<Account, IdentityError> {
-        match self.identity.account() {
+        match self.identity.account_despite(None) {
             Some(account) => Ok(account),
-            None => self.settle(None).await,
+            None => self.ask(None).await,
         }
     }
 
-    /// The same once a call was signed with a key that was not proven.
-    async fn settle(&self, doubt: Option<&Unproven>) -> Result<Account, IdentityError> {
-        let ask = async || {
-            let key = KeyOfCall::default();
-            let calls = self.calls("", Priority::Edit);
-            let call = || {
-                let request = self.sts.get_caller_identity().customize();
-                request.interceptor(key.clone()).send()
-            };
-            let answer = calls.send(WHO, Access::Read, "", &call).await;
-            let answer =
-                answer.map_err(|error| CallFailed(error.into_failure(WHO, String::new())))?;
-            let account = Account::of_caller(answer.arn().unwrap_or_default())?;
-            self.identity.prove(key.access_key_id(), account.clone());
-            Ok(account)
+    /// Asks STS, where nobody else has meanwhile. `doubt`: the key of a call that was not sent.
+    async fn ask(&self, doubt: Option<&Unproven>) -> Result<Account, IdentityError> {
+        let _turn = self.identity.turn().await;
+        if let Some(account) = self.identity.account_despite(doubt) {
+            return Ok(account);
+        }
+        let key = KeyOfCall::default();
+        let call = || {
+            let request = self.sts.get_caller_identity().customize();
+            request.interceptor(key.clone()).send()
         };
-        self.identity.settle(doubt, ask).await
+        let calls = self.calls("", Priority::Edit);
+        let answer = calls.send(WHO, Access::Read, "", &call).await;
+        let answer = answer.map_err(|error| CallFailed(error.into_failure(WHO, String::new())))?;
+        let account = Account::of_caller(answer.arn().unwrap_or_default())?;
+        self.identity.prove(key.access_key_id(), account.clone());
+        Ok(account)
     }
 
     /// Calls in `account` for an object of `namespace`, as urgent as `priority`. They leave only with
@@ -298,7 +298,7 @@ impl Iam {
             Err(CallError::Failed(failure)) => return Err(failure),
             Err(CallError::Unproven(doubt)) => doubt,
         };
-        let account = (self.aws.settle(Some(&doubt)).await).map_err(IdentityError::into_failure)?;
+        let account = (self.aws.ask(Some(&doubt)).await).map_err(IdentityError::into_failure)?;
         if account == self.account {
             let again = self.calls.send(action, access, &resource, &call).await;
             return again.map_err(|error| error.into_failure(action, resource));

@@ -12,6 +12,7 @@ use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
 use smr_core::account::{Account, AccountError};
 use smr_core::failure::{Failure, FailureClass};
+use tokio::sync::MutexGuard;
 
 use super::client::CallFailed;
 
@@ -76,11 +77,6 @@ struct Proven {
 }
 
 impl Identity {
-    /// The account as far as it is proven.
-    pub(super) fn account(&self) -> Option<Account> {
-        self.proven().map(|proven| proven.account)
-    }
-
     /// STS has named the account of this key.
     pub(super) fn prove(&self, access_key_id: String, account: Account) {
         let proven = Proven {
@@ -90,24 +86,18 @@ impl Identity {
         *self.0.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(proven);
     }
 
-    /// The account, asked for by `ask` where `doubt` is still the reason to ask once it is this
-    /// caller's turn.
-    pub(super) async fn settle<F>(
-        &self,
-        doubt: Option<&Unproven>,
-        ask: F,
-    ) -> Result<Account, IdentityError>
-    where
-        F: AsyncFnOnce() -> Result<Account, IdentityError>,
-    {
-        let _turn = self.0.asking.lock().await;
-        let settled = self
-            .proven()
-            .filter(|proven| doubt.is_none_or(|doubt| proven.access_key_id == doubt.access_key_id));
-        match settled {
-            Some(proven) => Ok(proven.account),
-            None => ask().await,
-        }
+    /// The turn to ask STS: while one asks, the others wait for that answer.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.asking.lock().await
+    }
+
+    /// The account, unless `doubt` is still a reason to ask for it.
+    pub(super) fn account_despite(&self, doubt: Option<&Unproven>) -> Option<Account> {
+        let is_settled =
+            |proven: &Proven| doubt.is_none_or(|doubt| proven.access_key_id == doubt.access_key_id);
+        self.proven()
+            .filter(is_settled)
+            .map(|proven| proven.account)
     }
 
     fn proven(&self) -> Option<Proven> {

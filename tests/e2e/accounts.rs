@@ -74,6 +74,26 @@ async fn unknown_credentials_are_told() {
     assert_eq!(world.writes(), []);
 }
 
+/// An agent that comes up after the controller, a trust policy that was corrected: nobody touches the
+/// objects then.
+#[tokio::test]
+async fn credentials_that_come_back_are_found_without_a_change_of_any_object() {
+    let world = World::start_unrecorded("back").await;
+    let fault = Fault::new("GetCallerIdentity", 10_000, FaultKind::UnrecognizedClient);
+    world.iam.inject(fault);
+    let names = ["a", "b", "c"];
+    for name in names {
+        world.apply(name, "{}").await;
+    }
+    for name in names {
+        world.reason(name, "CredentialsUnavailable").await;
+    }
+    world.iam.clear_faults();
+    for name in names {
+        world.ready(name).await;
+    }
+}
+
 #[tokio::test]
 async fn a_quota_is_named() {
     let world = World::start_unrecorded("quota").await;
