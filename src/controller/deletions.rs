@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use smr_core::account::Account;
-use smr_core::failure::FailureClass;
 use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::ownership::UID;
@@ -20,6 +19,7 @@ pub struct Deletions {
     deleted: BTreeSet<String>,
     retained: BTreeSet<String>,
     not_ours: BTreeSet<String>,
+    untouched: Option<Event>,
     published: Vec<Event>,
 }
 
@@ -34,8 +34,8 @@ impl Deletions {
     ) {
         for step in plan.steps() {
             // A call without an answer may have had its effect.
-            let unanswered = (failed.iter())
-                .any(|f| f.step == *step && f.failure.class == FailureClass::Unavailable);
+            let unanswered =
+                (failed.iter()).any(|f| f.step == *step && f.failure.may_have_had_effect());
             let (kind, arn) = (step.kind(), step.arn(account, names));
             if step.frees_a_name() {
                 if unanswered || (is_there(before, kind) && !is_there(after, kind)) {
@@ -61,6 +61,11 @@ impl Deletions {
             .collect();
     }
 
+    /// Nothing is deleted, and this says so.
+    pub fn leaves_as_it_is(&mut self, event: Event) {
+        self.untouched = Some(event);
+    }
+
     /// What was not published yet, and now is: a finalizer that could not be removed brings another
     /// pass, in which nothing is left to do.
     pub fn events(&mut self) -> Vec<Event> {
@@ -77,6 +82,9 @@ impl Deletions {
     }
 
     fn all(&self) -> Vec<Event> {
+        if let Some(untouched) = &self.untouched {
+            return vec![untouched.clone()];
+        }
         let list = |arns: &BTreeSet<String>| arns.iter().cloned().collect::<Vec<_>>().join(", ");
         let mut events = Vec::new();
         if !self.deleted.is_empty() {

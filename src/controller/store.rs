@@ -131,12 +131,14 @@ impl Store {
             .collect()
     }
 
-    /// The objects that are not Ready for want of credentials.
+    /// The objects to work on that are not Ready for want of credentials, or of the right ones.
     pub fn without_credentials(&self) -> Vec<Key> {
+        let wants = |kept: &Kept| {
+            matches!(kept.ready.1, "CredentialsUnavailable" | "WrongAccount")
+                && (kept.object.object()).is_some_and(|o| o.is_to_be_worked_on())
+        };
         let objects = self.lock();
-        let stalled = objects
-            .iter()
-            .filter(|(_, kept)| kept.ready.1 == "CredentialsUnavailable");
+        let stalled = objects.iter().filter(|(_, kept)| wants(kept));
         stalled.map(|(key, _)| key.clone()).collect()
     }
 

@@ -77,6 +77,8 @@ pub struct Sweeper {
     details: Details,
     /// How many objects had no credentials the last time.
     without_credentials: usize,
+    /// Which of them tries next.
+    probes: Rotation<Key>,
     /// Of the loop.
     heartbeat: Heartbeat,
     /// What was in sync the last time.
@@ -100,17 +102,18 @@ struct Details {
 impl Details {
     /// A denial may be of the moment: the policy of the controller's role was just changed.
     const AFTER_DENIAL: Duration = Duration::from_hours(1);
-    const AFTER_OUTAGE: Duration = Duration::from_mins(10);
+    const AFTER_TIME_OUT: Duration = Duration::from_mins(10);
 
     fn may_be_asked(self, now: Instant) -> bool {
         self.not_before.is_none_or(|time| time <= now)
     }
 
     /// How long lists take their place once they failed in this way; `None`: lists would fare no better.
-    const fn pause_after(class: FailureClass) -> Option<Duration> {
-        match class {
+    fn pause_after(failure: &Failure) -> Option<Duration> {
+        match failure.class {
             FailureClass::AccessDenied => Some(Self::AFTER_DENIAL),
-            FailureClass::Unavailable => Some(Self::AFTER_OUTAGE),
+            // An error of AWS has a code, and is over soon.
+            FailureClass::Unavailable if failure.code.is_empty() => Some(Self::AFTER_TIME_OUT),
             _ => None,
         }
     }
@@ -151,6 +154,7 @@ impl Sweeper {
             roles: 0,
             details: Details::default(),
             without_credentials: 0,
+            probes: Rotation::default(),
             heartbeat,
             answers: Answers::default(),
             tags: Rotation::default(),
@@ -193,7 +197,9 @@ impl Sweeper {
             });
             self.look(&account, &targets).await?;
         }
-        self.context.metrics.swept(Timestamp::now().as_second());
+        let metrics = &self.context.metrics;
+        metrics.sweep_degraded(!self.details.may_be_asked(Instant::now()));
+        metrics.swept(Timestamp::now().as_second());
         Ok(())
     }
 
@@ -203,10 +209,15 @@ impl Sweeper {
         let stalled = self.context.store.without_credentials();
         let are_back = stalled.len() < self.without_credentials;
         self.without_credentials = stalled.len();
-        let asked = if are_back { stalled.len() } else { 1 };
-        for key in stalled.into_iter().take(asked) {
+        let keys: Vec<&Key> = stalled.iter().collect();
+        let asked = if are_back {
+            keys
+        } else {
+            self.probes.next(&keys, 1)
+        };
+        for key in asked {
             self.context.metrics.queue_added();
-            self.queue.add(key, Priority::Repair);
+            self.queue.add(key.clone(), Priority::Repair);
         }
     }
 
@@ -343,11 +354,19 @@ mod tests {
         let now = Instant::now();
         let mut details = Details::default();
         assert!(details.may_be_asked(now));
-        for (class, minutes) in [
-            (FailureClass::AccessDenied, 60),
-            (FailureClass::Unavailable, 10),
+        let failed = |class: FailureClass, code: &str| Failure {
+            class,
+            action: String::new(),
+            resource: String::new(),
+            code: code.into(),
+            said: String::new(),
+            way_out: None,
+        };
+        for (failure, minutes) in [
+            (failed(FailureClass::AccessDenied, "AccessDenied"), 60),
+            (failed(FailureClass::Unavailable, ""), 10),
         ] {
-            let pause = Details::pause_after(class).unwrap();
+            let pause = Details::pause_after(&failure).unwrap();
             assert_eq!(pause, Duration::from_mins(minutes));
             details.pause(pause, now);
             assert!(!details.may_be_asked(now + pause - Duration::from_secs(1)));
@@ -356,6 +375,11 @@ mod tests {
             assert!(!details.read());
             assert!(details.may_be_asked(now));
         }
-        assert_eq!(Details::pause_after(FailureClass::Throttled), None);
+        for (class, code) in [
+            (FailureClass::Throttled, "Throttling"),
+            (FailureClass::Unavailable, "ServiceUnavailable"),
+        ] {
+            assert_eq!(Details::pause_after(&failed(class, code)), None);
+        }
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch::Sender;
 use tower::util::MapResultLayer;
 use tracing::{info, warn};
 
+use super::memory::spread;
 use super::object::{Key, Object};
 use super::queue::{Priority, Queue};
 use super::store::{Change, Store};
@@ -78,28 +79,40 @@ pub async fn run(client: Client, scope: &Scope, sink: Sink<'_>) {
     };
     let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
     config.label_selector.clone_from(&scope.selector);
-    let mut events = watcher(api, config).backoff(Pauses::default()).boxed();
-    let mut listed = BTreeSet::new();
+    let mut pause = Duration::ZERO;
     loop {
-        match events.try_next().await {
-            Ok(Some(event)) => take(event, scope, &sink, &mut listed),
-            Ok(None) => return,
-            Err(error) => failed(&error, &sink),
+        tokio::time::sleep(pause).await;
+        let events = watcher(api.clone(), config.clone());
+        let mut events = events.backoff(Pauses::default()).boxed();
+        let mut listed = BTreeSet::new();
+        loop {
+            match events.try_next().await {
+                Ok(Some(event)) => take(event, scope, &sink, &mut listed),
+                Ok(None) => return,
+                // kube's watcher would go on without a word once it may again: only a new list says
+                // that the objects are known.
+                Err(error) if failed(&error, &sink) => break,
+                Err(_) => {}
+            }
         }
+        pause = spread(LONGEST_PAUSE);
     }
 }
 
-/// The objects that are known stay so: an API server that is away for a while deletes nothing.
-fn failed(error: &watcher::Error, sink: &Sink) {
+/// The objects that are known stay so: an API server that is away for a while deletes nothing. Whether
+/// something has to be installed or granted.
+fn failed(error: &watcher::Error, sink: &Sink) -> bool {
     let missing = missing(error);
     let cause = (missing.clone()).unwrap_or_else(|| crate::kubernetes::cause(error));
     warn!(
         error = cause,
         "cannot watch SessionManagerRoles; the controller retries"
     );
+    let is_missing = missing.is_some();
     if let Some(why) = missing {
         set(&sink.synced, Err(why));
     }
+    is_missing
 }
 
 /// Wakes whoever waits only where something changes.

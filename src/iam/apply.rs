@@ -388,7 +388,7 @@ impl Stage<'_> {
     /// What to do about a refusal; `None` where what was to be taken away is gone already.
     fn judge(&mut self, step: &Step, failure: Failure) -> Option<Failed> {
         let (now, account) = (self.now, &self.account.id);
-        if failure.class == FailureClass::Unavailable {
+        if failure.may_have_had_effect() {
             self.recent.may_have_written(now, account, step);
         }
         let planned_on = &self.planned_on;

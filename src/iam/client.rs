@@ -22,7 +22,7 @@ use tracing::debug;
 use super::budget::{Budget, Priority};
 use super::credentials::{Explained, Source};
 use super::errors;
-use super::identity::{Identity, IdentityError, KeyOfCall, OnlyProven, Unproven};
+use super::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven, Unproven};
 use crate::controller::lease::Fence;
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::Metrics;
@@ -101,7 +101,7 @@ pub struct Aws {
 }
 
 /// A [`Failure`] as an error.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct CallFailed(pub Failure);
 
@@ -154,18 +154,35 @@ impl Aws {
 
     /// Whose credentials these are. STS is asked once for each set of credentials.
     pub async fn account(&self) -> Result<Account, IdentityError> {
-        match self.identity.account_despite(None) {
+        match self.identity.account_despite(Doubt::No) {
             Some(account) => Ok(account),
-            None => self.ask(None).await,
+            None => self.ask(Doubt::No).await,
         }
     }
 
-    /// Asks STS, where nobody else has meanwhile. `doubt`: the key of a call that was not sent.
-    async fn ask(&self, doubt: Option<&Unproven>) -> Result<Account, IdentityError> {
-        let _turn = self.identity.turn().await;
+    /// The same where nothing can be done in the account that is known: the credentials may have been
+    /// exchanged since STS was asked, and no call to IAM shows it.
+    pub async fn account_by_now(&self) -> Result<Account, IdentityError> {
+        match self.identity.account_despite(Doubt::MayBeExchanged) {
+            Some(account) => Ok(account),
+            None => self.ask(Doubt::MayBeExchanged).await,
+        }
+    }
+
+    /// Asks STS, where nobody else has meanwhile.
+    async fn ask(&self, doubt: Doubt<'_>) -> Result<Account, IdentityError> {
+        let mut turn = self.identity.turn().await?;
         if let Some(account) = self.identity.account_despite(doubt) {
             return Ok(account);
         }
+        let asked = self.ask_sts().await;
+        if let Err(error) = &asked {
+            turn.failed(error);
+        }
+        asked
+    }
+
+    async fn ask_sts(&self) -> Result<Account, IdentityError> {
         let key = KeyOfCall::default();
         let call = || {
             let request = self.sts.get_caller_identity().customize();
@@ -298,7 +315,10 @@ impl Iam {
             Err(CallError::Failed(failure)) => return Err(failure),
             Err(CallError::Unproven(doubt)) => doubt,
         };
-        let account = (self.aws.ask(Some(&doubt)).await).map_err(IdentityError::into_failure)?;
+        let account = match self.aws.ask(Doubt::Unproven(&doubt)).await {
+            Ok(account) => account,
+            Err(error) => return Err(error.into_failure().of_a_call_not_sent()),
+        };
         if account == self.account {
             let again = self.calls.send(action, access, &resource, &call).await;
             return again.map_err(|error| error.into_failure(action, resource));
@@ -388,9 +408,9 @@ impl Calls {
             budget, metrics, ..
         } = &self.gate;
         // To wait for a permit is no attempt: it may take any time.
-        self.heartbeat.iter().for_each(Heartbeat::rest);
+        let waiting = self.heartbeat.as_ref().map(Heartbeat::waiting);
         let _token = budget.acquire(self.priority, &self.namespace).await;
-        self.heartbeat.iter().for_each(Heartbeat::beat);
+        drop(waiting);
         // Asked after the wait for the budget, right before sending.
         let _in_flight = match access {
             Access::Read | Access::BulkRead => None,

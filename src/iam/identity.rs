@@ -6,6 +6,7 @@
 //! asked for again: one call to STS for each set of credentials.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -13,11 +14,12 @@ use aws_sdk_iam::error::BoxError;
 use smr_core::account::{Account, AccountError};
 use smr_core::failure::{Failure, FailureClass};
 use tokio::sync::MutexGuard;
+use tokio::time::Instant;
 
 use super::client::CallFailed;
 
 /// The account could not be proven.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum IdentityError {
     /// STS did not answer as it should.
     #[error(transparent)]
@@ -59,15 +61,38 @@ impl Unproven {
     }
 }
 
+/// Why an account that is proven is asked for again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Doubt<'a> {
+    /// It is not, where one is proven.
+    No,
+    /// A call was signed with another key.
+    Unproven(&'a Unproven),
+    /// Nothing can be done with the account that is proven, so no call shows whether the credentials
+    /// have been exchanged.
+    MayBeExchanged,
+}
+
+/// How long an answer of STS is fresh where nothing but STS shows an exchange.
+const FRESH: Duration = Duration::from_secs(30);
+
 /// The last key that STS named the account of; clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identity(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    proven: Mutex<Option<Proven>>,
-    /// Held by who asks STS: the others wait for that answer.
-    asking: tokio::sync::Mutex<()>,
+    /// With the time of the answer.
+    proven: Mutex<Option<(Proven, Instant)>>,
+    /// Held by who asks STS: the others wait for that answer, and what it was if it was none.
+    asking: tokio::sync::Mutex<Option<Unanswered>>,
+}
+
+/// STS was asked in vain.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    ended: Instant,
+    error: IdentityError,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,26 +108,50 @@ impl Identity {
             access_key_id,
             account,
         };
-        *self.0.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(proven);
+        let mut last = self.0.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((proven, Instant::now()));
     }
 
-    /// The turn to ask STS: while one asks, the others wait for that answer.
-    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.0.asking.lock().await
+    /// The turn to ask STS.
+    ///
+    /// # Errors
+    /// Someone else has asked meanwhile, in vain: in an outage each of many would wait as long again.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, IdentityError> {
+        let came = Instant::now();
+        let last = self.0.asking.lock().await;
+        match last.as_ref().filter(|last| last.ended > came) {
+            Some(last) => Err(last.error.clone()),
+            None => Ok(Turn(last)),
+        }
     }
 
     /// The account, unless `doubt` is still a reason to ask for it.
-    pub(super) fn account_despite(&self, doubt: Option<&Unproven>) -> Option<Account> {
-        let is_settled =
-            |proven: &Proven| doubt.is_none_or(|doubt| proven.access_key_id == doubt.access_key_id);
-        self.proven()
-            .filter(is_settled)
-            .map(|proven| proven.account)
+    pub(super) fn account_despite(&self, doubt: Doubt) -> Option<Account> {
+        let (proven, asked) = self.proven()?;
+        let is_settled = match doubt {
+            Doubt::No => true,
+            Doubt::Unproven(doubt) => proven.access_key_id == doubt.access_key_id,
+            Doubt::MayBeExchanged => asked.elapsed() < FRESH,
+        };
+        is_settled.then_some(proven.account)
     }
 
-    fn proven(&self) -> Option<Proven> {
+    fn proven(&self) -> Option<(Proven, Instant)> {
         let proven = self.0.proven.lock();
         proven.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// While it is held nobody else asks STS.
+pub(super) struct Turn<'a>(MutexGuard<'a, Option<Unanswered>>);
+
+impl Turn<'_> {
+    /// STS was asked in vain: those who wait need not ask again.
+    pub(super) fn failed(&mut self, error: &IdentityError) {
+        *self.0 = Some(Unanswered {
+            ended: Instant::now(),
+            error: error.clone(),
+        });
     }
 }
 
@@ -129,7 +178,11 @@ impl Intercept for OnlyProven {
             access_key_id,
             account: self.account.clone(),
         };
-        if self.identity.proven().as_ref() == Some(&expected) {
+        if self
+            .identity
+            .proven()
+            .is_some_and(|(proven, _)| proven == expected)
+        {
             return Ok(());
         }
         Err(Box::new(Unproven {

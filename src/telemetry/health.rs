@@ -56,8 +56,14 @@ struct Loop {
     due_since: Arc<Mutex<Due>>,
 }
 
-/// Since when a loop owes the end of an attempt; `None` while it waits for work.
-type Due = Option<Instant>;
+/// What a loop owes.
+#[derive(Debug, Default)]
+struct Due {
+    /// Since when it owes the end of an attempt; `None` while it waits for work.
+    since: Option<Instant>,
+    /// How many of its calls wait for a permit, which may take any time.
+    waiting: usize,
+}
 
 impl Health {
     /// Not ready, and alive.
@@ -91,7 +97,11 @@ impl Health {
     /// every `deadline`, twice its longest time-out, unless it rests. A loop that ends without
     /// resting first is stuck for good.
     pub fn heartbeat(&self, name: &'static str, deadline: Duration) -> Heartbeat {
-        let due_since = Arc::new(Mutex::new(Some(Instant::now())));
+        let due = Due {
+            since: Some(Instant::now()),
+            waiting: 0,
+        };
+        let due_since = Arc::new(Mutex::new(due));
         let mut loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
         loops.push(Loop {
             name,
@@ -117,11 +127,8 @@ impl Health {
 
 impl Loop {
     fn is_stuck(&self) -> bool {
-        let due_since = *self
-            .due_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        due_since.is_some_and(|since| since.elapsed() > self.deadline)
+        let due = (self.due_since.lock()).unwrap_or_else(PoisonError::into_inner);
+        due.waiting == 0 && due.since.is_some_and(|at| at.elapsed() > self.deadline)
     }
 }
 
@@ -133,17 +140,36 @@ impl Heartbeat {
     /// An attempt has ended, good or bad, or the loop begins one after a rest: the deadline starts
     /// again.
     pub fn beat(&self) {
-        self.set(Some(Instant::now()));
+        self.due().since = Some(Instant::now());
     }
 
-    /// The loop waits for work, for its next turn or for a permit, which may take any time: it is
-    /// not judged until the next [`Heartbeat::beat`].
+    /// The loop waits for work or for its next turn, which may take any time: it is not judged until
+    /// the next [`Heartbeat::beat`].
     pub fn rest(&self) {
-        self.set(None);
+        self.due().since = None;
     }
 
-    fn set(&self, due: Due) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = due;
+    /// One of the loop's calls waits for a permit, until this is dropped: the loop is not judged
+    /// meanwhile, whatever others of its calls do.
+    pub fn waiting(&self) -> Waiting {
+        self.due().waiting += 1;
+        Waiting(self.clone())
+    }
+
+    fn due(&self) -> MutexGuard<'_, Due> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call of a loop waits for a permit.
+#[derive(Debug)]
+pub struct Waiting(Heartbeat);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut due = self.0.due();
+        due.waiting -= 1;
+        due.since = Some(Instant::now());
     }
 }
 
@@ -400,6 +426,21 @@ mod tests {
         assert_eq!(health.stuck(), ["worker"]);
         workers[2].beat();
         assert!(health.stuck().is_empty());
+    }
+
+    /// Calls that are made side by side share a heart: one that waits is not judged by another's beat.
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_is_not_judged_while_one_of_its_calls_waits_for_a_permit() {
+        let health = Health::new();
+        let worker = health.heartbeat("worker", Duration::from_secs(10));
+        let waiting = worker.waiting();
+        worker.beat();
+        advance(Duration::from_mins(5)).await;
+        assert!(health.stuck().is_empty());
+        drop(waiting);
+        assert!(health.stuck().is_empty());
+        advance(Duration::from_secs(11)).await;
+        assert_eq!(health.stuck(), ["worker"]);
     }
 
     /// A task that panicked, or that returned where it should not, never beats again.

@@ -94,7 +94,7 @@ async fn a_pause_that_is_neither_true_nor_false_is_answered_in_words() {
     let message = world.reason("web", "InvalidSpec").await;
     assert_eq!(
         message,
-        "metadata.annotations[sessionmanager.dev/paused]: \"True\" is neither \"true\" nor \"false\", so the controller does nothing for this object until you correct or remove it"
+        "metadata.annotations[sessionmanager.dev/paused]: \"True\" is neither \"true\" nor \"false\", so the controller does nothing for this object, and does not delete it either, until you correct or remove the annotation"
     );
     world.iam.clear_calls();
     world.apply("web", "{tags: {a: b}}").await;
@@ -165,6 +165,8 @@ async fn an_object_that_leaves_the_selection_says_so_until_it_is_back() {
     world.status_of("web", "left alone", paused).await;
     world.iam.clear_calls();
     world.delete("web").await;
+    assert!(world.get("web").await.is_some());
+    assert_eq!(world.iam.calls(), []);
     // Only once the label is back does it go.
     label(&world, Some("a")).await;
     world.gone("web").await;

@@ -65,6 +65,56 @@ async fn the_controller_is_alive_in_an_outage_of_aws() {
     world.ready("other").await;
 }
 
+/// Nobody knows whose credentials these are, and many ask at once: each waits for one answer only.
+#[tokio::test]
+async fn the_controller_is_alive_while_sts_hangs() {
+    let mut world = World::unrecorded("sts").await;
+    let hang = Fault::new("GetCallerIdentity", 0, FaultKind::Hang);
+    world.iam.inject(hang.lasting(Duration::from_hours(1)));
+    world.run(&Start::default());
+    for number in 0..20 {
+        world.apply(&format!("web-{number}"), "{}").await;
+    }
+    for number in 0..20 {
+        world
+            .reason(&format!("web-{number}"), "AwsUnavailable")
+            .await;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(90) {
+        assert_eq!(world.served("/livez").await.unwrap(), "ok\n");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    world.iam.clear_faults();
+    world.ready("web-0").await;
+}
+
+/// A watch that may go on goes on without a word, so its objects are listed anew.
+#[tokio::test]
+async fn rights_that_come_back_make_the_controller_ready_again() {
+    let world = World::apart("rights").await;
+    world.apply("a", "{}").await;
+    world.ready("a").await;
+    let binding = "session-manager-role";
+    let delete = ["delete", "clusterrolebinding", binding];
+    world.plane.kubectl(&delete).await.unwrap();
+    world
+        .eventually("the controller is not ready, and says why", async || {
+            let answer = world.served("/readyz").await;
+            answer.is_err_and(|e| e.to_string().contains("apply its ClusterRole and binding"))
+        })
+        .await;
+    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
+    world.kubectl(&["apply", "--server-side", "-k", base]).await;
+    world
+        .eventually("the controller is ready again", async || {
+            world.served("/readyz").await.is_ok()
+        })
+        .await;
+    world.apply("b", "{}").await;
+    world.ready("b").await;
+}
+
 /// Objects that went with the CRD are deleted in IAM, each with one event, and the controller is not
 /// ready until the kind is back.
 #[tokio::test]

@@ -104,7 +104,24 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The code of a call that was not sent because another one failed: AWS has none of this name.
+const NOT_SENT: &str = "NotSent";
+
 impl Failure {
+    /// The same as the reason why another call was not sent.
+    #[must_use]
+    pub fn of_a_call_not_sent(self) -> Self {
+        Self {
+            code: NOT_SENT.into(),
+            ..self
+        }
+    }
+
+    /// Whether a write may have had its effect: it was sent, and nobody knows what became of it.
+    pub fn may_have_had_effect(&self) -> bool {
+        self.class == FailureClass::Unavailable && &*self.code != NOT_SENT
+    }
+
     /// The same, with what only the step can tell: which statement AWS does not take, and that a
     /// policy which is not `own_policy` does not exist.
     #[must_use]

@@ -102,7 +102,7 @@ pub fn unclear_pause(value: &str) -> Invalid {
     Invalid {
         field: format!("metadata.annotations[{PAUSED_ANNOTATION}]"),
         problem: format!(
-            "\"{value}\" is neither \"true\" nor \"false\", so the controller does nothing for this object until you correct or remove it"
+            "\"{value}\" is neither \"true\" nor \"false\", so the controller does nothing for this object, and does not delete it either, until you correct or remove the annotation"
         ),
     }
 }

@@ -29,7 +29,7 @@ use crate::controller::object::{Key, Object};
 use crate::kubernetes;
 
 /// The cluster answers in this time, or does without it.
-const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Objects are worked on side by side; the calls are paced by the budget.
 const AT_ONCE: usize = 16;
 /// Up to so many objects are asked for one by one, more by listing their namespaces; and of so many

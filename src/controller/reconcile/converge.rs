@@ -20,7 +20,7 @@ use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, other_account, wanted, without};
 use tracing::{debug, info};
 
-use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
+use super::{Applied, Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
 use crate::controller::queue::Priority;
 use crate::iam::Iam;
 use crate::iam::apply::Failed;
@@ -158,11 +158,16 @@ impl Pass<'_> {
             }
             let mut believed = settled.state.clone();
             let names = &wanted.desired.names;
-            let applied = (self.apply(&iam, &account, names, &planned.plan, &mut believed)).await?;
+            let applied = (self.apply(&iam, &account, names, &planned.plan, &mut believed)).await;
             if believed != settled.state {
                 self.memory.put_right(&planned.drift);
             }
-            let Err(failed) = applied else {
+            let failed = match applied {
+                Applied::Whole => None,
+                Applied::Failed(failed) => Some(failed),
+                Applied::Paused => return Err(Broken::Paused),
+            };
+            let Some(failed) = failed else {
                 let since = self.new_policy_since();
                 match plan(
                     &wanted.desired,

@@ -17,7 +17,7 @@ use smr_core::summary::{Activity, Event, Outcome, READY};
 use smr_core::wanted::live;
 use tracing::info;
 
-use super::{Broken, Ended, Pass, ROUNDS, between_rounds};
+use super::{Applied, Broken, Ended, Pass, ROUNDS, between_rounds};
 use crate::controller::deletions::Deletions;
 use crate::controller::queue::Priority;
 use crate::iam::apply::Failed;
@@ -32,9 +32,8 @@ impl Pass<'_> {
                 "Retained",
                 "mode Observe: whatever is in IAM stays as it is",
             );
-            let told = &mut self.memory.told;
-            self.context.cluster.tell(&self.object, &left, told).await;
-            return self.gone().await;
+            self.memory.deletions.leaves_as_it_is(left);
+            return self.release().await;
         }
         let account = match self.account(DELETING).await? {
             Ok(account) => account,
@@ -95,13 +94,19 @@ impl Pass<'_> {
             })
             .await?;
             let before = state.clone();
-            let applied = self
-                .apply(&iam, &account, &names, &plan, &mut state)
-                .await?;
-            let failed = applied.err().unwrap_or_default();
+            let applied = (self.apply(&iam, &account, &names, &plan, &mut state)).await;
+            let failed = match &applied {
+                Applied::Failed(failed) => failed.as_slice(),
+                Applied::Whole | Applied::Paused => &[],
+            };
             let (of, states) = ((&account, &names), (&before, &state));
-            (self.memory.deletions).carried_out(&plan, of, states, &failed);
-            match failed.into_iter().next() {
+            (self.memory.deletions).carried_out(&plan, of, states, failed);
+            let failed = match applied {
+                Applied::Whole => None,
+                Applied::Failed(failed) => failed.into_iter().next(),
+                Applied::Paused => return Err(Broken::Paused),
+            };
+            match failed {
                 None => {
                     self.memory.deletions.leaves(&state);
                     return self.release().await;

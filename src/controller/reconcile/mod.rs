@@ -26,7 +26,7 @@ use smr_core::wanted::{recorded_elsewhere, unclear_pause};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::cluster::{Cluster, WriteError};
-use super::memory::{Memories, Memory};
+use super::memory::{Memories, Memory, spread};
 use super::object::{Key, Object};
 use super::queue::{Priority, Queue};
 use super::store::Store;
@@ -108,6 +108,15 @@ enum Broken {
     Paused,
 }
 
+/// How far a plan was carried out.
+enum Applied {
+    Whole,
+    /// Up to the stage of these; there is at least one.
+    Failed(Vec<Failed>),
+    /// Up to where someone paused the object.
+    Paused,
+}
+
 impl Context {
     /// One pass.
     pub async fn reconcile(&self, key: &Key, priority: Priority, heartbeat: &Heartbeat) -> Next {
@@ -115,8 +124,7 @@ impl Context {
         let begun = std::time::Instant::now();
         let Some(object) = self.store.get(key) else {
             self.memories.forget(key);
-            Box::pin(self.left(key).instrument(span)).await;
-            return Next::Idle;
+            return Box::pin(self.left(key).instrument(span)).await;
         };
         let mut memory = self.memories.take(key, object.uid());
         let began_with = object.trigger();
@@ -168,16 +176,20 @@ impl Context {
 impl Context {
     /// The watch has nothing more of this object: it is gone, or `--selector` does not match it any
     /// more. In that case its status says who left it alone, as nothing else would.
-    async fn left(&self, key: &Key) {
+    async fn left(&self, key: &Key) -> Next {
         let Some(selector) = &self.selector else {
-            return;
+            return Next::Idle;
         };
-        if let Err(error) = self.release_unselected(key, selector).await {
-            debug!(%error, "the status of an object that is not selected any more was not written");
+        match self.leave(key, selector).await {
+            Ok(()) | Err(WriteError::Gone | WriteError::NotLeader(_)) => Next::Idle,
+            Err(error @ (WriteError::TimedOut | WriteError::Refused(_))) => {
+                debug!(%error, "the status of an object that is not selected any more was not written");
+                Next::After(spread(SOON), Priority::Repair)
+            }
         }
     }
 
-    async fn release_unselected(&self, key: &Key, selector: &str) -> Result<(), WriteError> {
+    async fn leave(&self, key: &Key, selector: &str) -> Result<(), WriteError> {
         let Some(object) = self.cluster.read(key).await?.filter(Object::has_finalizer) else {
             return Ok(());
         };
@@ -280,7 +292,12 @@ impl Pass<'_> {
 
     /// The account to work in; `Err` where the pass ends here.
     async fn account(&mut self, activity: Activity) -> Result<Result<Account, Ended>, Broken> {
-        let account = match self.context.aws.account().await {
+        let aws = &self.context.aws;
+        let mut account = aws.account().await;
+        if (account.as_ref()).is_ok_and(|a| recorded_elsewhere(self.status(), a).is_some()) {
+            account = aws.account_by_now().await;
+        }
+        let account = match account {
             Ok(account) => account,
             Err(error) => {
                 let failure = error.into_failure();
@@ -362,12 +379,12 @@ impl Pass<'_> {
         names: &Names,
         plan: &Plan,
         state: &mut Observed,
-    ) -> Result<Result<(), Vec<Failed>>, Broken> {
+    ) -> Applied {
         let recent = &self.context.recent;
         for steps in &plan.stages {
             let newest = self.context.store.get(&self.object.key());
             if newest.is_some_and(|o| o.uid() == self.object.uid() && o.pause() != Pause::No) {
-                return Err(Broken::Paused);
+                return Applied::Paused;
             }
             let part = Plan {
                 stages: vec![steps.clone()],
@@ -381,10 +398,10 @@ impl Pass<'_> {
                     let action = failed.step.action();
                     debug!(failure = %failed.failure, decision = ?failed.decision, action, "a step failed");
                 }
-                return Ok(Err(failed));
+                return Applied::Failed(failed);
             }
         }
-        Ok(Ok(()))
+        Applied::Whole
     }
 
     /// A read failed: the pass ends.

@@ -74,13 +74,12 @@ impl Sweeper {
             Ok(cost) => cost,
             Err(failure) => {
                 // Some organizations deny it, and for some accounts it takes too long.
-                let Some(pause) = Details::pause_after(failure.class) else {
+                let Some(pause) = Details::pause_after(&failure) else {
                     return Err(SweepError::Call(failure));
                 };
                 warn!(%failure, "the account's details can't be read: objects are read by lists and in rotation");
                 self.by_lists(account, targets).await?;
                 self.details.pause(pause, Instant::now());
-                self.context.metrics.sweep_degraded(true);
                 return Ok(());
             }
         };
@@ -93,7 +92,6 @@ impl Sweeper {
         self.answers = answers;
         if self.details.read() {
             info!("the account's details are read again");
-            self.context.metrics.sweep_degraded(false);
         }
         (self.details_calls, self.roles) = (cost.calls, cost.roles);
         if let Err(error) = self.read_tags(&iam, account, targets, others).await {

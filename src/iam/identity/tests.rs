@@ -5,7 +5,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use iam_emulator::connector::Connector;
-use iam_emulator::{Config, Emulator};
+use iam_emulator::{Config, Emulator, Fault, FaultKind};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -156,4 +156,56 @@ async fn many_ask_once() {
         .iter()
         .filter(|(_, action)| action == "GetCallerIdentity");
     assert_eq!(asked.count(), 2);
+}
+
+/// In an outage of STS each of many who wait would wait as long again for a failure of its own.
+#[tokio::test]
+async fn those_who_wait_for_an_answer_share_a_failure() {
+    let world = world();
+    let denied = Fault::new("GetCallerIdentity", 1000, FaultKind::AccessDenied);
+    world.emulator.inject(denied);
+    // So that they wait for each other.
+    world.emulator.set_latency(Duration::from_millis(50));
+    let asked = (0..20).map(|_| world.aws.account());
+    for answer in futures::future::join_all(asked).await {
+        assert!(answer.is_err());
+    }
+    assert_eq!(world.calls(), calls(&[("first", "GetCallerIdentity")]));
+    // Who comes later asks anew.
+    world.emulator.clear_faults();
+    assert_eq!(world.aws.account().await.unwrap().id, OWN);
+}
+
+/// An object of another account makes no call that would show that the credentials are right again.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_right_again_are_found_without_a_call_to_iam() {
+    let world = world();
+    world.exchange("foreign");
+    assert_eq!(world.aws.account().await.unwrap().id, OTHER);
+    world.exchange("first");
+    // Not more often than every half minute, however many ask.
+    assert_eq!(world.aws.account_by_now().await.unwrap().id, OTHER);
+    tokio::time::advance(FRESH).await;
+    assert_eq!(world.aws.account_by_now().await.unwrap().id, OWN);
+    assert_eq!(world.aws.account().await.unwrap().id, OWN);
+    assert_eq!(
+        world.calls(),
+        calls(&[
+            ("foreign", "GetCallerIdentity"),
+            ("first", "GetCallerIdentity")
+        ])
+    );
+}
+
+/// What the key was exchanged for is asked, and nobody knows: the write was not sent.
+#[tokio::test]
+async fn a_write_that_was_not_sent_has_had_no_effect() {
+    let world = world();
+    let account = world.aws.account().await.unwrap();
+    world.exchange("second");
+    let failing = Fault::new("GetCallerIdentity", 1000, FaultKind::ServiceFailure);
+    world.emulator.inject(failing);
+    let failure = world.read(&account).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Unavailable);
+    assert!(!failure.may_have_had_effect(), "{failure:?}");
 }
