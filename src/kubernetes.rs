@@ -1,6 +1,8 @@
 //! How the program reaches the cluster: environment and kubeconfig in, kube's configuration out; and
 //! what kube's errors mean. Reads the files that kube reads; no network IO.
 
+use std::net::IpAddr;
+
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::Config;
@@ -14,10 +16,11 @@ use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig};
 /// kubeconfig always holds, HTTPS_PROXY where NO_PROXY does not name the cluster. In a pod kube takes
 /// no proxy to its own API server.
 pub async fn config() -> Result<Config, InferConfigError> {
-    let Ok(kubeconfig) = Kubeconfig::read() else {
+    let Ok(mut kubeconfig) = Kubeconfig::read() else {
         return Config::infer().await;
     };
     let own = own_proxy(&kubeconfig);
+    keep_from_the_environment(&mut kubeconfig);
     match Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await {
         Ok(mut config) => {
             config.proxy_url = own.or_else(|| {
@@ -27,6 +30,16 @@ pub async fn config() -> Result<Config, InferConfigError> {
         }
         // Finds the pod's, or says what is wrong with both.
         Err(_) => Config::infer().await,
+    }
+}
+
+/// kube reads HTTPS_PROXY and NO_PROXY where a cluster has no `proxy-url`, and refuses a list that ends
+/// with a comma.
+fn keep_from_the_environment(kubeconfig: &mut Kubeconfig) {
+    let clusters = kubeconfig.clusters.iter_mut();
+    for cluster in clusters.filter_map(|named| named.cluster.as_mut()) {
+        let unused = || "http://localhost".to_owned();
+        cluster.proxy_url.get_or_insert_with(unused);
     }
 }
 
@@ -46,7 +59,16 @@ fn proxy_of_environment(cluster: &Uri, read: impl Fn(&str) -> Option<String>) ->
         let set = names.into_iter().filter_map(&read);
         set.into_iter().find(|value| !value.is_empty())
     };
-    let proxy: Uri = first(["HTTPS_PROXY", "https_proxy"])?.parse().ok()?;
+    let proxy = first(["HTTPS_PROXY", "https_proxy"])?;
+    // `proxy:3128` is what Go takes too.
+    let proxy: Uri = if proxy.contains("://") {
+        proxy.parse().ok()?
+    } else {
+        format!("http://{proxy}").parse().ok()?
+    };
+    if is_this_machine(cluster) {
+        return None;
+    }
     let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
     // The matcher takes this for every name, and for no address.
     if exceptions.split(',').any(|entry| entry.trim() == "*") {
@@ -55,6 +77,13 @@ fn proxy_of_environment(cluster: &Uri, read: impl Fn(&str) -> Option<String>) ->
     // The AWS SDK's matcher, so that both sides read NO_PROXY in the same way.
     let matcher = Matcher::builder().all("http://any").no(exceptions).build();
     matcher.intercept(cluster).map(|_| proxy)
+}
+
+/// As in Go, and so in kubectl, nothing on this machine is reached through a proxy of the environment.
+fn is_this_machine(cluster: &Uri) -> bool {
+    let host = cluster.host().unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 /// Why a request to the API server failed, in one line: the API server's own words, else what is at
@@ -103,6 +132,20 @@ mod tests {
         assert_eq!(
             through(ipv6, &[("HTTPS_PROXY", PROXY), ("NO_PROXY", "fd00::1")]),
             None
+        );
+        for own in [
+            "https://127.0.0.1:6443",
+            "https://localhost:6443",
+            "https://[::1]:6443",
+        ] {
+            assert_eq!(through(own, &[("HTTPS_PROXY", PROXY)]), None, "{own}");
+        }
+        assert_eq!(with("example.com,10.0.0.1,"), None);
+        assert_eq!(with("example.com,").as_deref(), Some(PROXY));
+        let bare = [("HTTPS_PROXY", "proxy:3128")];
+        assert_eq!(
+            through(cluster, &bare).as_deref(),
+            Some("http://proxy:3128")
         );
         let eks = "https://ABC.gr7.us-east-1.eks.amazonaws.com";
         let lower = [("https_proxy", PROXY), ("no_proxy", ".eks.amazonaws.com")];
