@@ -105,7 +105,8 @@ async fn rights_that_come_back_make_the_controller_ready_again() {
         })
         .await;
     let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/base");
-    world.kubectl(&["apply", "--server-side", "-k", base]).await;
+    let apply = ["apply", "--server-side", "-k", base];
+    world.plane.kubectl(&apply).await.unwrap();
     world
         .eventually("the controller is ready again", async || {
             world.served("/readyz").await.is_ok()
