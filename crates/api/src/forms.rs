@@ -213,7 +213,7 @@ pub const NAMESPACE: Form = Form {
     characters: "a-z0-9-",
     takes: "lower-case letters, digits and hyphens",
     pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
-    must: "must be a namespace's name: letters, digits and hyphens, with a letter or digit at both ends",
+    must: "must be a namespace's name: lower-case letters, digits and hyphens, with a letter or digit at both ends",
     max: 63,
     mistakes: &[LINE_BREAK],
 };

@@ -19,6 +19,7 @@ use crate::account::Account;
 use crate::limits::Limits;
 use crate::names::{ACTIVATION_ROLE_MAX, Names, Subject};
 
+pub use form::wrong;
 pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};
 use logs::{cloud_watch_logs, s3_logs};
 use tags::{distinct_but_for_case, merged_tags};
