@@ -14,8 +14,8 @@ use crate::iam::budget::Budget;
 use crate::iam::{Aws, Gate};
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
-/// Stands in ARNs where nobody said which account it is.
-pub(super) const UNKNOWN_ACCOUNT: &str = "000000000000";
+pub(super) use smr_core::account::UNKNOWN_ACCOUNT;
+
 /// Reads a second, at most.
 const READS_PER_SECOND: u32 = 20;
 

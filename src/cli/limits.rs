@@ -2,10 +2,10 @@
 //! [`Limits`] out. No IO.
 
 use clap::Args;
+use smr_api::forms::{self, Form};
 use smr_core::Tags;
-use smr_core::account::Arn;
 use smr_core::limits::Limits;
-use smr_core::ownership;
+use smr_core::validate::wrong;
 
 use super::{CliError, flag};
 
@@ -16,9 +16,9 @@ pub(super) const UNKNOWN_CLUSTER: &str = "<cluster-name>";
 /// What the operator allows and sets. `smr plan` and `smr render` take the same flags and
 /// environment variables as `smr run`, so that they say what that controller does.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "The operator's limits (as for smr run)")]
+#[command(next_help_heading = "The operator's limits")]
 pub(super) struct LimitsArgs {
-    /// Goes before names of IAM objects that spec does not give
+    /// Goes before names of IAM objects that spec does not give, at most 32 characters
     #[arg(long, env = "SMR_NAME_PREFIX", default_value = "")]
     name_prefix: String,
     /// IAM path where spec gives none
@@ -67,17 +67,20 @@ impl LimitsArgs {
         Ok(Limits {
             cluster_name: cluster_name.map_or_else(|| Ok(UNKNOWN_CLUSTER.to_owned()), cluster)?,
             name_prefix: prefix(name_prefix)?,
-            default_path: path("--default-path", default_path)?,
-            allowed_paths: allow_path
-                .into_iter()
-                .map(|p| path("--allow-path", p))
-                .collect::<Result<_, _>>()?,
+            default_path: text("--default-path", &forms::PATH, default_path)?,
+            allowed_paths: texts("--allow-path", &forms::PATH, allow_path)?,
             permissions_boundary_arn: permissions_boundary_arn
-                .map(|arn| policy_arn("--permissions-boundary-arn", arn))
+                .map(|arn| text("--permissions-boundary-arn", &forms::POLICY_ARN, arn))
                 .transpose()?,
-            allowed_additional_policies: allow_additional_policy,
+            allowed_additional_policies: texts(
+                "--allow-additional-policy",
+                &forms::POLICY_ARN_PATTERN,
+                allow_additional_policy,
+            )?,
             tags: all_tags(&tags)?,
-            ec2_principal,
+            ec2_principal: ec2_principal
+                .map(|service| text("--ec2-principal", &forms::SERVICE_PRINCIPAL, service))
+                .transpose()?,
         })
     }
 }
@@ -108,36 +111,21 @@ fn prefix(prefix: String) -> Result<String, CliError> {
     Ok(prefix)
 }
 
-/// The strictest of IAM's path forms, that of policies.
-pub(super) fn path(name: &'static str, path: String) -> Result<String, CliError> {
-    let fits = path == "/"
-        || path
-            .strip_prefix('/')
-            .and_then(|p| p.strip_suffix('/'))
-            .is_some_and(|inner| {
-                let is_part = |part: &str| !part.is_empty() && part.chars().all(is_iam_name);
-                inner.split('/').all(is_part)
-            });
-    if !fits || path.len() > 512 {
-        return Err(flag(
-            name,
-            format!(
-                "'{path}' must begin and end with / and have letters, digits and .,+@=_- between, such as /session-manager/"
-            ),
-        ));
+/// A flag's text, checked as one of spec is.
+pub(super) fn text(name: &'static str, form: &Form, text: String) -> Result<String, CliError> {
+    match wrong(form, &text) {
+        None => Ok(text),
+        Some(problem) => Err(flag(name, format!("'{}' {problem}", text.escape_debug()))),
     }
-    Ok(path)
 }
 
-/// The ARN of a managed policy.
-pub(super) fn policy_arn(name: &'static str, arn: String) -> Result<String, CliError> {
-    match Arn::parse(&arn) {
-        Some(parsed) if parsed.kind == "policy" => Ok(arn),
-        Some(_) | None => Err(flag(
-            name,
-            format!("'{arn}' is not the ARN of a managed policy"),
-        )),
-    }
+/// The same for a flag that is repeatable.
+pub(super) fn texts(
+    name: &'static str,
+    form: &Form,
+    all: Vec<String>,
+) -> Result<Vec<String>, CliError> {
+    all.into_iter().map(|one| text(name, form, one)).collect()
 }
 
 /// IAM tells keys on a role apart without case.
@@ -162,24 +150,23 @@ fn tag(pair: &str) -> Result<(String, String), CliError> {
     let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
         return Err(flag(
             "--tag",
-            format!("'{pair}' must have the form KEY=VALUE"),
+            format!("'{}' must have the form KEY=VALUE", pair.escape_debug()),
         ));
     };
-    let lower = key.to_ascii_lowercase();
-    if lower.starts_with(ownership::PREFIX) || lower.starts_with("aws:") {
-        return Err(flag(
-            "--tag",
-            format!(
-                "the key '{key}' can't start with {} or aws:",
-                ownership::PREFIX
-            ),
-        ));
+    for (what, form, text) in [
+        ("key", &forms::TAG_KEY, key),
+        ("value", &forms::TAG_VALUE, value),
+    ] {
+        if let Some(problem) = wrong(form, text) {
+            let text = text.escape_debug();
+            return Err(flag("--tag", format!("the {what} '{text}' {problem}")));
+        }
     }
-    if key.len() > 128 || value.len() > 256 {
-        return Err(flag(
-            "--tag",
-            format!("'{pair}': a key has at most 128, a value at most 256 characters"),
-        ));
+    let lower = key.to_ascii_lowercase();
+    let reserved = forms::RESERVED_TAG_PREFIXES;
+    if reserved.iter().any(|prefix| lower.starts_with(prefix)) {
+        let problem = format!("the key '{key}' can't start with {}", reserved.join(" or "));
+        return Err(flag("--tag", problem));
     }
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -190,21 +177,22 @@ mod tests {
 
     #[test]
     fn flags_are_checked_with_words() {
-        assert!(path("--default-path", "/a/b/".into()).is_ok());
-        assert!(path("--default-path", "/".into()).is_ok());
+        let path = |path: &str| text("--default-path", &forms::PATH, path.into());
+        assert!(path("/a/b/").is_ok());
+        assert!(path("/").is_ok());
         for bad in ["", "a/", "/a", "//", "/a b/"] {
-            assert!(
-                path("--default-path", bad.into())
-                    .unwrap_err()
-                    .to_string()
-                    .starts_with("--default-path: "),
-                "{bad}"
-            );
+            let error = path(bad).unwrap_err().to_string();
+            assert!(error.starts_with("--default-path: "), "{bad}: {error}");
         }
         assert!(cluster("x".repeat(64)).is_err());
         assert!(tag("a=b=c").is_ok());
         assert!(tag("aws:a=b").is_err());
         assert!(tag("ab").is_err());
+        assert!(tag(&format!("{}=b", "ж".repeat(128))).is_ok());
+        for bad in ["team=a;b", "a\nb=c", "a=AWS:b", "SessionManager.dev/x=b"] {
+            let error = tag(bad).unwrap_err().to_string();
+            assert!(error.starts_with("--tag: the "), "{bad}: {error}");
+        }
         let all =
             |pairs: &[&str]| all_tags(&pairs.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
         assert_eq!(all(&["a=1", "b=2"]).unwrap().len(), 2);

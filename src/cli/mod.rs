@@ -13,10 +13,13 @@ mod plan;
 mod render;
 mod run;
 pub mod schema;
+mod selector;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -96,6 +99,20 @@ fn flag(flag: &'static str, problem: impl Into<String>) -> CliError {
     }
 }
 
+/// An environment variable that is empty counts as unset: a template may leave it so.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command.mut_subcommands(|command| {
+        command.mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) {
+                arg.env(Resettable::Reset)
+            } else {
+                arg
+            }
+        })
+    })
+}
+
 impl Cli {
     /// Reads the arguments. Called as `kubectl-smr` (a kubectl plugin), it calls itself
     /// `kubectl smr`.
@@ -106,7 +123,7 @@ impl Cli {
         if stem.is_some_and(|stem| stem == "kubectl-smr") {
             command = command.name("kubectl-smr").bin_name("kubectl smr");
         }
-        let matches = command.get_matches();
+        let matches = without_empty_variables(command).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 

@@ -6,10 +6,11 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use smr_api::forms;
 use tracing::{info, warn};
 
-use super::limits::LimitsArgs;
-use super::{CliError, flag};
+use super::limits::{LimitsArgs, text, texts};
+use super::{CliError, flag, selector};
 use crate::controller::sweep::SweepMode;
 use crate::controller::{self, Settings, lease::LeaseConfig};
 use crate::telemetry::logs::{self, LogFormat};
@@ -45,8 +46,8 @@ pub(super) struct Args {
     #[arg(long, env = "SMR_SWEEP", value_enum, default_value_t)]
     sweep: SweepMode,
     /// Where /metrics, /livez and /readyz are served. [::] is IPv4 and IPv6; where IPv6 is off, it
-    /// becomes 0.0.0.0
-    #[arg(long, env = "SMR_METRICS_ADDR", default_value = "[::]:8080", help_heading = OPERATION)]
+    /// becomes 0.0.0.0. A port alone, such as :8080, is [::]:8080
+    #[arg(long, env = "SMR_METRICS_ADDR", default_value = "[::]:8080", value_parser = address, value_name = "ADDRESS:PORT", help_heading = OPERATION)]
     metrics_addr: SocketAddr,
     /// Work only while holding the Lease session-manager-role: needed with several replicas
     #[arg(long, env = "SMR_LEADER_ELECT", help_heading = OPERATION)]
@@ -111,8 +112,8 @@ fn settings(args: Args) -> Result<Settings, CliError> {
     } = args;
     Ok(Settings {
         limits: limits.limits(Some(cluster_name))?,
-        namespaces: watch_namespace,
-        selector,
+        namespaces: texts("--watch-namespace", &forms::NAMESPACE, watch_namespace)?,
+        selector: selector.map(checked_selector).transpose()?,
         resync_interval,
         concurrency: usize::from(concurrency),
         requests_per_second: iam_requests_per_second,
@@ -122,13 +123,23 @@ fn settings(args: Args) -> Result<Settings, CliError> {
     })
 }
 
+fn checked_selector(selector: String) -> Result<String, CliError> {
+    match selector::check(&selector) {
+        Ok(()) => Ok(selector),
+        Err(problem) => {
+            let problem = format!("'{}' {problem}", selector.escape_debug());
+            Err(flag("--selector", problem))
+        }
+    }
+}
+
 fn lease(args: &Args) -> Result<Option<LeaseConfig>, CliError> {
     const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
     if !args.leader_elect {
         return Ok(None);
     }
     let namespace = match &args.lease_namespace {
-        Some(namespace) => namespace.clone(),
+        Some(namespace) => text("--lease-namespace", &forms::NAMESPACE, namespace.clone())?,
         None => std::fs::read_to_string(OWN_NAMESPACE)
             .map(|text| text.trim().to_owned())
             .map_err(|_| {
@@ -195,6 +206,16 @@ fn duration(text: &str, least: &str, most: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// Where to listen; a port alone is one of every address, as it is in Go.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let full = match text.strip_prefix(':') {
+        Some(port) => format!("[::]:{port}"),
+        None => text.to_owned(),
+    };
+    full.parse()
+        .map_err(|_| "give ADDRESS:PORT, such as [::]:8080".to_owned())
+}
+
 /// Shorter ones would read IAM without a pause; longer ones would find drift a day late.
 fn resync_interval(text: &str) -> Result<Duration, String> {
     duration(text, "5s", "24h")
@@ -250,6 +271,21 @@ mod tests {
             ("11m", false),
         ] {
             assert_eq!(lease_duration(text).is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_alone_is_one_of_every_address() {
+        for (text, means) in [
+            (":8080", "[::]:8080"),
+            ("[::]:8080", "[::]:8080"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+        ] {
+            assert_eq!(address(text), Ok(means.parse().unwrap()), "{text}");
+        }
+        for text in ["", "8080", ":", ":99999", "localhost:8080", "::1:8080x"] {
+            let error = address(text).unwrap_err();
+            assert_eq!(error, "give ADDRESS:PORT, such as [::]:8080", "{text}");
         }
     }
 

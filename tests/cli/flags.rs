@@ -1,4 +1,5 @@
-//! Flags that several commands take: regions, and the cluster's name where nobody gives it.
+//! Flags that several commands take: regions, the operator's limits, and the cluster's name where
+//! nobody gives it.
 
 use std::fmt::Write as _;
 
@@ -88,6 +89,149 @@ async fn a_region_of_other_credentials_is_refused() {
             "{}",
             answer.told()
         );
+    }
+}
+
+/// At start, before anything is read.
+#[tokio::test]
+async fn flags_of_the_operator_are_checked_as_spec_is() {
+    let bench = Bench::new(&[("a.yaml", &manifest("a", "{}"))]);
+    let mut told = String::new();
+    let limits: [&[&str]; 17] = [
+        &["--ec2-principal", ""],
+        &["--ec2-principal", "foo\"bar*"],
+        &["--ec2-principal", "ec2.example.com"],
+        &["--tag", "team=a;b"],
+        &["--tag", "a\nb=c"],
+        &["--tag", "a=aws:b"],
+        &["--tag", "aws:a=b"],
+        &["--tag", "=b"],
+        &["--permissions-boundary-arn", ""],
+        &["--permissions-boundary-arn", "arn:aws:s3:::policy/x"],
+        &[
+            "--permissions-boundary-arn",
+            "arn:aws:iam::111122223333:policy/",
+        ],
+        &[
+            "--permissions-boundary-arn",
+            "arn:aws:iam::111122223333:policy/*",
+        ],
+        &["--default-path", "/a b/"],
+        &["--allow-path", ""],
+        &["--allow-additional-policy", ""],
+        &["--allow-additional-policy", "ReadOnlyAccess"],
+        &["--name-prefix", "a b"],
+    ];
+    for flags in limits {
+        let mut texts = Vec::new();
+        for command in [
+            &["run"][..],
+            &["render", "-f", "a.yaml"],
+            &["plan", "--offline", "-f", "a.yaml"],
+        ] {
+            let answer = bench.smr(&[command, flags].concat()).await;
+            assert_eq!(
+                (answer.code, answer.stdout.as_str()),
+                (1, ""),
+                "{command:?} {flags:?}"
+            );
+            texts.push(answer.stderr);
+        }
+        texts.dedup();
+        writeln!(told, "{flags:?}: {}", texts.join("")).unwrap();
+    }
+    let of_run: [&[&str]; 7] = [
+        &["--watch-namespace", "Foo Bar"],
+        &["--watch-namespace", ""],
+        &["--selector", "a in (b"],
+        &["--selector", "a==b,,"],
+        &["--selector", ""],
+        &["--leader-elect", "--lease-namespace", "Foo"],
+        &["--metrics-addr", "localhost"],
+    ];
+    for flags in of_run {
+        let answer = bench.smr(&[&["run"], flags].concat()).await;
+        assert!(answer.code > 0, "{}", answer.told());
+        writeln!(told, "{flags:?}: {}", answer.stderr).unwrap();
+    }
+    insta::assert_snapshot!("limits", told);
+}
+
+/// The account may be known only when an object is planned.
+#[tokio::test]
+async fn an_operators_boundary_of_another_account_is_the_operators_problem() {
+    let bench = Bench::new(&[("a.yaml", &manifest("a", "{}"))]);
+    let cyrillic = format!("{}=b", "ж".repeat(100));
+    let arn = "arn:aws:iam::999900001111:policy/cap";
+    let flags = [
+        "plan",
+        "--offline",
+        "-f",
+        "a.yaml",
+        "--tag",
+        &cyrillic,
+        "--permissions-boundary-arn",
+        arn,
+    ];
+    let unknown = bench.smr(&flags).await;
+    assert_eq!(unknown.code, 0, "{}", unknown.told());
+    let known = bench
+        .smr(&[&flags[..], &["--account-id", ACCOUNT]].concat())
+        .await;
+    assert_eq!(known.code, 1, "{}", known.told());
+    for words in [
+        "--permissions-boundary-arn: the policy belongs to account 999900001111",
+        "Ask the operator",
+    ] {
+        assert!(known.told().contains(words), "{}", known.told());
+    }
+}
+
+#[tokio::test]
+async fn an_empty_environment_variable_counts_as_unset() {
+    let bench = Bench::new(&[("a.yaml", &manifest("a", "{}"))]);
+    let empty = async |arguments: &[&str]| {
+        let mut command = bench.command(arguments);
+        for name in [
+            "SMR_NAME_PREFIX",
+            "SMR_EC2_PRINCIPAL",
+            "SMR_TAG",
+            "SMR_ALLOW_PATH",
+            "SMR_ALLOW_ADDITIONAL_POLICY",
+            "SMR_PERMISSIONS_BOUNDARY_ARN",
+            "SMR_DEFAULT_PATH",
+            "SMR_WATCH_NAMESPACE",
+            "SMR_SELECTOR",
+            "SMR_LEASE_NAMESPACE",
+            "SMR_RESYNC_INTERVAL",
+            "SMR_METRICS_ADDR",
+            "SMR_SWEEP",
+        ] {
+            command.env(name, "");
+        }
+        answer(command).await
+    };
+    let render = ["render", "-f", "a.yaml", "--account-id", ACCOUNT];
+    let usual = bench.smr(&render).await;
+    assert_eq!(usual.code, 0, "{}", usual.told());
+    assert_eq!(empty(&render).await.told(), usual.told());
+    // One flag is wrong, so that the program ends: it is the only one, or the last that is checked.
+    for (flags, words) in [
+        (
+            &["--selector", "a in (b"][..],
+            "smr: --selector: 'a in (b' is not a label selector",
+        ),
+        (
+            &["--watch-namespace", "A"],
+            "smr: --watch-namespace: 'A' can't have 'A'",
+        ),
+        (
+            &["--leader-elect"],
+            "smr: --lease-namespace: is needed with --leader-elect outside a cluster",
+        ),
+    ] {
+        let answer = empty(&[&["run"], flags].concat()).await;
+        assert!(answer.stderr.starts_with(words), "{}", answer.told());
     }
 }
 

@@ -116,8 +116,16 @@ pub const KEY_PREFIX: Form = Form {
     mistakes: &[
         LINE_BREAK,
         Mistake {
-            pattern: "^([A-Za-z0-9]+://|arn:)",
+            pattern: "^([A-Za-z0-9]+://|[Aa][Rr][Nn]:)",
             says: "must be the prefix alone, not a URL or ARN: write the bucket's name in spec.sessionLogs.s3.bucket",
+        },
+        Mistake {
+            pattern: "^ | $",
+            says: "begins or ends with a space: remove it",
+        },
+        Mistake {
+            pattern: "^/+$",
+            says: "is no prefix: leave it out for the whole bucket",
         },
         Mistake {
             pattern: "[*?]|[$][{]",
@@ -136,7 +144,7 @@ pub const LOG_GROUP: Form = Form {
     mistakes: &[
         LINE_BREAK,
         Mistake {
-            pattern: "^arn:",
+            pattern: "^[Aa][Rr][Nn]:",
             says: "must be a log group's name alone, not an ARN",
         },
         Mistake {
@@ -150,7 +158,7 @@ pub const LOG_GROUP: Form = Form {
 pub const KEY_ARN: Form = Form {
     characters: "A-Za-z0-9:/-",
     takes: "letters, digits and :/-",
-    pattern: "^arn:aws(-cn|-us-gov|-eusc|-iso|-iso-[bef])?:kms:[a-z]{2,4}(-[a-z]+)?-(central|((north|south)?(east|west))|north|south)-[0-9]{1,2}:[0-9]{12}:key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$",
+    pattern: "^arn:aws(-cn|-us-gov|-eusc)?:kms:(us-gov|eusc-[a-z]{2}|[a-z]{2})-(central|(north|south)?(east|west)|north|south)-[1-9][0-9]?:[0-9]{12}:key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$",
     must: "must be the key's ARN, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab: an alias or a key id does not work in an IAM policy ('aws kms describe-key' prints the ARN)",
     max: 2048,
     mistakes: &[
@@ -158,6 +166,10 @@ pub const KEY_ARN: Form = Form {
         Mistake {
             pattern: "^arn:[a-z-]+:kms:[a-z]+(-[a-z]+)+-[0-9]+[a-z]:",
             says: "names an availability zone: write its region, such as us-east-1 for us-east-1a",
+        },
+        Mistake {
+            pattern: "^arn:(aws-iso|[a-z-]+:kms:[a-z]+-iso[a-z]?-)",
+            says: "lies in an isolated partition, which is not supported: name a key in aws, aws-cn, aws-us-gov or aws-eusc",
         },
         Mistake {
             pattern: ":key/[0-9A-Za-z-]*[A-Z]",
@@ -176,18 +188,52 @@ pub const POLICY_ARN: Form = Form {
     mistakes: &[LINE_BREAK],
 };
 
-/// A region.
+/// Managed policies' ARNs as the operator's flags take them: `*` stands for any characters.
+pub const POLICY_ARN_PATTERN: Form = Form {
+    characters: "A-Za-z0-9_+=,.@:/*-",
+    takes: "letters, digits and _+=,.@:/*-",
+    pattern: "^(arn:|[*])[A-Za-z0-9_+=,.@:/*-]*$",
+    must: "must be the ARN of managed policies, in which * stands for any characters, such as arn:aws:iam::aws:policy/*",
+    max: 2048,
+    mistakes: &[LINE_BREAK],
+};
+
+/// A service principal, as a trust policy names it.
+pub const SERVICE_PRINCIPAL: Form = Form {
+    characters: "a-z0-9.-",
+    takes: "lower-case letters, digits, dots and hyphens",
+    pattern: "^[a-z0-9.-]+[.]amazonaws[.](com|com[.]cn|eu)$",
+    must: "must be a service principal, such as ec2.amazonaws.com",
+    max: 128,
+    mistakes: &[LINE_BREAK],
+};
+
+/// A namespace of the cluster.
+pub const NAMESPACE: Form = Form {
+    characters: "a-z0-9-",
+    takes: "lower-case letters, digits and hyphens",
+    pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+    must: "must be a namespace's name: lower-case letters, digits and hyphens, with a letter or digit at both ends",
+    max: 63,
+    mistakes: &[LINE_BREAK],
+};
+
+/// A region: the regions whose partition `Partition::of_region` in the core knows.
 pub const REGION: Form = Form {
     characters: "a-z0-9-",
     takes: "lower-case letters, digits and hyphens",
-    pattern: "^[a-z]{2,4}(-[a-z]+)?-(central|((north|south)?(east|west))|north|south)-[0-9]{1,2}$",
-    must: "must be an AWS region, such as eu-central-1",
+    pattern: "^(us-gov|eusc-[a-z]{2}|[a-z]{2})-(central|(north|south)?(east|west)|north|south)-[1-9][0-9]?$",
+    must: "must be an AWS region, such as eu-central-1, us-gov-west-1, cn-north-1 or eusc-de-east-1",
     max: 32,
     mistakes: &[
         LINE_BREAK,
         Mistake {
             pattern: "^[a-z-]+-[0-9]+(-[a-z]+-[0-9]+)?[a-z]$",
             says: "is an availability zone: write its region, such as us-east-1 for us-east-1a",
+        },
+        Mistake {
+            pattern: "^[a-z]+-iso[a-z]?-",
+            says: "lies in an isolated partition, which is not supported: name a region of aws, aws-cn, aws-us-gov or aws-eusc",
         },
     ],
 };
@@ -217,6 +263,10 @@ pub const TAG_VALUE: Form = Form {
     pattern: "^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$",
     must: "must be plain text",
     max: 256,
+    mistakes: &[Mistake {
+        pattern: "^[Aa][Ww][Ss]:",
+        says: "begins with aws:, which AWS keeps for itself: write another value",
+    }],
     ..TAG_KEY
 };
 

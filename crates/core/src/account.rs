@@ -159,6 +159,9 @@ impl std::str::FromStr for Partition {
     }
 }
 
+/// Stands in ARNs where nobody said which account it is: no account has this id.
+pub const UNKNOWN_ACCOUNT: &str = "000000000000";
+
 /// An AWS account in its partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {
@@ -175,6 +178,25 @@ impl Account {
         Ok(Self {
             id: parsed.account.to_owned(),
             partition: parsed.partition.parse()?,
+        })
+    }
+
+    /// Why IAM can't attach the managed policy `arn` here, as permission or as boundary, and what to do.
+    pub fn refuses_policy(&self, arn: &str) -> Option<String> {
+        let Self { id, partition } = self;
+        let arn = Arn::parse(arn)?;
+        if arn.partition != partition.as_str() {
+            return Some(format!(
+                "the ARN lies in partition {}, the role in {partition}: use an ARN of {partition}",
+                arn.partition
+            ));
+        }
+        let foreign = arn.account != "aws" && arn.account != *id && id != UNKNOWN_ACCOUNT;
+        foreign.then(|| {
+            format!(
+                "the policy belongs to account {}, the role to {id}: IAM attaches only policies of the role's own account and AWS's own, use one of these",
+                arn.account
+            )
         })
     }
 

@@ -7,12 +7,13 @@ mod statement;
 use std::io::Write as _;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use smr_api::forms;
 use smr_core::account::{Account, Arn, Partition};
 
 use self::others::ServiceAccount;
 use self::policy::Scope;
 use self::statement::{Document, MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
-use super::limits::{cluster, path, policy_arn};
+use super::limits::{cluster, text, texts};
 use super::{CliError, flag};
 
 const EXAMPLES: &str = "\
@@ -146,17 +147,9 @@ impl Args {
     fn policy(&self) -> Result<Document, CliError> {
         let scope = Scope {
             account: self.account()?,
-            paths: self
-                .path
-                .iter()
-                .map(|p| path("--path", p.clone()))
-                .collect::<Result<_, _>>()?,
+            paths: texts("--path", &forms::PATH, self.path.clone())?,
             cluster: cluster(self.cluster_name.clone())?,
-            boundary: self
-                .permissions_boundary_arn
-                .clone()
-                .map(|arn| policy_arn("--permissions-boundary-arn", arn))
-                .transpose()?,
+            boundary: self.boundary()?,
             additional: self.additional_policy_arn.clone(),
             adopt: self.adopt_arn.clone(),
         };
@@ -174,6 +167,18 @@ impl Args {
             );
         }
         Ok(policy::policy(&scope))
+    }
+
+    fn boundary(&self) -> Result<Option<String>, CliError> {
+        const FLAG: &str = "--permissions-boundary-arn";
+        let Some(arn) = self.permissions_boundary_arn.clone() else {
+            return Ok(None);
+        };
+        let arn = text(FLAG, &forms::POLICY_ARN, arn)?;
+        match self.account()?.refuses_policy(&arn) {
+            None => Ok(Some(arn)),
+            Some(problem) => Err(flag(FLAG, problem)),
+        }
     }
 
     fn check(&self, scope: &Scope) -> Result<(), CliError> {
@@ -348,8 +353,36 @@ mod tests {
     }
 
     #[test]
+    fn a_boundary_that_iam_does_not_attach_is_refused() {
+        for (arn, words) in [
+            ("arn:aws:iam::111122223333:policy/*", "can't have '*'"),
+            (
+                "arn:aws:iam::111122223333:policy/",
+                "must be a managed policy's ARN",
+            ),
+            ("arn:aws:s3:::policy/x", "must be a managed policy's ARN"),
+            (
+                "arn:aws:iam::999900001111:policy/x",
+                "belongs to account 999900001111",
+            ),
+            (
+                "arn:aws-cn:iam::111122223333:policy/x",
+                "lies in partition aws-cn",
+            ),
+        ] {
+            let boundary = format!("--permissions-boundary-arn={arn}");
+            let error = args(&[&boundary]).policy().unwrap_err().to_string();
+            assert!(
+                error.starts_with("--permissions-boundary-arn: ") && error.contains(words),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn in_china_ec2_has_two_names() {
-        let policy = args(&[BOUNDARY, "--partition=aws-cn"])
+        let boundary = BOUNDARY.replace("arn:aws:", "arn:aws-cn:");
+        let policy = args(&[&boundary, "--partition=aws-cn"])
             .policy()
             .unwrap()
             .to_json();

@@ -301,10 +301,7 @@ fn owners(metadata: &Node, problems: &mut Problems) {
 
 /// A key of labels and annotations, a finalizer: a name, with a DNS name and / before it or not.
 fn qualified(field: &str, what: &str, key: &str, problems: &mut Problems) {
-    let (prefix, name) = key
-        .split_once('/')
-        .map_or((None, key), |(p, n)| (Some(p), n));
-    if prefix.is_none_or(is_subdomain) && is_name(name) {
+    if is_qualified(key) {
         return;
     }
     problems.add(
@@ -316,8 +313,16 @@ fn qualified(field: &str, what: &str, key: &str, problems: &mut Problems) {
     );
 }
 
+/// A key of labels.
+pub(in crate::cli) fn is_qualified(key: &str) -> bool {
+    let (prefix, name) = key
+        .split_once('/')
+        .map_or((None, key), |(p, n)| (Some(p), n));
+    prefix.is_none_or(is_subdomain) && is_name(name)
+}
+
 /// A name as labels and their keys have them.
-fn is_name(text: &str) -> bool {
+pub(in crate::cli) fn is_name(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_end = |c: char| c.is_ascii_alphanumeric();
     text.len() <= 63 && text.starts_with(is_end) && text.ends_with(is_end) && text.chars().all(fits)

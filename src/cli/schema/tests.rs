@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use super::super::manifests::yaml::{Value, parse};
 use serde_json::json;
+use smr_core::account::{Account, Partition};
 
 use super::*;
 
@@ -133,8 +134,19 @@ fn another_version_or_kind_of_ours_is_told() {
     assert_eq!(fields, ["apiVersion", "kind"]);
 }
 
-/// What `smr plan` says of a manifest, by the CRD's rules and by the core alone.
+/// What `smr plan` says of a manifest, by the CRD's rules and by the core alone; of a partition only
+/// the core judges.
 fn said(schema: &Schema, spec: &Json) -> (Vec<String>, Vec<String>) {
+    let account = Account {
+        id: "111122223333".into(),
+        partition: Partition::Aws,
+    };
+    let (by_rules, mut by_core) = said_in(schema, spec, &account);
+    by_core.retain(|said| !said.contains("lies in partition"));
+    (by_rules, by_core)
+}
+
+fn said_in(schema: &Schema, spec: &Json, account: &Account) -> (Vec<String>, Vec<String>) {
     let text = serde_json::to_string(spec).unwrap();
     let spec: SessionManagerRoleSpec = serde_json::from_value(spec.clone()).unwrap();
     let by_rules = schema.check(
@@ -150,16 +162,11 @@ fn said(schema: &Schema, spec: &Json) -> (Vec<String>, Vec<String>) {
         name: "web".into(),
         uid: "u".into(),
     };
-    let account = smr_core::account::Account {
-        id: "111122223333".into(),
-        partition: smr_core::account::Partition::Aws,
-    };
-    let by_core = smr_core::wanted::wanted(&spec, &subject, None, &account, &limits, None);
+    let by_core = smr_core::wanted::wanted(&spec, &subject, None, account, &limits, None);
     let by_core = by_core.err().unwrap_or_default().into_iter();
     (
         by_rules.map(|p| p.message).collect(),
         by_core
-            .filter(|p| !p.problem.contains("partition"))
             .map(|p| format!("{} {}", p.field, p.problem))
             .collect(),
     )
@@ -283,6 +290,64 @@ fn the_rules_and_the_core_say_the_same_of_every_text() {
         accepted > 200 && refused > 500,
         "{accepted} accepted, {refused} refused"
     );
+}
+
+/// What is a region, and of which partition.
+const REGIONS: [(&str, Option<Partition>); 29] = [
+    ("us-east-1", Some(Partition::Aws)),
+    ("ap-southeast-7", Some(Partition::Aws)),
+    ("ap-northeast-1", Some(Partition::Aws)),
+    ("mx-central-1", Some(Partition::Aws)),
+    ("eu-south-2", Some(Partition::Aws)),
+    ("eu-north-12", Some(Partition::Aws)),
+    ("cn-northwest-1", Some(Partition::AwsCn)),
+    ("us-gov-west-1", Some(Partition::AwsUsGov)),
+    ("eusc-de-east-1", Some(Partition::AwsEusc)),
+    ("us-east-01", None),
+    ("us-east-0", None),
+    ("us-east-123", None),
+    ("us-giv-west-1", None),
+    ("eu-gov-west-1", None),
+    ("usa-east-1", None),
+    ("abcd-xyz-central-99", None),
+    ("eusc-east-1", None),
+    ("eusc-deu-east-1", None),
+    ("us-iso-east-1", None),
+    ("us-isob-east-1", None),
+    ("eu-iso-west-1", None),
+    ("us-east-1a", None),
+    ("us-west-2-lax-1a", None),
+    ("us-east-1-wl1-bos-wlz-1", None),
+    ("us-esat-1", None),
+    ("us-east", None),
+    ("US-EAST-1", None),
+    ("us-east-1 ", None),
+    ("", None),
+];
+
+/// `--region` asks `Partition::of_region`; spec asks the CRD's rules and the core, in a list and in an
+/// ARN.
+#[test]
+fn a_region_is_one_for_the_flag_the_rules_and_the_core_or_for_none() {
+    let schema = Schema::new().unwrap();
+    for (region, partition) in REGIONS {
+        assert_eq!(Partition::of_region(region).ok(), partition, "{region}");
+        let its = partition.unwrap_or(Partition::Aws);
+        let account = Account {
+            id: "111122223333".into(),
+            partition: its,
+        };
+        let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        let arn = format!("arn:{its}:kms:{region}:111122223333:key/{id}");
+        for spec in [
+            json!({"principal": "HybridActivation", "hybrid": {"regions": [region]}}),
+            json!({"sessionEncryption": {"kmsKeyArn": arn}}),
+        ] {
+            let (rules, core) = said_in(&schema, &spec, &account);
+            assert_eq!(rules.is_empty(), partition.is_some(), "{spec}: {rules:?}");
+            assert_eq!(core.is_empty(), partition.is_some(), "{spec}: {core:?}");
+        }
+    }
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl<'a> Generator<'a> {
             }
             "kmsKeyArn" => KEY.replace("eu-central-1", &self.region()),
             "bucket" => format!("b{}9", self.some("abc019-", 40)),
-            "keyPrefix" => self.some("abcXYZ019/é ._-$", max),
+            "keyPrefix" => format!("a{}9", self.some("abcXYZ019/é ._-$", max - 2)),
             "bucketOwnerAccountId" => format!("{:012}", self.rng.u64(0..1_000_000_000_000)),
             "logGroupName" => format!("/{}", self.some("abcXYZ019_/.#-", max - 1)),
             "regions[]" => self.region(),

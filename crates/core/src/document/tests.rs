@@ -82,7 +82,7 @@ fn the_policy_with_logs_is_the_pages_second_less_what_was_not_asked_for() {
 
 #[test]
 fn a_bucket_without_prefix_is_the_whole_bucket() {
-    let policy = policy("sessionLogs: {s3: {bucket: my-logs, keyPrefix: /}}");
+    let policy = policy("sessionLogs: {s3: {bucket: my-logs}}");
     assert_eq!(policy["Statement"][1]["Resource"], "arn:aws:s3:::my-logs/*");
 }
 

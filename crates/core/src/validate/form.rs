@@ -8,7 +8,7 @@ use regex::Regex;
 use smr_api::forms::{COMBINING, Form, INVISIBLE, NAMED};
 
 /// What is wrong with `text`, to go after the field's path.
-pub(super) fn wrong(form: &Form, text: &str) -> Option<String> {
+pub fn wrong(form: &Form, text: &str) -> Option<String> {
     let length = text.chars().count();
     if length > usize::try_from(form.max).unwrap_or(usize::MAX) {
         return Some(format!(

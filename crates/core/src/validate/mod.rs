@@ -19,6 +19,7 @@ use crate::account::Account;
 use crate::limits::Limits;
 use crate::names::{ACTIVATION_ROLE_MAX, Names, Subject};
 
+pub use form::wrong;
 pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};
 use logs::{cloud_watch_logs, s3_logs};
 use tags::{distinct_but_for_case, merged_tags};
@@ -154,6 +155,8 @@ pub fn validate(
         max_session_duration: role.max_session_duration_seconds.unwrap_or(3600),
         permissions_boundary_arn: boundary(
             role.permissions_boundary_arn.as_ref(),
+            names,
+            account,
             limits,
             &mut problems,
         ),
@@ -280,7 +283,41 @@ fn path(spec: &SessionManagerRoleSpec, limits: &Limits, problems: &mut Problems)
     }
 }
 
-fn boundary(asked: Option<&String>, limits: &Limits, problems: &mut Problems) -> Option<String> {
+fn boundary(
+    asked: Option<&String>,
+    names: &Names,
+    account: &Account,
+    limits: &Limits,
+    problems: &mut Problems,
+) -> Option<String> {
+    const FLAG: &str = "--permissions-boundary-arn";
+    let own = names.policy_arn(account);
+    let of_operator = limits.permissions_boundary_arn.as_ref();
+    for (field, arn, way_out) in [
+        (
+            "spec.role.permissionsBoundaryArn",
+            asked,
+            "name another policy, or leave the field out",
+        ),
+        (
+            FLAG,
+            of_operator,
+            "ask the operator of the controller for another boundary",
+        ),
+    ] {
+        if arn.is_some_and(|arn| arn.eq_ignore_ascii_case(&own)) {
+            problems.add(
+                field,
+                format!("{own} is this object's own policy, which can't bound the role: {way_out}"),
+            );
+        }
+    }
+    if let Some(problem) = of_operator.and_then(|arn| account.refuses_policy(arn)) {
+        problems.add(
+            FLAG,
+            format!("{problem}. Ask the operator of the controller"),
+        );
+    }
     if let (Some(asked), Some(operators)) = (asked, &limits.permissions_boundary_arn)
         && asked != operators
     {
@@ -306,10 +343,11 @@ fn additional_policies(
     let mut arns = BTreeSet::new();
     for (index, arn) in spec.additional_policy_arns.iter().flatten().enumerate() {
         let field = format!("spec.additionalPolicyArns[{index}]");
-        if *arn == own {
+        // IAM does not distinguish names by case.
+        if arn.eq_ignore_ascii_case(&own) {
             problems.add(
                 &field,
-                format!("{arn} is this object's own policy, which is attached anyway: remove it"),
+                format!("{own} is this object's own policy, which is attached anyway: remove it"),
             );
         } else if !limits.allows_additional_policy(arn) {
             problems.add(&field, format!("{arn} is not allowed by this controller: remove it, or ask the operator for --allow-additional-policy {arn}"));

@@ -1,5 +1,6 @@
 //! Specs as users write them, through the real validate step. Also the fixtures of other modules.
 
+mod policies;
 mod written;
 
 use super::*;

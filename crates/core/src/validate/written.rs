@@ -1,6 +1,7 @@
 //! What is written in a spec, each text against its form and each ARN and region against the account's
-//! partition. In: spec, names and account; out: problems. No IO. The CRD's rules refuse the same
-//! forms, but an object may be older than they are, and what is said here enters documents and ARNs.
+//! partition or account. In: spec, names and account; out: problems. No IO. The CRD's rules refuse the
+//! same forms, but an object may be older than they are, and what is said here enters documents and
+//! ARNs.
 
 use smr_api::forms::{self, Form};
 use smr_api::{SessionManagerRoleSpec, Tags};
@@ -24,9 +25,16 @@ pub(super) fn check(
     for (field, form, text) in texts(spec, names) {
         has_form(field, form, text, problems);
     }
-    for (field, form, arn) in arns(spec) {
-        if has_form(&field, form, arn, problems) {
-            in_partition(&field, arn, account, problems);
+    for (field, arn) in key_arns(spec) {
+        if has_form(field, &forms::KEY_ARN, arn, problems) {
+            in_partition(field, arn, account, problems);
+        }
+    }
+    for (field, arn) in policy_arns(spec) {
+        if has_form(&field, &forms::POLICY_ARN, arn, problems)
+            && let Some(problem) = account.refuses_policy(arn)
+        {
+            problems.add(field, problem);
         }
     }
     for (field, tags) in all_tags(spec) {
@@ -82,35 +90,33 @@ fn texts<'a>(spec: &'a SessionManagerRoleSpec, names: &'a Names) -> impl Iterato
     written.filter_map(|(field, form, text)| Some((field, form, text?)))
 }
 
-fn arns(spec: &SessionManagerRoleSpec) -> impl Iterator<Item = (String, &'static Form, &str)> {
+fn key_arns(spec: &SessionManagerRoleSpec) -> impl Iterator<Item = (&'static str, &str)> {
     let session = spec.session_encryption.as_ref();
     let s3 = spec.session_logs.as_ref().and_then(|l| l.s3.as_ref());
-    let role = spec.role.as_ref();
-    let single: [(&str, &'static Form, Option<&str>); 3] = [
+    let all = [
         (
             "spec.sessionEncryption.kmsKeyArn",
-            &forms::KEY_ARN,
             session.map(|e| e.kms_key_arn.as_str()),
         ),
         (
             "spec.sessionLogs.s3.kmsKeyArn",
-            &forms::KEY_ARN,
             s3.and_then(|l| l.kms_key_arn.as_deref()),
         ),
-        (
-            "spec.role.permissionsBoundaryArn",
-            &forms::POLICY_ARN,
-            role.and_then(|r| r.permissions_boundary_arn.as_deref()),
-        ),
     ];
-    let single = single.into_iter();
-    let single = single.filter_map(|(field, form, arn)| Some((field.to_owned(), form, arn?)));
+    all.into_iter()
+        .filter_map(|(field, arn)| Some((field, arn?)))
+}
+
+fn policy_arns(spec: &SessionManagerRoleSpec) -> impl Iterator<Item = (String, &str)> {
+    let role = spec.role.as_ref();
+    let boundary = role.and_then(|r| r.permissions_boundary_arn.as_deref());
+    let boundary = boundary.map(|arn| ("spec.role.permissionsBoundaryArn".to_owned(), arn));
     let listed = spec.additional_policy_arns.iter().flatten().enumerate();
     let listed = listed.map(|(index, arn)| {
         let field = format!("spec.additionalPolicyArns[{index}]");
-        (field, &forms::POLICY_ARN, arn.as_str())
+        (field, arn.as_str())
     });
-    single.chain(listed)
+    boundary.into_iter().chain(listed)
 }
 
 fn all_tags(spec: &SessionManagerRoleSpec) -> impl Iterator<Item = (&'static str, &Tags)> {
@@ -137,12 +143,14 @@ fn has_form(field: &str, form: &Form, text: &str, problems: &mut Problems) -> bo
     fits
 }
 
-/// The partition of an ARN, and of the region in it, is the account's.
+/// The partition of a key's ARN, and of the region in it, is the account's.
 fn in_partition(field: &str, arn: &str, account: &Account, problems: &mut Problems) {
     let mut parts = arn.split(':').skip(1);
     let (partition, _service, region) = (parts.next(), parts.next(), parts.next());
     let partition = partition.unwrap_or_default();
-    if partition != account.partition.as_str() {
+    if partition == account.partition.as_str() {
+        region_in_partition(field, region.unwrap_or_default(), account, problems);
+    } else {
         problems.add(
             field,
             format!(
@@ -150,37 +158,21 @@ fn in_partition(field: &str, arn: &str, account: &Account, problems: &mut Proble
                 account.partition, account.partition
             ),
         );
-    } else if let Some(region) = region.filter(|region| !region.is_empty()) {
-        region_in_partition(field, region, account, problems);
     }
 }
 
 fn region_in_partition(field: &str, region: &str, account: &Account, problems: &mut Problems) {
-    let partition = partition_of(region);
-    if partition != account.partition.as_str() {
-        problems.add(
+    match Partition::of_region(region) {
+        Ok(partition) if partition == account.partition => {}
+        Ok(partition) => problems.add(
             field,
             format!(
                 "{region} is a region of partition {partition}, the role lies in {}: use a region of {}",
                 account.partition, account.partition
             ),
-        );
+        ),
+        Err(error) => problems.add(field, error.to_string()),
     }
-}
-
-/// The partition of a region. Source: the AWS SDK's `partitions.json`, by the regions' first parts.
-fn partition_of(region: &str) -> &'static str {
-    const OTHERS: [(&str, &str); 7] = [
-        ("cn-", Partition::AwsCn.as_str()),
-        ("us-gov-", Partition::AwsUsGov.as_str()),
-        ("eusc-", Partition::AwsEusc.as_str()),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("us-isof-", "aws-iso-f"),
-    ];
-    let other = OTHERS.iter().find(|(begin, _)| region.starts_with(begin));
-    other.map_or(Partition::Aws.as_str(), |(_, partition)| partition)
 }
 
 fn tags_of(field: &str, tags: &Tags, problems: &mut Problems) {

@@ -90,7 +90,7 @@ fn documents(spec: &ValidSpec) -> String {
 
 #[test]
 fn every_expression_of_the_forms_can_be_used() {
-    let all: [&Form; 13] = [
+    let all: [&Form; 16] = [
         &forms::NAME,
         &forms::ROLE_NAME,
         &forms::PATH,
@@ -100,6 +100,9 @@ fn every_expression_of_the_forms_can_be_used() {
         &forms::LOG_GROUP,
         &forms::KEY_ARN,
         &forms::POLICY_ARN,
+        &forms::POLICY_ARN_PATTERN,
+        &forms::SERVICE_PRINCIPAL,
+        &forms::NAMESPACE,
         &forms::REGION,
         &forms::ACCOUNT_ID,
         &forms::TAG_KEY,
@@ -255,11 +258,65 @@ fn what_is_wrong_is_named() {
             "arn:aws-us-gov:iam::111122223333:policy/cap",
             "the ARN lies in partition aws-us-gov",
         ),
+        (
+            "/role/permissionsBoundaryArn",
+            "arn:aws:iam::999900001111:policy/cap",
+            "the policy belongs to account 999900001111, the role to 111122223333: ",
+        ),
+        (
+            "/additionalPolicyArns/1",
+            "arn:aws:iam::999900001111:policy/x/y",
+            "the policy belongs to account 999900001111, the role to 111122223333: ",
+        ),
+        (
+            "/role/permissionsBoundaryArn",
+            "arn:aws:iam::111122223333:policy/team/P",
+            "arn:aws:iam::111122223333:policy/team/p is this object's own policy, which can't bound",
+        ),
+        (
+            "/additionalPolicyArns/0",
+            "arn:aws:iam::111122223333:policy/team/P",
+            "arn:aws:iam::111122223333:policy/team/p is this object's own policy, which is attached",
+        ),
         ("/tags/a", "b#", "the value of 'a' can't have '#': "),
+        ("/tags/a", "AWS:x", "the value of 'a' begins with aws:, "),
+        (
+            "/role/tags/a",
+            "aws:",
+            "the value of 'a' begins with aws:, ",
+        ),
+        (
+            "/sessionLogs/s3/keyPrefix",
+            " logs",
+            "begins or ends with a space",
+        ),
+        (
+            "/sessionLogs/s3/keyPrefix",
+            "logs ",
+            "begins or ends with a space",
+        ),
+        (
+            "/sessionLogs/s3/keyPrefix",
+            "/",
+            "is no prefix: leave it out for the whole bucket",
+        ),
+        (
+            "/sessionLogs/s3/keyPrefix",
+            "ARN:aws:s3:::my-logs/x",
+            "must be the prefix alone, not a URL or ARN",
+        ),
+        (
+            "/sessionLogs/cloudWatch/logGroupName",
+            "Arn:x",
+            "must be a log group's name alone, not an ARN",
+        ),
     ] {
         let mut spec = full(Principal::EC2);
         *spec.pointer_mut(pointer).unwrap() = json!(text);
         let field = format!("spec{}", pointer.replace('/', ".")).replace("tags.a", "tags");
+        let field = field
+            .replace("Arns.0", "Arns[0]")
+            .replace("Arns.1", "Arns[1]");
         let problems = checked(&spec).unwrap_err();
         assert_eq!(problems.len(), 1, "{pointer} {text}: {problems:?}");
         assert_eq!(problems[0].field, field);
@@ -278,7 +335,8 @@ fn regions_of_another_partition_and_zones_are_refused() {
             "us-gov-west-1",
             "us-gov-west-1 is a region of partition aws-us-gov, the role lies in aws: use a region of aws",
         ),
-        ("us-iso-east-1", "is a region of partition aws-iso"),
+        ("us-iso-east-1", "lies in an isolated partition"),
+        ("us-east-01", "must be an AWS region"),
         (
             "us-east-1a",
             "is an availability zone: write its region, such as us-east-1 for us-east-1a",
