@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::manifests::{self, Document, ManifestError, Manifests, hints};
+use super::manifests::{self, Document, Given, ManifestError, Manifests, hints};
 use super::schema::{Checked, Problem, Schema, SchemaError};
 use crate::controller::object::Key;
 
@@ -90,7 +90,7 @@ pub(super) fn key(document: &Document, namespace: &str) -> Key {
 
 /// Reads manifests; there must be some, and they must be what is applied.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Manifests, LoadError> {
-    Ok(manifests::read(paths)?.or_kustomization()?.or_none()?)
+    Ok(manifests::read(paths, Given::AsApplied)?.or_none()?)
 }
 
 /// What is wrong: that it is a template, where it is one.

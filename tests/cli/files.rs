@@ -148,3 +148,87 @@ async fn what_is_no_manifest_is_told_what_it_is() {
     ];
     assert_eq!(bench.smr(&hook).await.code, 0);
 }
+
+/// A read of a pipe ends when its writer does: `-f <(helm template ...)` is one, and one in a folder has
+/// no writer.
+#[tokio::test]
+async fn a_pipe_is_read_where_it_is_named_only() {
+    let bench = Bench::new(&[("roles/a.yaml", &manifest("a", "{}"))]);
+    let pipe = bench.directory.join("roles/b.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let told = refused(&bench, &["plan", "--offline", "-f", "roles"]).await;
+    assert!(
+        told.starts_with("smr: roles/b.yaml: is a pipe, a socket or a device"),
+        "{told}"
+    );
+    let writer = tokio::task::spawn_blocking(move || std::fs::write(pipe, manifest("b", "{}")));
+    assert_eq!(names(&bench, &["roles/b.yaml"]).await, ["b"]);
+    writer.await.unwrap().unwrap();
+    // A link to a device, and one that is named and has no end.
+    std::fs::remove_file(bench.directory.join("roles/b.yaml")).unwrap();
+    symlink("/dev/zero", bench.directory.join("roles/b.yaml")).unwrap();
+    let told = refused(&bench, &["plan", "--offline", "-f", "roles"]).await;
+    assert!(told.contains("is a pipe, a socket or a device"), "{told}");
+    let told = refused(&bench, &["plan", "--offline", "-f", "/dev/zero"]).await;
+    assert!(
+        told.starts_with("smr: /dev/zero: has more than 64 MiB"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn addresses_are_no_paths() {
+    let bench = Bench::new(&[("x", "")]);
+    for (address, way_out) in [
+        (
+            "oci://registry.example.com/chart",
+            "smr reads no URLs. Download the manifests first",
+        ),
+        (
+            "git+ssh://example.com/roles",
+            "smr reads no URLs. Download the manifests first",
+        ),
+        (
+            "http://example.com/a.yaml",
+            "smr reads no URLs. Download it first: 'curl",
+        ),
+        ("://x", "can't be read: "),
+    ] {
+        let told = refused(&bench, &["plan", "--offline", "-f", address]).await;
+        assert!(
+            told.starts_with(&format!("smr: {address}: {way_out}")),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_kubectl_refuses_is_an_error_and_a_hook_leaves_it_alone() {
+    let plain = manifest("a", "{}");
+    let mistyped = plain.replace("sessionmanager.dev/", "sessionmanagers.dev/");
+    let bench = Bench::new(&[
+        ("a/a.yaml", &plain),
+        ("a/values.yaml", "image: {tag: v1}\n"),
+        ("mistyped.yaml", &mistyped),
+        ("playbook.yaml", "- hosts: {{ all }}\n"),
+    ]);
+    let told = refused(&bench, &["plan", "--offline", "-f", "a"]).await;
+    assert!(
+        told.starts_with("smr: a/values.yaml:1:1: kind is missing"),
+        "{told}"
+    );
+    for files in [&["-f", "mistyped.yaml"][..], &["mistyped.yaml"]] {
+        let told = refused(&bench, &[&["plan", "--offline"], files].concat()).await;
+        assert!(told.contains("write sessionmanager.dev/v1alpha1"), "{told}");
+    }
+    let hook = [
+        "plan",
+        "--offline",
+        "a/a.yaml",
+        "a/values.yaml",
+        "playbook.yaml",
+    ];
+    let answer = bench.smr(&hook).await;
+    assert_eq!(answer.code, 0, "{}", answer.told());
+}

@@ -15,7 +15,7 @@ use smr_core::wanted::Wanted;
 
 use super::super::CliError;
 use super::super::load::{self, LoadError, Loaded};
-use super::super::manifests::{self, Manifests};
+use super::super::manifests::{self, Given};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
 use super::{Report, Task, clash, rename};
 use crate::controller::object::Key;
@@ -24,9 +24,7 @@ use crate::controller::object::Key;
 pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
     let account = task.account.given_or_any()?;
     let namespace = task.namespace.as_deref().unwrap_or("default");
-    let old = manifests::read(&[old])
-        .and_then(Manifests::or_kustomization)
-        .map_err(LoadError::from)?;
+    let old = manifests::read(&[old], Given::AsApplied).map_err(LoadError::from)?;
     let mut new = task.manifests;
     if old.documents.is_empty() {
         new = new.or_none().map_err(LoadError::from)?;

@@ -23,7 +23,7 @@ use super::CliError;
 use super::account::{AccountArgs, UNKNOWN_ACCOUNT};
 use super::limits::{LimitsArgs, UNKNOWN_CLUSTER};
 use super::load::{self, LoadError};
-use super::manifests::{self, Manifests};
+use super::manifests::{self, Given, Manifests};
 use entry::{Action, Entry};
 use rename::Rename;
 
@@ -168,13 +168,15 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     } = args;
     let is_hook = filename.is_empty();
     filename.extend(files);
-    let mut manifests = manifests::read(&filename).map_err(LoadError::from)?;
+    let given = if is_hook {
+        Given::ByHook
+    } else {
+        Given::AsApplied
+    };
+    let manifests = manifests::read(&filename, given).map_err(LoadError::from)?;
     if is_hook && manifests.documents.is_empty() {
         println!("No SessionManagerRole in the given files.");
         return Ok(ExitCode::SUCCESS);
-    }
-    if !is_hook {
-        manifests = manifests.or_kustomization().map_err(LoadError::from)?;
     }
     account.partition()?;
     let is_live = from.is_none() && !offline;
