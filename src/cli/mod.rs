@@ -13,6 +13,7 @@ mod plan;
 mod render;
 mod run;
 pub mod schema;
+pub mod shown;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
