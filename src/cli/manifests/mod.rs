@@ -9,6 +9,7 @@ pub mod yaml;
 
 use std::path::PathBuf;
 
+use super::shown::shown;
 use serde_json::Value as Json;
 use thiserror::Error;
 use yaml::{Broken, Entry, Node, Place, Value};
@@ -21,7 +22,7 @@ const KIND: &str = "SessionManagerRole";
 #[derive(Debug, Error)]
 pub enum ManifestError {
     /// A file or directory can't be read.
-    #[error("{path}: can't be read: {source}")]
+    #[error("{}: can't be read: {source}", shown(path))]
     Unreadable {
         /// Which.
         path: String,
@@ -38,14 +39,15 @@ pub enum ManifestError {
     OtherUrl(String),
     /// A pipe, a socket or a device in a directory.
     #[error(
-        "{0}: is a pipe, a socket or a device, which may have no end: move it out of the directory, or name it with -f"
+        "{}: is a pipe, a socket or a device, which may have no end: move it out of the directory, or name it with -f",
+        shown(.0)
     )]
     NoFile(String),
     /// A file is larger than any manifest.
-    #[error("{0}: has more than 64 MiB, which no manifest has: give a smaller file")]
+    #[error("{}: has more than 64 MiB, which no manifest has: give a smaller file", shown(.0))]
     TooLarge(String),
     /// A file is no text.
-    #[error("{file}: {problem}")]
+    #[error("{}: {problem}", shown(file))]
     NoText {
         /// Which.
         file: String,
@@ -53,7 +55,7 @@ pub enum ManifestError {
         problem: String,
     },
     /// A file is no YAML.
-    #[error("{file}:{broken}{}", hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default())]
+    #[error("{}:{broken}{}", shown(file), hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default())]
     Broken {
         /// Which.
         file: String,
@@ -64,7 +66,9 @@ pub enum ManifestError {
     },
     /// What would be applied is not in the files.
     #[error(
-        "{file}: this folder is built by Kustomize, which can change what the files hold. Build it first: 'kubectl kustomize {folder} | smr plan -f -'"
+        "{}: this folder is built by Kustomize, which can change what the files hold. Build it first: 'kubectl kustomize {} | smr plan -f -'",
+        shown(file),
+        shown(folder)
     )]
     Kustomization {
         /// Kustomize's file.
@@ -116,7 +120,7 @@ pub struct Manifests {
     /// The first of Kustomize's own files.
     kustomization: Option<String>,
     /// What was read, in words.
-    places: String,
+    pub places: String,
 }
 
 /// What the files are.

@@ -22,7 +22,7 @@ use smr_core::limits::Limits;
 use super::CliError;
 use super::account::{AccountArgs, UNKNOWN_ACCOUNT};
 use super::limits::{LimitsArgs, UNKNOWN_CLUSTER};
-use super::load::{self, LoadError};
+use super::load::{self, LoadError, Namespace};
 use super::manifests::{self, Given, Manifests};
 use entry::{Action, Entry};
 use rename::Rename;
@@ -221,7 +221,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
 fn offline_plan(task: Task) -> Result<Report, CliError> {
     let account = task.account.given_or_any()?;
     let manifests = task.manifests.or_none().map_err(LoadError::from)?;
-    let namespace = task.namespace.as_deref().unwrap_or("default");
+    let namespace = Namespace::of_flag(task.namespace.as_deref())?;
     let loaded = load::check(manifests.documents, namespace, |_| None)?;
     let entries = loaded
         .into_iter()
