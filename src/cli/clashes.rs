@@ -9,15 +9,24 @@ use smr_core::wanted::Wanted;
 
 use crate::controller::object::Key;
 
-/// A manifest that asks for what others ask for, too.
+/// How many of the others a message names.
+const NAMED_MAX: usize = 3;
+
+/// Manifests that ask for the same name.
 pub(super) struct Clash {
+    /// In the order of the manifests.
+    holders: Vec<Holder>,
+    kinds: Vec<Kind>,
+}
+
+/// One of them.
+pub(super) struct Holder {
     /// Which manifest.
     pub index: usize,
-    /// Which others.
-    pub others: Vec<usize>,
     /// The name in the manifest's own spelling.
     name: String,
-    kinds: Vec<Kind>,
+    /// The name is that of the role, which clashes, too: one problem is enough.
+    follows_role: bool,
 }
 
 /// How a clash can be ended.
@@ -33,32 +42,39 @@ pub(super) enum WayOut {
     Recreate,
 }
 
-/// Every clash, in the order of the manifests.
+/// Every clash.
 pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Wanted)>) -> Vec<Clash> {
-    let mut holders: BTreeMap<(Kind, String), Vec<(usize, &str)>> = BTreeMap::new();
+    let mut asked: BTreeMap<(Kind, String), Vec<(usize, &Wanted, &str)>> = BTreeMap::new();
     for (index, wanted) in all {
         for (kind, name) in names(wanted) {
             let folded = (kind, name.to_ascii_lowercase());
-            holders.entry(folded).or_default().push((index, name));
+            asked.entry(folded).or_default().push((index, wanted, name));
         }
     }
-    let mut found: BTreeMap<(usize, &str, Vec<usize>), Vec<Kind>> = BTreeMap::new();
-    for ((kind, _), holders) in holders.into_iter().filter(|(_, all)| all.len() > 1) {
-        let indices: Vec<usize> = holders.iter().map(|(index, _)| *index).collect();
-        for (index, name) in holders {
-            let others = indices.iter().copied().filter(|o| *o != index).collect();
-            found.entry((index, name, others)).or_default().push(kind);
-        }
+    asked.retain(|_, holders| holders.len() > 1);
+    let follows_role = |kind: Kind, name: &str, wanted: &Wanted| {
+        let role = &wanted.desired.names.role;
+        kind != Kind::Role
+            && role.eq_ignore_ascii_case(name)
+            && asked.contains_key(&(Kind::Role, role.to_ascii_lowercase()))
+    };
+    // The same manifests with the same name of several kinds are one clash.
+    let mut found: BTreeMap<(&str, Vec<usize>), Clash> = BTreeMap::new();
+    for ((kind, folded), holders) in &asked {
+        let indices = holders.iter().map(|(index, ..)| *index).collect();
+        let clash = found.entry((folded, indices)).or_insert_with(|| Clash {
+            holders: (holders.iter())
+                .map(|&(index, wanted, name)| Holder {
+                    index,
+                    name: name.to_owned(),
+                    follows_role: follows_role(*kind, name, wanted),
+                })
+                .collect(),
+            kinds: Vec::new(),
+        });
+        clash.kinds.push(*kind);
     }
-    found
-        .into_iter()
-        .map(|((index, name, others), kinds)| Clash {
-            index,
-            others,
-            name: name.to_owned(),
-            kinds,
-        })
-        .collect()
+    found.into_values().collect()
 }
 
 fn names(wanted: &Wanted) -> impl Iterator<Item = (Kind, &str)> {
@@ -86,12 +102,40 @@ impl Clash {
         }
     }
 
-    /// What is wrong, and the way out.
-    pub fn problem(&self, other: impl Fn(usize) -> (Key, String), way_out: WayOut) -> String {
-        let others: Vec<String> = (self.others.iter())
-            .map(|index| other(*index))
+    /// All manifests that ask for it.
+    pub fn indices(&self) -> impl Iterator<Item = usize> {
+        self.holders.iter().map(|holder| holder.index)
+    }
+
+    /// Those for which it has to be said.
+    pub fn holders(&self) -> impl Iterator<Item = &Holder> {
+        self.holders.iter().filter(|holder| !holder.follows_role)
+    }
+
+    /// The others, as messages name them: all of many manifests in the message of each are megabytes.
+    fn others(&self, index: usize, other: impl Fn(usize) -> (Key, String)) -> String {
+        let mut named: Vec<String> = (self.indices().filter(|i| *i != index))
+            .take(NAMED_MAX)
+            .map(other)
             .map(|(key, place)| format!("{}/{} ({place})", key.namespace, key.name))
             .collect();
+        let more = self.holders.len() - 1 - named.len();
+        if more == 0 {
+            return named.join(", ");
+        }
+        let last = named.pop().unwrap_or_default();
+        named.push(format!("{last} and {more} more"));
+        named.join(", ")
+    }
+
+    /// What is wrong for one of them, and the way out.
+    pub fn problem(
+        &self,
+        holder: &Holder,
+        other: impl Fn(usize) -> (Key, String),
+        way_out: WayOut,
+    ) -> String {
+        let others = self.others(holder.index, other);
         let kinds = match self.kinds.as_slice() {
             [] => String::new(),
             [one] => one.in_words().to_owned(),
@@ -100,7 +144,7 @@ impl Clash {
                 format!("{} and {}", first.join(", "), last.in_words())
             }
         };
-        let (name, field) = (&self.name, self.field());
+        let (name, field) = (&holder.name, self.field());
         let what_to_do = match way_out {
             WayOut::Rename => format!("Give each its own {field}"),
             WayOut::RenameThis => format!("Give this object another {field}"),
@@ -110,8 +154,7 @@ impl Clash {
             }
         };
         format!(
-            "the {kinds} would have the name {name}, as with {}. An IAM name is unique in an account, whatever its path and case: the controller would create it for one object and report NotOwned on the other. {what_to_do}",
-            others.join(", ")
+            "the {kinds} would have the name {name}, as with {others}. An IAM name is unique in an account, whatever its path and case: the controller would create it for one object and report NotOwned on the other. {what_to_do}"
         )
     }
 }

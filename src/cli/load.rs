@@ -6,10 +6,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
+use smr_api::{PAUSED_ANNOTATION, Pause};
 use thiserror::Error;
 
-use super::manifests::{self, Document, ManifestError, Manifests, hints};
-use super::schema::{Checked, Problem, Schema, SchemaError};
+use super::manifests::{self, Document, Given, ManifestError, Manifests, hints};
+use super::schema::{Checked, Problem, Schema, SchemaError, is_namespace};
+use super::shown::shown;
+use super::{CliError, flag};
 use crate::controller::object::Key;
 
 /// Nothing to work on.
@@ -41,11 +44,12 @@ impl fmt::Display for Placed {
             place,
             problem: Problem { field, message },
         } = self;
+        let (place, text) = (shown(place), shown(message));
         // CEL messages often begin with the field themselves.
         if field.is_empty() || message.starts_with(field.as_str()) {
-            write!(f, "{place}: {message}")
+            write!(f, "{place}: {text}")
         } else {
-            write!(f, "{place}: {field}: {message}")
+            write!(f, "{place}: {}: {text}", shown(field))
         }
     }
 }
@@ -73,6 +77,12 @@ impl Loaded {
     }
 }
 
+/// Whether the object is paused, or may be meant to be.
+pub(super) fn pause(checked: &Checked) -> Pause {
+    let value = checked.annotations.get(PAUSED_ANNOTATION);
+    Pause::of(value.map(String::as_str))
+}
+
 /// Which namespace and name a document has; `namespace` where it gives none.
 pub(super) fn key(document: &Document, namespace: &str) -> Key {
     let text = |field: &str| {
@@ -88,9 +98,54 @@ pub(super) fn key(document: &Document, namespace: &str) -> Key {
     }
 }
 
+/// The namespace of manifests that give none.
+#[derive(Clone, Copy)]
+pub(super) enum Namespace<'a> {
+    /// Given by flag: a manifest may not contradict it, as with kubectl.
+    Flag(&'a str),
+    /// Of the kubeconfig, or Kubernetes' own.
+    Default(&'a str),
+}
+
+impl<'a> Namespace<'a> {
+    /// That of the flag, or `default` without one.
+    ///
+    /// # Errors
+    /// No namespace can have that name.
+    pub fn of_flag(given: Option<&'a str>) -> Result<Self, CliError> {
+        match given {
+            None => Ok(Self::Default("default")),
+            Some(name) if is_namespace(name) => Ok(Self::Flag(name)),
+            Some(name) => Err(flag(
+                "--namespace",
+                format!(
+                    "'{}' is no name of a namespace: it has 1 to 63 characters, lower-case letters, digits and '-', and begins and ends with a letter or digit",
+                    shown(name)
+                ),
+            )),
+        }
+    }
+
+    pub const fn name(self) -> &'a str {
+        match self {
+            Self::Flag(name) | Self::Default(name) => name,
+        }
+    }
+
+    /// What is wrong with an object in the namespace `own`.
+    fn contradicted_by(self, own: &str) -> Option<String> {
+        let Self::Flag(name) = self else {
+            return None;
+        };
+        (name != own).then(|| {
+            format!("the manifest says {own} and --namespace says {name}, which kubectl refuses: give --namespace {own}, or remove one of the two")
+        })
+    }
+}
+
 /// Reads manifests; there must be some, and they must be what is applied.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Manifests, LoadError> {
-    Ok(manifests::read(paths)?.or_kustomization()?.or_none()?)
+    Ok(manifests::read(paths, Given::AsApplied)?.or_none()?)
 }
 
 /// What is wrong: that it is a template, where it is one.
@@ -106,14 +161,14 @@ fn as_template(document: &Document, problem: &Problem) -> String {
 /// Checks documents. `before` knows the object that each one changes.
 pub(super) fn check(
     documents: Vec<Document>,
-    namespace: &str,
+    namespace: Namespace<'_>,
     before: impl Fn(&Key) -> Option<Json>,
 ) -> Result<Vec<Loaded>, LoadError> {
     let schema = Schema::new()?;
     let mut seen: BTreeMap<Key, String> = BTreeMap::new();
     let mut all = Vec::new();
     for document in documents {
-        let key = key(&document, namespace);
+        let key = key(&document, namespace.name());
         let object = schema.check(&document.node, before(&key).as_ref());
         let mut loaded = Loaded {
             object: Err(Vec::new()),
@@ -126,6 +181,12 @@ pub(super) fn check(
                 .map(|p| loaded.placed(&p.field, &as_template(&loaded.document, p)))
                 .collect()
         });
+        if let (Ok(_), Some(message)) = (
+            &loaded.object,
+            namespace.contradicted_by(&loaded.key.namespace),
+        ) {
+            loaded.object = Err(vec![loaded.placed("metadata.namespace", &message)]);
+        }
         let place = loaded.document.place_of("metadata.name");
         if let (Ok(_), Some(first)) = (&loaded.object, seen.get(&loaded.key)) {
             let message = format!(

@@ -14,6 +14,7 @@ mod render;
 mod run;
 pub mod schema;
 mod selector;
+pub mod shown;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,22 +1,25 @@
 //! `smr render`: manifests in, the IAM documents that they come to out, as JSON or YAML. Reads
 //! files; asks AWS for the account only where no flag gives it.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 use serde_yaml::Value as Json;
+use smr_api::Pause;
 use smr_core::account::Account;
 use smr_core::desired::PolicyHome;
 use smr_core::limits::Limits;
 use smr_core::names::Subject;
-use smr_core::wanted::{Wanted, wanted};
+use smr_core::validate::Invalid;
+use smr_core::wanted::{Wanted, unclear_pause, wanted};
 
 use super::account::{self, AccountArgs};
 use super::clashes::{WayOut, clashes};
 use super::limits::LimitsArgs;
-use super::load::{self, LoadError, Loaded, Placed};
+use super::load::{self, LoadError, Loaded, Namespace, Placed, pause};
 use super::{CliError, plan::PlanError};
 use crate::controller::object::Key;
 
@@ -44,9 +47,9 @@ pub(super) struct Args {
         value_name = "FILE|DIR|-"
     )]
     filename: Vec<PathBuf>,
-    /// Namespace of manifests that give none
-    #[arg(short = 'n', long, default_value = "default")]
-    namespace: String,
+    /// Namespace of manifests that give none [default: default]
+    #[arg(short = 'n', long)]
+    namespace: Option<String>,
     /// Only this document; with several manifests, one after the other
     #[arg(long, value_enum)]
     only: Option<Only>,
@@ -144,7 +147,8 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     } = args;
     // No document depends on the cluster's name.
     let limits = limits.limits(None)?;
-    let loaded = load::check(load::read(&filename)?.documents, &namespace, |_| None)?;
+    let namespace = Namespace::of_flag(namespace.as_deref())?;
+    let loaded = load::check(load::read(&filename)?.documents, namespace, |_| None)?;
     account.partition()?;
     let account = match account.given()? {
         Some(given) => given,
@@ -182,6 +186,10 @@ fn ask(expected: &AccountArgs) -> Result<Account, CliError> {
 
 fn come_to(loaded: &mut Loaded, account: &Account, limits: &Limits) -> Result<Wanted, Vec<Placed>> {
     let checked = std::mem::replace(&mut loaded.object, Err(Vec::new()))?;
+    if let Pause::Unclear(value) = pause(&checked) {
+        let Invalid { field, problem } = unclear_pause(&value);
+        return Err(vec![loaded.placed(&field, &problem)]);
+    }
     let subject = Subject {
         namespace: loaded.key.namespace.clone(),
         name: loaded.key.name.clone(),
@@ -201,13 +209,15 @@ fn shared_names(all: &[(Loaded, Wanted)]) -> Vec<Placed> {
         let loaded = &all[index].0;
         (loaded.key.clone(), loaded.document.place_of(""))
     };
-    clashes(all.iter().map(|(_, wanted)| wanted).enumerate())
-        .iter()
-        .map(|clash| {
-            let problem = clash.problem(other, WayOut::Rename);
-            all[clash.index].0.placed(clash.field(), &problem)
-        })
-        .collect()
+    let mut problems = BTreeMap::<usize, Vec<Placed>>::new();
+    for clash in clashes(all.iter().map(|(_, wanted)| wanted).enumerate()) {
+        for holder in clash.holders() {
+            let problem = clash.problem(holder, other, WayOut::Rename);
+            let placed = all[holder.index].0.placed(clash.field(), &problem);
+            problems.entry(holder.index).or_default().push(placed);
+        }
+    }
+    problems.into_values().flatten().collect()
 }
 
 impl Rendered {

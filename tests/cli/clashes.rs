@@ -115,3 +115,28 @@ async fn the_newcomer_is_refused() {
         .await;
     assert_eq!(renamed.code, 0, "{}", renamed.told());
 }
+
+/// Each of many with one name is named to few, once.
+#[tokio::test]
+async fn many_with_one_name_are_few_words() {
+    let spec = |n: usize| match n % 2 {
+        0 => "{role: {name: fleet}}",
+        _ => "{role: {name: fleet}, policy: {type: Inline}}",
+    };
+    let all: Vec<String> = (0..400)
+        .map(|n| manifest(&format!("n{n}"), spec(n)))
+        .collect();
+    let bench = Bench::new(&[("all.yaml", &all.join("---\n"))]);
+    for arguments in [
+        &["plan", "--offline", "-f", "all.yaml"][..],
+        &["render", "--account-id", ACCOUNT, "-f", "all.yaml"],
+    ] {
+        let answer = bench.smr(arguments).await;
+        assert_eq!(answer.code, 1);
+        let problems = answer.stderr.matches("would have the name fleet").count();
+        assert_eq!(problems, 400, "{arguments:?}: one for each");
+        assert_eq!(answer.stderr.matches(" and 396 more.").count(), 400);
+        assert!(!answer.stderr.contains("spec.policy.name"));
+        assert!(answer.stderr.len() < 400_000, "{}", answer.stderr.len());
+    }
+}

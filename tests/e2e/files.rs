@@ -54,6 +54,8 @@ fn the_same() -> Vec<File> {
         ("any-list.yaml", format!("apiVersion: example.com/v1\nkind: Bundle\nitems: [{{{item}, metadata: {{name: x}}}}]\n")),
         ("anchor.yaml", format!("{}spec: &s {{}}\n", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: &n a, labels: {a: *n}}\n")),
         ("block.yaml", format!("{a}---\n{}", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: t}\nspec:\n  role:\n    description: |-\n      a\n      --- b\n")),
+        ("tags.yaml", a.replace("{name: a}", "{name: ! 5, labels: {<<: {a: x}, \"b\": !!str 5}}")),
+        ("whole.yaml", format!("{a}---\n{}", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: t}\nspec: {maxSessionDurationSeconds: !!int \"3600\"}\n")),
         // Refused.
         ("after.yaml", format!("--- {{{item}, metadata: {{name: a}}}}\n")),
         ("glued.yaml", format!("{a}---b\n{b}")),
@@ -64,6 +66,15 @@ fn the_same() -> Vec<File> {
         ("unclosed.json", j[..j.len() - 1].into()),
         ("template.yaml", a.replace("{name: a}", "{name: {{ .Values.name }}}")),
         ("deep.yaml", format!("{a}---\na: {}", "[".repeat(20_000))),
+        ("text.yaml", format!("{a}---\njust text\n")),
+        ("no-kind.yaml", format!("{a}---\na: b\n")),
+        ("null-item.yaml", format!("{list}- null\n- {{{item}, metadata: {{name: x}}}}\n")),
+        ("items.yaml", "apiVersion: v1\nkind: List\nitems: {}\n".into()),
+        ("comment.json", format!("{j} // ours\n")),
+        ("infinite.yaml", format!("{a}x: .inf\n")),
+        ("null-key.yaml", format!("{a}x: {{~: 1}}\n")),
+        ("tag.yaml", format!("{a}x: !!null x\n")),
+        ("merge.yaml", format!("{a}x: {{<<: 5}}\n")),
         ("surrogate.yaml", format!("{a}# \\ud83d\nx: \"\\ud83d\"\n")),
     ];
     let mut files: Vec<File> = (texts.into_iter())

@@ -2,13 +2,16 @@
 //! takes: UTF-8, and UTF-16 with a byte order mark.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::ManifestError;
 
 /// What `kubectl apply -f FOLDER` takes.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+/// More is no manifest: ten thousand objects with all their fields are a third of it.
+const SIZE_MAX: u64 = 64 << 20;
 /// Kustomize's file, less its extension.
 const KUSTOMIZATION: &str = "kustomization";
 
@@ -32,8 +35,7 @@ impl Sources {
     /// input for `-`.
     pub fn add(&mut self, path: &Path) -> Result<(), ManifestError> {
         if path.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            (std::io::stdin().read_to_end(&mut bytes)).map_err(|e| unreadable(path, e))?;
+            let bytes = all_of(path, std::io::stdin().lock())?;
             return self.take("stdin".to_owned(), bytes);
         }
         if std::fs::metadata(path)
@@ -64,6 +66,11 @@ impl Sources {
                     self.add_folder(&path)?;
                 }
             } else if fits && !(kind.is_symlink() && path.is_dir()) {
+                // A read of a pipe or a device may never end. One that is named is meant.
+                let target = std::fs::metadata(&path).map_err(|e| unreadable(&path, e))?;
+                if !target.is_file() {
+                    return Err(ManifestError::NoFile(path.display().to_string()));
+                }
                 self.add_file(&path)?;
             }
         }
@@ -76,7 +83,8 @@ impl Sources {
         if !is_new {
             return Ok(());
         }
-        let bytes = std::fs::read(path).map_err(|e| unreadable(path, e))?;
+        let file = File::open(path).map_err(|e| unreadable(path, e))?;
+        let bytes = all_of(path, file)?;
         self.take(path.display().to_string(), bytes)
     }
 
@@ -91,6 +99,16 @@ impl Sources {
     }
 }
 
+/// All bytes, but no more than a manifest may have: a device such as /dev/zero has no end.
+fn all_of(path: &Path, from: impl Read) -> Result<Vec<u8>, ManifestError> {
+    let mut bytes = Vec::new();
+    (from.take(SIZE_MAX + 1).read_to_end(&mut bytes)).map_err(|e| unreadable(path, e))?;
+    if bytes.len() as u64 > SIZE_MAX {
+        return Err(ManifestError::TooLarge(in_words(path)));
+    }
+    Ok(bytes)
+}
+
 /// Whether a file of this name is Kustomize's.
 pub(super) fn is_kustomization(file: &str) -> bool {
     Path::new(file)
@@ -99,17 +117,25 @@ pub(super) fn is_kustomization(file: &str) -> bool {
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> ManifestError {
-    let shown = path.display().to_string();
-    if shown.starts_with("https://") || shown.starts_with("http://") {
-        return ManifestError::Url(shown);
+    let path = in_words(path);
+    match path.split_once("://") {
+        Some(("https" | "http", _)) => ManifestError::Url(path),
+        Some((scheme, _)) if is_scheme(scheme) => ManifestError::OtherUrl(path),
+        Some(_) | None => ManifestError::Unreadable { path, source },
     }
-    ManifestError::Unreadable {
-        path: if shown == "-" {
-            "standard input".to_owned()
-        } else {
-            shown
-        },
-        source,
+}
+
+/// Such as `oci` and `git+ssh`.
+fn is_scheme(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    !text.is_empty() && text.chars().all(fits)
+}
+
+/// A path as messages name it.
+pub(super) fn in_words(path: &Path) -> String {
+    match path.display().to_string().as_str() {
+        "-" => "standard input".to_owned(),
+        path => path.to_owned(),
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod files;
 pub mod hints;
+mod object;
 mod stream;
 pub mod yaml;
 
 use std::path::PathBuf;
 
+use super::shown::shown;
 use serde_json::Value as Json;
 use thiserror::Error;
 use yaml::{Broken, Entry, Node, Place, Value};
@@ -20,7 +22,7 @@ const KIND: &str = "SessionManagerRole";
 #[derive(Debug, Error)]
 pub enum ManifestError {
     /// A file or directory can't be read.
-    #[error("{path}: can't be read: {source}")]
+    #[error("{}: can't be read: {source}", shown(path))]
     Unreadable {
         /// Which.
         path: String,
@@ -30,8 +32,22 @@ pub enum ManifestError {
     /// An address where a path should be.
     #[error("{0}: smr reads no URLs. Download it first: 'curl -fsSL {0} | smr plan -f -'")]
     Url(String),
+    /// The same, of a scheme that curl may not know.
+    #[error(
+        "{0}: smr reads no URLs. Download the manifests first, and give their files with -f, or - for standard input"
+    )]
+    OtherUrl(String),
+    /// A pipe, a socket or a device in a directory.
+    #[error(
+        "{}: is a pipe, a socket or a device, which may have no end: move it out of the directory, or name it with -f",
+        shown(.0)
+    )]
+    NoFile(String),
+    /// A file is larger than any manifest.
+    #[error("{}: has more than 64 MiB, which no manifest has: give a smaller file", shown(.0))]
+    TooLarge(String),
     /// A file is no text.
-    #[error("{file}: {problem}")]
+    #[error("{}: {problem}", shown(file))]
     NoText {
         /// Which.
         file: String,
@@ -39,7 +55,7 @@ pub enum ManifestError {
         problem: String,
     },
     /// A file is no YAML.
-    #[error("{file}:{broken}{}", hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default())]
+    #[error("{}:{broken}{}", shown(file), hint.as_ref().map(|hint| format!(". {hint}")).unwrap_or_default())]
     Broken {
         /// Which.
         file: String,
@@ -50,7 +66,9 @@ pub enum ManifestError {
     },
     /// What would be applied is not in the files.
     #[error(
-        "{file}: this folder is built by Kustomize, which can change what the files hold. Build it first: 'kubectl kustomize {folder} | smr plan -f -'"
+        "{}: this folder is built by Kustomize, which can change what the files hold. Build it first: 'kubectl kustomize {} | smr plan -f -'",
+        shown(file),
+        shown(folder)
     )]
     Kustomization {
         /// Kustomize's file.
@@ -80,6 +98,11 @@ pub struct Document {
 }
 
 impl Document {
+    fn of(file: &str, node: Node) -> Self {
+        let file = file.to_owned();
+        Self { file, node }
+    }
+
     /// `file:line:column` of what `path` names.
     pub fn place_of(&self, path: &str) -> String {
         let Place { line, column } = self.node.place_of(path);
@@ -97,27 +120,43 @@ pub struct Manifests {
     /// The first of Kustomize's own files.
     kustomization: Option<String>,
     /// What was read, in words.
-    places: String,
+    pub places: String,
+}
+
+/// What the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// What is applied: what kubectl refuses is an error.
+    AsApplied,
+    /// All files of a commit: those without a SessionManagerRole are left alone, whatever they hold.
+    ByHook,
 }
 
 /// Reads files, directories (recursively) and `-`. There may be none of ours.
-pub fn read(paths: &[PathBuf]) -> Result<Manifests, ManifestError> {
+///
+/// # Errors
+/// A file can't be read, or kubectl would not apply it.
+pub fn read(paths: &[PathBuf], given: Given) -> Result<Manifests, ManifestError> {
     let mut sources = files::Sources::default();
     for path in paths {
         sources.add(path)?;
     }
-    let shown = |path: &PathBuf| match path.display().to_string().as_str() {
-        "-" => "standard input".to_owned(),
-        path => path.to_owned(),
-    };
+    let places: Vec<_> = paths.iter().map(|path| files::in_words(path)).collect();
     let mut manifests = Manifests {
-        places: paths.iter().map(shown).collect::<Vec<_>>().join(", "),
+        places: places.join(", "),
         ..Manifests::default()
     };
+    let mut problem = None;
     for files::Source { file, text } in sources.texts {
-        manifests.take(&file, &text)?;
+        if let Err(found) = manifests.take(&file, &text, given) {
+            problem.get_or_insert(found);
+        }
     }
-    Ok(manifests)
+    // In a directory of Kustomize's, a file need not be a manifest: that it is one of Kustomize's says more.
+    if given == Given::AsApplied {
+        manifests = manifests.or_kustomization()?;
+    }
+    problem.map_or(Ok(manifests), Err)
 }
 
 impl Manifests {
@@ -138,7 +177,7 @@ impl Manifests {
     }
 
     /// What Kustomize builds from is not what would be applied.
-    pub fn or_kustomization(self) -> Result<Self, ManifestError> {
+    fn or_kustomization(self) -> Result<Self, ManifestError> {
         let Some(file) = self.kustomization else {
             return Ok(self);
         };
@@ -149,45 +188,64 @@ impl Manifests {
         Err(ManifestError::Kustomization { file, folder })
     }
 
-    fn take(&mut self, file: &str, text: &str) -> Result<(), ManifestError> {
-        let documents = stream::documents(text).map_err(|broken| ManifestError::Broken {
+    fn take(&mut self, file: &str, text: &str, given: Given) -> Result<(), ManifestError> {
+        let refused = |broken: Broken| ManifestError::Broken {
             hint: hints::hint(text, broken.place.line),
             file: file.to_owned(),
             broken,
-        })?;
+        };
+        let is_hook = given == Given::ByHook;
+        let documents = match stream::documents(text) {
+            Ok(documents) => documents,
+            Err(_) if is_hook && !text.contains(KIND) && !text.contains(smr_api::GROUP) => {
+                self.skipped += 1;
+                return Ok(());
+            }
+            Err(broken) => return Err(refused(broken)),
+        };
+        let others = self.documents.len();
+        let mut problem = None;
         for node in documents {
-            self.sort_in(file, node);
+            if let Err(broken) = self.sort_in(file, node) {
+                self.skipped += 1;
+                problem.get_or_insert(broken);
+            }
         }
-        Ok(())
+        match problem {
+            Some(broken) if !is_hook || self.documents.len() > others => Err(refused(broken)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whatever has `items` is a list, as for kubectl, and taken apart.
-    fn sort_in(&mut self, file: &str, node: Node) {
+    fn sort_in(&mut self, file: &str, node: Node) -> Result<(), Broken> {
         let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
         let (version, kind) = (text("apiVersion"), text("kind"));
         let group = version.split_once('/').map_or("", |(group, _)| group);
-        // Without a version it is a mistake that has to be said.
-        let ours = group == smr_api::GROUP || (version.is_empty() && kind == KIND);
-        match node.get("items").map(|items| &items.value) {
-            Some(Value::List(items)) if kind != KIND => {
-                for item in items {
-                    self.sort_in(file, of_list(item, version, kind));
-                }
-            }
-            _ if ours => self.documents.push(Document {
-                file: file.to_owned(),
-                node,
-            }),
-            _ => {
-                // Kustomize's file needs neither.
-                let may_be =
-                    version.is_empty() && ["", "Kustomization", "Component"].contains(&kind);
-                if group == KUSTOMIZE || (may_be && files::is_kustomization(file)) {
-                    self.kustomization.get_or_insert_with(|| file.to_owned());
-                }
-                self.skipped += 1;
-            }
+        // With a mistyped version or none it is a mistake that has to be said.
+        let ours = [group, version].contains(&smr_api::GROUP) || kind == KIND;
+        // Kustomize's file needs neither.
+        let may_be = version.is_empty() && ["", "Kustomization", "Component"].contains(&kind);
+        if group == KUSTOMIZE || (may_be && files::is_kustomization(file)) {
+            self.kustomization.get_or_insert_with(|| file.to_owned());
+            self.skipped += 1;
+            return Ok(());
         }
+        if kind == KIND {
+            self.documents.push(Document::of(file, node));
+            return Ok(());
+        }
+        object::check(&node)?;
+        match node.get("items").map(|items| &items.value) {
+            Some(Value::List(items)) => {
+                for item in items {
+                    self.sort_in(file, of_list(item, version, kind))?;
+                }
+            }
+            _ if ours => self.documents.push(Document::of(file, node)),
+            _ => self.skipped += 1,
+        }
+        Ok(())
     }
 }
 
@@ -221,13 +279,106 @@ mod tests {
 
     #[test]
     fn other_kinds_are_counted_and_lists_taken_apart() {
-        let text = "apiVersion: v1\nkind: ConfigMap\n---\njust text\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: sessionmanager.dev/v1alpha1, kind: SessionManagerRole, metadata: {name: a}}\n- {apiVersion: v1, kind: Secret}\n---\n# nothing\n";
+        let text = "apiVersion: v1\nkind: ConfigMap\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: sessionmanager.dev/v1alpha1, kind: SessionManagerRole, metadata: {name: a}}\n- {apiVersion: v1, kind: Secret}\n---\n# nothing\n";
         let mut manifests = Manifests::default();
-        manifests.take("x.yaml", text).unwrap();
-        assert_eq!((manifests.documents.len(), manifests.skipped), (1, 3));
+        manifests.take("x.yaml", text, Given::AsApplied).unwrap();
+        assert_eq!((manifests.documents.len(), manifests.skipped), (1, 2));
         assert_eq!(
             manifests.documents[0].place_of("metadata.name"),
-            "x.yaml:9:82"
+            "x.yaml:7:82"
+        );
+    }
+
+    /// Each is refused by kubectl 1.37, too.
+    #[test]
+    fn what_is_no_object_is_refused_at_its_place() {
+        const OURS: &str = r#"{"apiVersion":"sessionmanager.dev/v1alpha1","kind":"SessionManagerRole","metadata":{"name":"a"}}"#;
+        for (text, problem) in [
+            ("just text", "1:1: is a text, not a Kubernetes object"),
+            ("[1]", "1:1: is a list, not a Kubernetes object"),
+            ("a: b", "1:1: kind is missing"),
+            ("kind: 5", "1:1: kind must be a text"),
+            ("apiVersion: 1\nkind: A", "1:1: apiVersion must be a text"),
+            ("kind: List\nitems: {}", "2:1: items must be a list"),
+            (
+                "kind: List\nitems: [null]",
+                "2:9: is null, not a Kubernetes object",
+            ),
+            (
+                "kind: List\nitems: [a]",
+                "2:9: is a text, not a Kubernetes object",
+            ),
+            ("kind: List\nitems: [{}]", "2:9: kind is missing"),
+            (
+                "kind: List\nitems: [{kind: Foo}, {apiVersion: v1}]",
+                "2:22: kind is missing",
+            ),
+            (&format!("{OURS} // ours"), "1:98: JSON has no comments"),
+            (&format!("{OURS}\n/* ours */"), "2:1: JSON has no comments"),
+        ] {
+            let mut manifests = Manifests::default();
+            let taken = manifests.take("x.yaml", text, Given::AsApplied);
+            let told = taken.unwrap_err().to_string();
+            assert!(
+                told.starts_with(&format!("x.yaml:{problem}")),
+                "{text}: {told}"
+            );
+        }
+        for text in [
+            "kind: List\nitems: []",
+            "kind: List\nitems: null",
+            "kind: Foo\na: b",
+            "---\n~",
+            &format!("{OURS} null"),
+        ] {
+            let mut manifests = Manifests::default();
+            manifests.take("x.yaml", text, Given::AsApplied).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_mistyped_version_does_not_hide_a_manifest() {
+        for version in [
+            "sessionmanagers.dev/v1alpha1",
+            "sessionmanager.dev",
+            "v1alpha1",
+            "''",
+            "5",
+        ] {
+            let text = format!("apiVersion: {version}\nkind: SessionManagerRole\n");
+            for given in [Given::AsApplied, Given::ByHook] {
+                let mut manifests = Manifests::default();
+                manifests.take("x.yaml", &text, given).unwrap();
+                assert_eq!(
+                    (manifests.documents.len(), manifests.skipped),
+                    (1, 0),
+                    "{version}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_hook_leaves_files_without_ours_alone() {
+        let ours = "---\napiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\n";
+        for text in ["- hosts: all\n", "items: {}\n", "a: b\n", "just text\n"] {
+            let mut manifests = Manifests::default();
+            manifests.take("x.yaml", text, Given::ByHook).unwrap();
+            assert_eq!(manifests.skipped, 1, "{text}");
+            let mixed = format!("{text}{ours}");
+            assert!(
+                manifests.take("x.yaml", &mixed, Given::ByHook).is_err(),
+                "{text}"
+            );
+        }
+        let mut manifests = Manifests::default();
+        manifests
+            .take("x.yaml", "a: {{ b }}\n", Given::ByHook)
+            .unwrap();
+        assert!(
+            manifests
+                .take("x.yaml", &format!("{ours}a: {{{{ b }}}}\n"), Given::ByHook)
+                .is_err()
         );
     }
 }

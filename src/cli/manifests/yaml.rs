@@ -8,6 +8,7 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle};
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use super::super::shown::shown;
 use super::hints;
 
 /// Aliases may not make more of a document than this.
@@ -57,7 +58,7 @@ impl fmt::Display for Place {
 
 /// Text that is no YAML.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{place}: {problem}")]
+#[error("{place}: {}", shown(problem))]
 pub struct Broken {
     /// Where.
     pub place: Place,
@@ -235,10 +236,24 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Broken> {
 /// A collection that is not closed yet.
 enum Open {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        key: Option<(String, Place)>,
-    },
+    Map(OpenMap),
+}
+
+#[derive(Default)]
+struct OpenMap {
+    entries: Vec<Entry>,
+    /// A key whose value comes next.
+    key: Option<Key>,
+    /// Where in `entries` each key is.
+    known: HashMap<String, usize>,
+    /// The line of each key that the map has itself.
+    own: HashMap<String, usize>,
+}
+
+enum Key {
+    Name(String, Place),
+    /// `<<` without quotes.
+    Merge,
 }
 
 #[derive(Default)]
@@ -255,38 +270,38 @@ impl Builder {
         match event {
             Event::DocumentStart(..) => self.anchors.clear(),
             Event::Scalar(text, style, anchor, tag) => {
-                let is_key = matches!(self.open.last(), Some((Open::Map { key: None, .. }, ..)));
+                let is_key =
+                    matches!(self.open.last(), Some((Open::Map(map), ..)) if map.key.is_none());
                 if is_key && style == ScalarStyle::Plain && hints::is_json_comment(&text) {
                     return Err(broken(place, hints::no_comments(place.line)));
                 }
-                let is_text = style != ScalarStyle::Plain
-                    || tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
-                let value = if is_text {
-                    Json::String(text.into_owned())
-                } else {
-                    plain(&text)
+                let scalar = scalar::Scalar {
+                    text: &text,
+                    is_plain: style == ScalarStyle::Plain,
+                    tag: tag.as_deref(),
                 };
-                let node = Node {
-                    value: Value::Scalar(value),
-                    place,
-                };
-                return self.finished(node, anchor);
+                if is_key && scalar.is_merge() {
+                    if let Some((Open::Map(map), ..)) = self.open.last_mut() {
+                        map.key = Some(Key::Merge);
+                    }
+                    return Ok(());
+                }
+                let value = (if is_key { scalar.key() } else { scalar.value() })
+                    .map_err(|problem| broken(place, problem))?;
+                let value = Value::Scalar(value);
+                return self.finished(Node { value, place }, anchor);
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.open(Open::List(Vec::new()), place, anchor)?;
             }
             Event::MappingStart(_, anchor, _) => {
-                let open = Open::Map {
-                    entries: Vec::new(),
-                    key: None,
-                };
-                self.open(open, place, anchor)?;
+                self.open(Open::Map(OpenMap::default()), place, anchor)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some((open, place, anchor)) = self.open.pop() {
                     let value = match open {
                         Open::List(items) => Value::List(items),
-                        Open::Map { entries, .. } => Value::Map(merged(entries)),
+                        Open::Map(map) => Value::Map(map.entries),
                     };
                     return self.finished(Node { value, place }, anchor);
                 }
@@ -326,27 +341,57 @@ impl Builder {
             None if node.is_null() => {}
             None => self.documents.push(node),
             Some((Open::List(items), ..)) => items.push(node),
-            Some((Open::Map { entries, key }, ..)) => match key.take() {
-                None => *key = Some((as_key(&node)?, node.place)),
-                Some((name, place)) => {
-                    if let Some(first) = entries.iter().find(|e| e.key == name && name != "<<") {
-                        let line = first.place.line;
-                        return Err(broken(
-                            place,
-                            format!(
-                                "the key {name} is there already, in line {line}: keep one of them"
-                            ),
-                        ));
-                    }
-                    entries.push(Entry {
-                        key: name,
-                        place,
-                        node,
-                    });
-                }
-            },
+            Some((Open::Map(map), ..)) => map.take(node)?,
         }
         Ok(())
+    }
+}
+
+impl OpenMap {
+    /// Takes a key or a value.
+    fn take(&mut self, node: Node) -> Result<(), Broken> {
+        match self.key.take() {
+            None => self.key = Some(Key::Name(as_key(&node)?, node.place)),
+            Some(Key::Merge) => self.merge(node)?,
+            Some(Key::Name(key, place)) => {
+                if let Some(line) = self.own.insert(key.clone(), place.line) {
+                    return Err(broken(
+                        place,
+                        format!("the key {key} is there already, in line {line}: keep one of them"),
+                    ));
+                }
+                self.set(Entry { key, place, node });
+            }
+        }
+        Ok(())
+    }
+
+    /// `<<: *anchor`. As with kubectl, it wins over what is before it, and of a list the first map wins.
+    fn merge(&mut self, node: Node) -> Result<(), Broken> {
+        let maps = match node.value {
+            Value::Map(_) => vec![node],
+            Value::List(maps) if maps.iter().all(|m| matches!(m.value, Value::Map(_))) => maps,
+            Value::Scalar(_) | Value::List(_) => {
+                return Err(broken(
+                    node.place,
+                    "<< takes a map or a list of maps, most often an alias: '<<: *name'",
+                ));
+            }
+        };
+        for entry in maps.iter().rev().flat_map(Node::entries) {
+            self.set(entry.clone());
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, entry: Entry) {
+        match self.known.get(&entry.key) {
+            Some(index) => self.entries[*index] = entry,
+            None => {
+                self.known.insert(entry.key.clone(), self.entries.len());
+                self.entries.push(entry);
+            }
+        }
     }
 }
 
@@ -386,82 +431,15 @@ fn size(node: &Node) -> (usize, usize) {
 fn as_key(node: &Node) -> Result<String, Broken> {
     match &node.value {
         Value::Scalar(Json::String(text)) => Ok(text.clone()),
+        Value::Scalar(Json::Null) => Err(broken(
+            node.place,
+            "a key must be a text, and null is none: put it in quotes",
+        )),
         Value::Scalar(other) => Ok(other.to_string()),
         Value::List(_) | Value::Map(_) => Err(broken(node.place, "a key must be a text")),
     }
 }
 
-/// `<<: *anchor`: what the map has itself wins.
-fn merged(entries: Vec<Entry>) -> Vec<Entry> {
-    if entries.iter().all(|e| e.key != "<<") {
-        return entries;
-    }
-    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.key == "<<");
-    for merge in merges {
-        let maps = match merge.node.value {
-            Value::List(maps) => maps,
-            Value::Scalar(_) | Value::Map(_) => vec![merge.node],
-        };
-        for entry in maps.iter().flat_map(Node::entries) {
-            if own.iter().all(|e| e.key != entry.key) {
-                own.push(entry.clone());
-            }
-        }
-    }
-    own
-}
-
-/// What a text without quotes means.
-fn plain(text: &str) -> Json {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Json::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Json::Bool(true);
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Json::Bool(false);
-        }
-        _ => {}
-    }
-    match integer(text).map(Into::into).or_else(|| fraction(text)) {
-        Some(number) => Json::Number(number),
-        None => Json::String(text.to_owned()),
-    }
-}
-
-/// A number with a point or an exponent; a whole one is a whole one, as in JSON.
-fn fraction(text: &str) -> Option<serde_json::Number> {
-    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
-    let begins = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
-    let fits = |c: char| c.is_ascii_digit() || "+-.eE_".contains(c);
-    if !begins || !text.contains(|c: char| c.is_ascii_digit()) || !text.chars().all(fits) {
-        return None;
-    }
-    let number: f64 = text.replace('_', "").parse().ok()?;
-    if number.fract() == 0.0 && number.abs() < WHOLE_MAX {
-        return format!("{number:.0}").parse::<i64>().ok().map(Into::into);
-    }
-    serde_json::Number::from_f64(number)
-}
-
-fn integer(text: &str) -> Option<i64> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let digits = digits.replace('_', "");
-    let number = match digits.as_bytes() {
-        [b'0', b'x', ..] => i64::from_str_radix(&digits[2..], 16),
-        [b'0', b'b', ..] => i64::from_str_radix(&digits[2..], 2),
-        [b'0', b'o', ..] => i64::from_str_radix(&digits[2..], 8),
-        [b'0', _, ..] => i64::from_str_radix(&digits[1..], 8),
-        _ => digits.parse(),
-    };
-    number.ok().map(|number| sign * number)
-}
-
+mod scalar;
 #[cfg(test)]
 mod tests;

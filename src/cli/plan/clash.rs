@@ -33,28 +33,31 @@ pub(super) fn refused(mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut problems: BTreeMap<usize, Vec<Placed>> = BTreeMap::new();
     let mut notes: Vec<(usize, String)> = Vec::new();
     for clash in clashes {
-        let is_had_by_another = clash.others.iter().any(|index| has_it(*index));
-        let index = clash.index;
-        let way_out = match (has_it(index), is_had_by_another) {
-            (false, false) => WayOut::Rename,
-            (false, true) => WayOut::RenameThis,
-            (true, true) => WayOut::Recreate,
-            (true, false) => {
-                notes.push((index, clash.problem(other, WayOut::RenameOthers)));
+        let have_it = clash.indices().filter(|index| has_it(*index)).count();
+        for holder in clash.holders() {
+            let index = holder.index;
+            let is_had_by_another = have_it > usize::from(has_it(index));
+            let way_out = match (has_it(index), is_had_by_another) {
+                (false, false) => WayOut::Rename,
+                (false, true) => WayOut::RenameThis,
+                (true, true) => WayOut::Recreate,
+                (true, false) => {
+                    notes.push((index, clash.problem(holder, other, WayOut::RenameOthers)));
+                    continue;
+                }
+            };
+            // IAM was read and says so already.
+            if entries[index].action().is_wrong() {
                 continue;
             }
-        };
-        // IAM was read and says so already.
-        if entries[index].action().is_wrong() {
-            continue;
+            problems.entry(index).or_default().push(Placed {
+                place: entries[index].place.clone(),
+                problem: Problem {
+                    field: clash.field().to_owned(),
+                    message: clash.problem(holder, other, way_out),
+                },
+            });
         }
-        problems.entry(index).or_default().push(Placed {
-            place: entries[index].place.clone(),
-            problem: Problem {
-                field: clash.field().to_owned(),
-                message: clash.problem(other, way_out),
-            },
-        });
     }
     for (index, note) in notes {
         entries[index].notes.push(note);

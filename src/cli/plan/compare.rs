@@ -14,8 +14,8 @@ use smr_core::plan::Recorded;
 use smr_core::wanted::Wanted;
 
 use super::super::CliError;
-use super::super::load::{self, LoadError, Loaded};
-use super::super::manifests::{self, Manifests};
+use super::super::load::{self, LoadError, Loaded, Namespace};
+use super::super::manifests::{self, Given};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
 use super::{Report, Task, clash, rename};
 use crate::controller::object::Key;
@@ -23,16 +23,21 @@ use crate::controller::object::Key;
 /// What applying the new manifests over the old ones does, where the old ones have converged.
 pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
     let account = task.account.given_or_any()?;
-    let namespace = task.namespace.as_deref().unwrap_or("default");
-    let old = manifests::read(&[old])
-        .and_then(Manifests::or_kustomization)
-        .map_err(LoadError::from)?;
+    let namespace = Namespace::of_flag(task.namespace.as_deref())?;
+    let old = manifests::read(&[old], Given::AsApplied).map_err(LoadError::from)?;
     let mut new = task.manifests;
+    let mut notes = super::account_note(&account);
     if old.documents.is_empty() {
         new = new.or_none().map_err(LoadError::from)?;
+        notes.push(format!(
+            "there is no SessionManagerRole in {} (--from): every object is shown as new",
+            old.places
+        ));
     }
+    // What contradicts the flag was not applied with it.
+    let earlier_namespace = Namespace::Default(namespace.name());
     let mut before: BTreeMap<Key, Loaded> = BTreeMap::new();
-    for loaded in load::check(old.documents, namespace, |_| None)? {
+    for loaded in load::check(old.documents, earlier_namespace, |_| None)? {
         before.entry(loaded.key.clone()).or_insert(loaded);
     }
     let earlier = |key: &Key| -> Option<Json> {
@@ -57,7 +62,7 @@ pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
     );
     Ok(Report {
         mode: super::Mode::From,
-        notes: super::account_note(&account),
+        notes,
         account: Some(account),
         renames: rename::all(&entries, &task.limits.cluster_name),
         cluster: task.limits.cluster_name,

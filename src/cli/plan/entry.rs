@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smr_api::{DeletionPolicy, PAUSED_ANNOTATION, Pause, SessionManagerRoleStatus};
+use smr_api::{DeletionPolicy, Pause, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
 use smr_core::deletion::{Deletion, Users, plan_deletion};
@@ -17,7 +17,7 @@ use smr_core::step::Kind;
 use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, unclear_pause, wanted};
 
-use super::super::load::{Loaded, Placed};
+use super::super::load::{Loaded, Placed, pause};
 use crate::controller::object::Key;
 
 /// Stands for the UID that the API server will give.
@@ -179,8 +179,7 @@ pub(super) fn sound(mut loaded: Loaded) -> Result<Sound, Box<Entry>> {
         Ok(checked) => checked,
         Err(problems) => return Err(Box::new(Entry::invalid(place, loaded.key, problems))),
     };
-    let pause = checked.annotations.get(PAUSED_ANNOTATION);
-    let verdict = match Pause::of(pause.map(String::as_str)) {
+    let verdict = match pause(&checked) {
         Pause::No => None,
         Pause::Yes => Some(Verdict::Paused),
         Pause::Unclear(value) => {

@@ -21,7 +21,7 @@ use smr_core::wanted::{Wanted, recorded_elsewhere};
 use thiserror::Error;
 
 use super::super::account::{self, AccountError};
-use super::super::load::{self, LoadError, Loaded};
+use super::super::load::{self, LoadError, Loaded, Namespace};
 use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
 use super::{CliError, Mode, Report, Task, clash};
@@ -61,13 +61,18 @@ struct Cluster {
 
 pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
     let manifests = task.manifests.or_none().map_err(LoadError::from)?;
+    let given = Namespace::of_flag(task.namespace.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let documents = manifests.documents;
         let cluster = Cluster::ask(ask_cluster, task.namespace.as_deref(), &documents).await;
-        let loaded = load::check(documents, &cluster.namespace, |key| {
+        let namespace = match given {
+            Namespace::Flag(_) => given,
+            Namespace::Default(_) => Namespace::Default(&cluster.namespace),
+        };
+        let loaded = load::check(documents, namespace, |key| {
             cluster.objects.get(key).cloned()
         })?;
         let aws = account::reading().await.map_err(PlanError::from)?;

@@ -22,8 +22,8 @@ use smr_core::limits::Limits;
 use super::CliError;
 use super::account::{AccountArgs, UNKNOWN_ACCOUNT};
 use super::limits::{LimitsArgs, UNKNOWN_CLUSTER};
-use super::load::{self, LoadError};
-use super::manifests::{self, Manifests};
+use super::load::{self, LoadError, Namespace};
+use super::manifests::{self, Given, Manifests};
 use entry::{Action, Entry};
 use rename::Rename;
 
@@ -168,13 +168,15 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     } = args;
     let is_hook = filename.is_empty();
     filename.extend(files);
-    let mut manifests = manifests::read(&filename).map_err(LoadError::from)?;
+    let given = if is_hook {
+        Given::ByHook
+    } else {
+        Given::AsApplied
+    };
+    let manifests = manifests::read(&filename, given).map_err(LoadError::from)?;
     if is_hook && manifests.documents.is_empty() {
         println!("No SessionManagerRole in the given files.");
         return Ok(ExitCode::SUCCESS);
-    }
-    if !is_hook {
-        manifests = manifests.or_kustomization().map_err(LoadError::from)?;
     }
     account.partition()?;
     let is_live = from.is_none() && !offline;
@@ -219,7 +221,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
 fn offline_plan(task: Task) -> Result<Report, CliError> {
     let account = task.account.given_or_any()?;
     let manifests = task.manifests.or_none().map_err(LoadError::from)?;
-    let namespace = task.namespace.as_deref().unwrap_or("default");
+    let namespace = Namespace::of_flag(task.namespace.as_deref())?;
     let loaded = load::check(manifests.documents, namespace, |_| None)?;
     let entries = loaded
         .into_iter()

@@ -7,6 +7,7 @@ use serde_yaml::Value as Ordered;
 use similar::TextDiff;
 use smr_core::plan::Plan;
 
+use super::super::shown::shown;
 use super::entry::{Action, DocumentChange, Entry, Outlook, Verdict};
 use super::rename::{self, Rename};
 use super::words::{self, Symbol};
@@ -38,10 +39,11 @@ impl Paint {
     }
 
     fn wrap(self, code: &str, text: &str) -> String {
+        let text = shown(text);
         if self.on {
             format!("\x1b[{code}m{text}\x1b[0m")
         } else {
-            text.to_owned()
+            text.into_owned()
         }
     }
 
@@ -78,7 +80,8 @@ pub(super) fn render(report: &Report, paint: Paint) -> String {
         let _ = writeln!(
             text,
             "  {}/{}: no change",
-            entry.key.namespace, entry.key.name
+            shown(&entry.key.namespace),
+            shown(&entry.key.name)
         );
     }
     if !quiet.is_empty() {
@@ -91,7 +94,7 @@ pub(super) fn render(report: &Report, paint: Paint) -> String {
     // Few texts have the cluster's name in them.
     let cluster = (report.cluster_note()).filter(|_| text.contains(&report.cluster));
     for note in report.notes.iter().chain(&cluster) {
-        let _ = writeln!(text, "Note: {note}.");
+        let _ = writeln!(text, "Note: {}.", shown(note));
     }
     if report.skipped > 0 {
         let documents = if report.skipped == 1 {
@@ -151,7 +154,12 @@ fn entry(entry: &Entry, paint: Paint, text: &mut String) {
     } else {
         in_words(action).to_owned()
     };
-    let _ = writeln!(text, "{}: {word}  ({})", paint.bold(&title), entry.place);
+    let _ = writeln!(
+        text,
+        "{}: {word}  ({})",
+        paint.bold(&title),
+        shown(&entry.place)
+    );
     match &entry.verdict {
         Verdict::Invalid(problems) => {
             let count = match problems.len() {
@@ -175,7 +183,7 @@ fn entry(entry: &Entry, paint: Paint, text: &mut String) {
         Verdict::Planned(outlook) => self::outlook(outlook, action, paint, text),
     }
     for note in &entry.notes {
-        let _ = writeln!(text, "    note: {note}");
+        let _ = writeln!(text, "    note: {}", shown(note));
     }
 }
 
@@ -223,14 +231,14 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
     if matches!(action, Action::Change | Action::Observe) && !outlook.drift.is_empty() {
         let _ = writeln!(text, "    differences:");
         for difference in outlook.drift.iter() {
-            let _ = writeln!(text, "      {}", difference.drift.message);
+            let _ = writeln!(text, "      {}", shown(&difference.drift.message));
         }
     }
     if !outlook.unlisted.is_empty() {
         let _ = writeln!(
             text,
             "    policies on the role that spec does not list: {}",
-            outlook.unlisted.join(", ")
+            shown(&outlook.unlisted.join(", "))
         );
     }
     if !outlook.access.is_empty() {
@@ -271,7 +279,7 @@ fn rename(rename: &Rename, paint: Paint, text: &mut String) {
     let kinds = rename::kinds(shared);
     let _ = writeln!(text, "{title} with the same {kinds} in IAM");
     for cost in costs {
-        let _ = writeln!(text, "    {cost}");
+        let _ = writeln!(text, "    {}", shown(cost));
     }
     let _ = writeln!(
         text,
@@ -283,11 +291,11 @@ fn rename(rename: &Rename, paint: Paint, text: &mut String) {
         }
     );
     for way in ways_out {
-        let _ = writeln!(text, "    - {}", way.summary);
+        let _ = writeln!(text, "    - {}", shown(&way.summary));
         for (index, step) in way.steps.iter().enumerate() {
-            let _ = writeln!(text, "      {}. {}", index + 1, step.summary);
+            let _ = writeln!(text, "      {}. {}", index + 1, shown(&step.summary));
             for command in &step.commands {
-                let _ = writeln!(text, "           {command}");
+                let _ = writeln!(text, "           {}", shown(command));
             }
         }
     }
@@ -307,7 +315,7 @@ fn diff(document: &DocumentChange, paint: Paint, text: &mut String) {
         let line = match line.as_bytes().first() {
             Some(b'+') => paint.symbol(Symbol::Adds, line),
             Some(b'-') => paint.symbol(Symbol::Removes, line),
-            _ => line.to_owned(),
+            _ => shown(line).into_owned(),
         };
         let _ = writeln!(text, "      {line}");
     }

@@ -13,7 +13,7 @@ use smr_api::{GROUP, SessionManagerRoleSpec};
 use thiserror::Error;
 
 use super::manifests::yaml::Node;
-pub(super) use metadata::{is_name, is_qualified};
+pub(super) use metadata::{is_name, is_namespace, is_qualified};
 
 /// The CRD can't be used to validate with: a mistake in this program.
 #[derive(Debug, Error)]

@@ -2,7 +2,7 @@
 //! CRD's schema and a document; out: problems, with paths as the API server writes them. No IO.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use regex::Regex;
 use serde_json::{Map, Value as Json};
@@ -178,11 +178,15 @@ impl Walk<'_> {
             );
         }
         let is_set = schema["x-kubernetes-list-type"] == "set";
+        let mut known = BTreeSet::new();
         for (index, item) in items.iter().enumerate() {
             let below = format!("{path}[{index}]");
             // Items of a set or an atomic list have no counterpart before.
             self.node(&schema["items"], item, None, &below);
-            if is_set && (items[..index].iter()).any(|earlier| earlier.value == item.value) {
+            // The items of a set are scalars.
+            if let (true, Value::Scalar(scalar)) = (is_set, &item.value)
+                && !known.insert(scalar.to_string())
+            {
                 self.problems.add(
                     Constraint::Duplicate,
                     &below,

@@ -81,3 +81,81 @@ fn depth_has_an_end() {
         assert!(told.contains("more than 200 deep"), "{told}");
     }
 }
+
+/// Each as 'kubectl label --local -o json' of version 1.37 has it; nothing where it refuses the file.
+#[test]
+fn tags_and_odd_numbers_mean_what_they_mean_to_kubectl() {
+    let table = [
+        (".inf", None),
+        ("-.Inf", None),
+        (".NaN", None),
+        ("!!float .inf", None),
+        ("!!null x", None),
+        ("!!int abc", None),
+        ("!!int 1.5", None),
+        ("!!int 3.0", None),
+        ("!!bool 3", None),
+        ("!!null ''", Some(json!(null))),
+        ("0X1F", Some(json!(31))),
+        ("-0x1F", Some(json!(-31))),
+        ("0B11", Some(json!(3))),
+        ("0O17", Some(json!(15))),
+        ("0x", Some(json!("0x"))),
+        ("0xFFFFFFFFFFFFFFFF", Some(json!(u64::MAX))),
+        ("0x1FFFFFFFFFFFFFFFF", Some(json!("0x1FFFFFFFFFFFFFFFF"))),
+        ("18446744073709551615", Some(json!(u64::MAX))),
+        ("-9223372036854775808", Some(json!(i64::MIN))),
+        ("99999999999999999999", Some(json!(1e20))),
+        ("1e400", Some(json!("1e400"))),
+        ("1__0", Some(json!(10))),
+        ("._1", Some(json!("._1"))),
+        ("!!int \"3600\"", Some(json!(3600))),
+        ("!!int 0x1F", Some(json!(31))),
+        ("!!bool \"yes\"", Some(json!(true))),
+        ("!!float 3", Some(json!(3))),
+        ("!!float \"1.5\"", Some(json!(1.5))),
+        ("! 5", Some(json!("5"))),
+        ("!foo 5", Some(json!("5"))),
+        ("!!timestamp 2001-01-01", Some(json!("2001-01-01"))),
+        ("-_1", Some(json!(-1))),
+        ("0x+1", Some(json!("0x+1"))),
+        ("'<<'", Some(json!("<<"))),
+    ];
+    for (text, expected) in table {
+        let read = parse(&format!("x: {text}\n")).ok();
+        let read = read.map(|documents| documents[0].to_json()["x"].clone());
+        assert_eq!(read, expected, "{text}");
+    }
+}
+
+#[test]
+fn keys_and_merges_are_those_of_kubectl() {
+    let table = [
+        ("{~: 1}", None),
+        ("{null: 1}", None),
+        ("{18446744073709551615: 1}", None),
+        ("{<<: 5}", None),
+        ("{<<: ~}", None),
+        ("{<<: [1]}", None),
+        ("{<<: [[{a: 1}]]}", None),
+        ("{.inf: 1}", Some(json!({".inf": 1}))),
+        ("{0x1F: 1}", Some(json!({"31": 1}))),
+        ("{!!int \"5\": 1}", Some(json!({"5": 1}))),
+        ("{\"<<\": {a: 1}}", Some(json!({"<<": {"a": 1}}))),
+        ("{!!str <<: {a: 1}}", Some(json!({"<<": {"a": 1}}))),
+        (
+            "{<<: [{a: 1}, {a: 2, b: 3}]}",
+            Some(json!({"a": 1, "b": 3})),
+        ),
+        ("{x: 1, <<: {x: 2}}", Some(json!({"x": 2}))),
+        ("{<<: {x: 2}, x: 1}", Some(json!({"x": 1}))),
+        ("{<<: {x: 2}, <<: {x: 3}}", Some(json!({"x": 3}))),
+        ("{!!merge x: {a: 1}}", Some(json!({"x": {"a": 1}}))),
+        ("{<<: {a: 1}, <<: {b: 2}}", Some(json!({"a": 1, "b": 2}))),
+    ];
+    for (text, expected) in table {
+        let read = parse(text).ok();
+        let read = read.map(|documents| documents[0].to_json());
+        assert_eq!(read, expected, "{text}");
+    }
+}
