@@ -29,6 +29,13 @@ pub(super) struct Holder {
     follows_role: bool,
 }
 
+/// A manifest that asks for a name.
+struct Asker<'a> {
+    index: usize,
+    wanted: &'a Wanted,
+    name: &'a str,
+}
+
 /// How a clash can be ended.
 #[derive(Clone, Copy)]
 pub(super) enum WayOut {
@@ -44,11 +51,15 @@ pub(super) enum WayOut {
 
 /// Every clash.
 pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Wanted)>) -> Vec<Clash> {
-    let mut asked: BTreeMap<(Kind, String), Vec<(usize, &Wanted, &str)>> = BTreeMap::new();
+    let mut asked: BTreeMap<(Kind, String), Vec<Asker<'_>>> = BTreeMap::new();
     for (index, wanted) in all {
         for (kind, name) in names(wanted) {
             let folded = (kind, name.to_ascii_lowercase());
-            asked.entry(folded).or_default().push((index, wanted, name));
+            asked.entry(folded).or_default().push(Asker {
+                index,
+                wanted,
+                name,
+            });
         }
     }
     asked.retain(|_, holders| holders.len() > 1);
@@ -61,14 +72,20 @@ pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Wanted)>) -> Vec
     // The same manifests with the same name of several kinds are one clash.
     let mut found: BTreeMap<(&str, Vec<usize>), Clash> = BTreeMap::new();
     for ((kind, folded), holders) in &asked {
-        let indices = holders.iter().map(|(index, ..)| *index).collect();
+        let indices = holders.iter().map(|asker| asker.index).collect();
         let clash = found.entry((folded, indices)).or_insert_with(|| Clash {
             holders: (holders.iter())
-                .map(|&(index, wanted, name)| Holder {
-                    index,
-                    name: name.to_owned(),
-                    follows_role: follows_role(*kind, name, wanted),
-                })
+                .map(
+                    |&Asker {
+                         index,
+                         wanted,
+                         name,
+                     }| Holder {
+                        index,
+                        name: name.to_owned(),
+                        follows_role: follows_role(*kind, name, wanted),
+                    },
+                )
                 .collect(),
             kinds: Vec::new(),
         });

@@ -55,7 +55,7 @@ fn the_same() -> Vec<File> {
         ("anchor.yaml", format!("{}spec: &s {{}}\n", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: &n a, labels: {a: *n}}\n")),
         ("block.yaml", format!("{a}---\n{}", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: t}\nspec:\n  role:\n    description: |-\n      a\n      --- b\n")),
         ("tags.yaml", a.replace("{name: a}", "{name: ! 5, labels: {<<: {a: x}, \"b\": !!str 5}}")),
-        ("whole.yaml", format!("{a}---\n{}", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: t}\nspec: {maxSessionDurationSeconds: !!int \"3600\"}\n")),
+        ("whole.yaml", format!("{a}---\n{}", "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\nmetadata: {name: t}\nspec: {role: {maxSessionDurationSeconds: !!int \"3600\"}}\n")),
         // Refused.
         ("after.yaml", format!("--- {{{item}, metadata: {{name: a}}}}\n")),
         ("glued.yaml", format!("{a}---b\n{b}")),

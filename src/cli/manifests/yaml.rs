@@ -385,12 +385,11 @@ impl OpenMap {
     }
 
     fn set(&mut self, entry: Entry) {
-        match self.known.get(&entry.key) {
-            Some(index) => self.entries[*index] = entry,
-            None => {
-                self.known.insert(entry.key.clone(), self.entries.len());
-                self.entries.push(entry);
-            }
+        if let Some(index) = self.known.get(&entry.key) {
+            self.entries[*index] = entry;
+        } else {
+            self.known.insert(entry.key.clone(), self.entries.len());
+            self.entries.push(entry);
         }
     }
 }

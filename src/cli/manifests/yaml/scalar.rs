@@ -54,9 +54,11 @@ impl Scalar<'_> {
         };
         let value = plain(text);
         let fits = match (name, &value) {
-            ("null", Ok(Json::Null)) | ("bool", Ok(Json::Bool(_))) => true,
+            // An infinity is an error of its own.
+            ("null", Ok(Json::Null))
+            | ("bool", Ok(Json::Bool(_)))
+            | ("float", Ok(Json::Number(_)) | Err(_)) => true,
             ("int", Ok(Json::Number(_))) => integer(text).is_some(),
-            ("float", Ok(Json::Number(_)) | Err(_)) => true,
             ("null" | "bool" | "int" | "float", _) => false,
             _ => return Ok(as_text()),
         };
