@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 use serde_yaml::Value as Json;
+use smr_api::forms;
 use smr_core::account::Account;
 use smr_core::desired::PolicyHome;
 use smr_core::limits::Limits;
@@ -15,7 +16,7 @@ use smr_core::wanted::{Wanted, wanted};
 
 use super::account::{self, AccountArgs};
 use super::clashes::{WayOut, clashes};
-use super::limits::LimitsArgs;
+use super::limits::{LimitsArgs, text};
 use super::load::{self, LoadError, Loaded, Placed};
 use super::{CliError, plan::PlanError};
 use crate::controller::object::Key;
@@ -142,6 +143,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         account,
         limits,
     } = args;
+    let namespace = text("--namespace", &forms::NAMESPACE, namespace)?;
     // No document depends on the cluster's name.
     let limits = limits.limits(None)?;
     let loaded = load::check(load::read(&filename)?.documents, &namespace, |_| None)?;
