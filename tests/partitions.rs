@@ -262,9 +262,11 @@ async fn roles_for_ec2() {
 #[tokio::test]
 async fn roles_for_hybrid_activations() {
     for (partition, region, _) in PARTITIONS {
+        let other = &region.replace("-1", "-2");
+        let other = other.as_str();
         for (regions, sources) in [
-            (vec![], vec!["*"]),
-            (vec![region, "else-where-2"], vec![region, "else-where-2"]),
+            (None, vec!["*"]),
+            (Some([region, other]), vec![region, other]),
         ] {
             let spec = json!({ "principal": "HybridActivation", "hybrid": { "regions": regions } });
             let found = made(partition, region, spec, Limits::new("test")).await;

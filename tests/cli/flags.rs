@@ -140,6 +140,17 @@ async fn flags_of_the_operator_are_checked_as_spec_is() {
         texts.dedup();
         writeln!(told, "{flags:?}: {}", texts.join("")).unwrap();
     }
+    for command in [&["render"][..], &["plan", "--offline"]] {
+        let flags = ["-f", "a.yaml", "-n", "Foo"];
+        let answer = bench.smr(&[command, &flags].concat()).await;
+        assert!(
+            answer
+                .stderr
+                .starts_with("smr: --namespace: 'Foo' can't have 'F'"),
+            "{}",
+            answer.told()
+        );
+    }
     let of_run: [&[&str]; 7] = [
         &["--watch-namespace", "Foo Bar"],
         &["--watch-namespace", ""],

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use smr_api::forms::{COMBINING, Form, INVISIBLE, NAMED};
 
 /// What is wrong with `text`, to go after the field's path.
@@ -62,7 +62,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = compiled.get(pattern).cloned();
         known.unwrap_or_else(|| {
-            let regex = Regex::new(pattern).ok().map(Arc::new);
+            // Texts are short, and the controller keeps little memory: no automaton is cached.
+            let mut built = RegexBuilder::new(pattern);
+            let regex = built.dfa_size_limit(0).build().ok().map(Arc::new);
             compiled.insert(pattern.to_owned(), regex.clone());
             regex
         })
