@@ -146,7 +146,7 @@ async fn flags_of_the_operator_are_checked_as_spec_is() {
         assert!(
             answer
                 .stderr
-                .starts_with("smr: --namespace: 'Foo' can't have 'F'"),
+                .starts_with("smr: --namespace: 'Foo' is no name of a namespace"),
             "{}",
             answer.told()
         );

@@ -16,13 +16,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use smr_api::forms;
 use smr_core::account::Account;
 use smr_core::limits::Limits;
 
 use super::CliError;
 use super::account::{AccountArgs, UNKNOWN_ACCOUNT};
-use super::limits::{self, LimitsArgs, UNKNOWN_CLUSTER};
+use super::limits::{LimitsArgs, UNKNOWN_CLUSTER};
 use super::load::{self, LoadError, Namespace};
 use super::manifests::{self, Given, Manifests};
 use entry::{Action, Entry};
@@ -186,9 +185,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     }
     let task = Task {
         manifests,
-        namespace: namespace
-            .map(|name| limits::text("--namespace", &forms::NAMESPACE, name))
-            .transpose()?,
+        namespace,
         limits: limits.limits(cluster_name)?,
         account,
     };
