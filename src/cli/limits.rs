@@ -162,9 +162,8 @@ fn tag(pair: &str) -> Result<(String, String), CliError> {
             return Err(flag("--tag", format!("the {what} '{text}' {problem}")));
         }
     }
-    let lower = key.to_ascii_lowercase();
-    let reserved = forms::RESERVED_TAG_PREFIXES;
-    if reserved.iter().any(|prefix| lower.starts_with(prefix)) {
+    if forms::is_reserved_tag_key(key) {
+        let reserved = forms::RESERVED_TAG_PREFIXES;
         let problem = format!("the key '{key}' can't start with {}", reserved.join(" or "));
         return Err(flag("--tag", problem));
     }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::ownership::UID;
 use smr_core::plan::Plan;
-use smr_core::step::{Kind, Step};
+use smr_core::step::Step;
 use smr_core::summary::Event;
 
 use crate::iam::apply::Failed;
@@ -36,13 +37,15 @@ impl Deletions {
             // A call without an answer may have had its effect.
             let unanswered =
                 (failed.iter()).any(|f| f.step == *step && f.failure.may_have_had_effect());
-            let (kind, arn) = (step.kind(), step.arn(account, names));
+            let arn = step.arn(account, names);
+            let (was, is) = (before.tags(step.kind()), after.tags(step.kind()));
+            let owned = |tags: &Tags| tags.contains_key(UID);
             if step.frees_a_name() {
-                if unanswered || (is_there(before, kind) && !is_there(after, kind)) {
+                if unanswered || (was.is_some() && is.is_none()) {
                     self.deleted.insert(arn);
                 }
             } else if matches!(step, Step::Untag { .. })
-                && (unanswered || (is_owned(before, kind) && !is_owned(after, kind)))
+                && (unanswered || (was.is_some_and(owned) && !is.is_some_and(owned)))
             {
                 self.retained.insert(arn);
             }
@@ -107,21 +110,4 @@ impl Deletions {
         }
         events
     }
-}
-
-fn is_there(state: &Observed, kind: Kind) -> bool {
-    match kind {
-        Kind::Role => state.role.is_some(),
-        Kind::Policy => state.policy.is_some(),
-        Kind::InstanceProfile => state.instance_profile.is_some(),
-    }
-}
-
-fn is_owned(state: &Observed, kind: Kind) -> bool {
-    let tags = match kind {
-        Kind::Role => state.role.as_ref().map(|r| &r.tags),
-        Kind::Policy => state.policy.as_ref().map(|p| &p.tags),
-        Kind::InstanceProfile => state.instance_profile.as_ref().map(|p| &p.tags),
-    };
-    tags.is_some_and(|tags| tags.contains_key(UID))
 }

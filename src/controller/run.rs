@@ -26,7 +26,7 @@ use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
 use crate::iam::apply::Recent;
 use crate::iam::budget::Budget;
-use crate::iam::client::BULK_TIMEOUT;
+use crate::iam::gate::BULK_TIMEOUT;
 use crate::iam::{Aws, Gate};
 use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};

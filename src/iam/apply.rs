@@ -20,7 +20,8 @@ use smr_core::step::{Reply, Step, Target};
 use tokio::time::Instant;
 use tracing::info;
 
-use super::client::{Access, Iam};
+use super::client::Iam;
+use super::gate::Access;
 
 /// A step that did not succeed.
 #[derive(Clone, Debug)]
@@ -90,32 +91,49 @@ impl Iam {
         recent: &Recent,
     ) -> Result<(), Vec<Failed>> {
         for steps in &plan.stages {
-            let answers = join_all(steps.iter().map(|step| self.step(account, names, step))).await;
-            let mut answered = Stage {
-                account,
-                names,
-                planned_on: state.clone(),
-                state: &mut *state,
-                recent: &mut recent.lock(),
-                now: recent.now(),
-            };
-            let mut refused = Vec::new();
-            for (step, answer) in steps.iter().zip(answers) {
-                match answer {
-                    Ok(reply) => answered.took_effect(step, &reply),
-                    Err(failure) => refused.push((step, failure)),
-                }
-            }
-            let failed = refused
-                .into_iter()
-                .filter_map(|(step, f)| answered.judge(step, f));
-            let mut failed: Vec<Failed> = failed.collect();
-            if !failed.is_empty() {
-                failed.sort_by_key(|failed| failed.decision);
-                return Err(failed);
-            }
+            self.apply_stage(account, names, steps, state, recent)
+                .await?;
         }
         Ok(())
+    }
+
+    /// Carries the steps of one stage out, side by side.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub async fn apply_stage(
+        &self,
+        account: &Account,
+        names: &Names,
+        steps: &[Step],
+        state: &mut Observed,
+        recent: &Recent,
+    ) -> Result<(), Vec<Failed>> {
+        let answers = join_all(steps.iter().map(|step| self.step(account, names, step))).await;
+        let mut answered = Stage {
+            account,
+            names,
+            planned_on: state.clone(),
+            state: &mut *state,
+            recent: &mut recent.lock(),
+            now: recent.now(),
+        };
+        let mut refused = Vec::new();
+        for (step, answer) in steps.iter().zip(answers) {
+            match answer {
+                Ok(reply) => answered.took_effect(step, &reply),
+                Err(failure) => refused.push((step, failure)),
+            }
+        }
+        let failed = refused
+            .into_iter()
+            .filter_map(|(step, f)| answered.judge(step, f));
+        let mut failed: Vec<Failed> = failed.collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        failed.sort_by_key(|failed| failed.decision);
+        Err(failed)
     }
 
     async fn step(&self, account: &Account, names: &Names, step: &Step) -> Result<Reply, Failure> {

@@ -15,7 +15,8 @@ use smr_core::ownership::CLUSTER;
 use smr_core::sweep::Part;
 use tokio::try_join;
 
-use super::client::{Access, Iam, bulk};
+use super::client::Iam;
+use super::gate::{Access, bulk};
 use super::listings::PAGE;
 use super::observe::{decoded, tags};
 use super::pages::{self, Page};

@@ -1,13 +1,10 @@
-//! The SDK's clients and the gate before every call: budget, fence, time-out, retry, metrics.
-//! In: a call; out: its answer or a [`Failure`]. Does network IO.
+//! The SDK's clients: whose credentials, in which account, on whose behalf. In: a call; out: its answer
+//! or a [`Failure`]. Does network IO, all of it through the gate.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::config::http::HttpResponse;
@@ -15,79 +12,16 @@ use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::{BoxError, ProvideErrorMetadata, SdkError};
 use smr_core::account::{Account, Partition};
-use smr_core::failure::{Failure, FailureClass};
-use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use smr_core::failure::Failure;
 
-use super::budget::{Budget, Priority};
+use super::budget::Priority;
 use super::credentials::{Explained, Source};
-use super::errors;
-use super::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven, Unproven};
-use crate::controller::lease::Fence;
+use super::gate::{ATTEMPT_TIMEOUT, Access, CallError, Calls, Gate, timeouts};
+use super::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven};
 use crate::telemetry::health::Heartbeat;
-use crate::telemetry::metrics::Metrics;
 
-/// No attempt lasts longer. The SDK sets no read time-out by itself.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// But a read of many objects at once, to which no write is bound.
-pub const BULK_TIMEOUT: Duration = Duration::from_secs(30);
-/// No connection takes longer to make.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often a call that surely had no effect is sent, and how long the pauses are.
-const ATTEMPTS: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The call to STS.
 const WHO: &str = "GetCallerIdentity";
-
-/// What every call passes: the account's budget, the lease, the end of the program.
-#[derive(Clone)]
-pub struct Gate {
-    budget: Budget,
-    fence: Fence,
-    stopping: CancellationToken,
-    metrics: Arc<Metrics>,
-    writes_in_flight: Arc<AtomicUsize>,
-    read_only: bool,
-}
-
-impl Gate {
-    /// A gate that no write passes, for those who only look.
-    pub fn read_only(budget: Budget, metrics: Arc<Metrics>) -> Self {
-        Self {
-            read_only: true,
-            ..Self::new(budget, Fence::always(), CancellationToken::new(), metrics)
-        }
-    }
-
-    /// A gate that `stopping` closes for writes.
-    pub fn new(
-        budget: Budget,
-        fence: Fence,
-        stopping: CancellationToken,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            budget,
-            fence,
-            stopping,
-            metrics,
-            writes_in_flight: Arc::default(),
-            read_only: false,
-        }
-    }
-
-    /// Writes that were sent and not answered yet: while there are any, the Lease is not given back.
-    pub fn writes_in_flight(&self) -> usize {
-        self.writes_in_flight.load(Ordering::SeqCst)
-    }
-
-    /// Whether a write may be sent now.
-    fn admits_write(&self) -> bool {
-        !self.read_only
-            && !self.stopping.is_cancelled()
-            && self.fence.permit(ATTEMPT_TIMEOUT).is_ok()
-    }
-}
 
 /// Access to AWS with one source of credentials.
 #[derive(Clone)]
@@ -124,14 +58,10 @@ impl Aws {
     }
 
     fn with(config: &SdkConfig, source: Source, gate: Gate) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
         let mut builder = config
             .to_builder()
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT));
         if let Some(provider) = config.credentials_provider() {
             let explained = Explained::new(provider, source);
             builder.set_credentials_provider(Some(SharedCredentialsProvider::new(explained)));
@@ -246,50 +176,6 @@ pub struct Iam {
     calls: Calls,
 }
 
-/// Whether a call changes something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Read,
-    /// Of many objects in one call.
-    BulkRead,
-    Write,
-}
-
-impl Access {
-    /// How often a call that surely had no effect is sent.
-    const fn attempts(self) -> u32 {
-        match self {
-            Self::Read | Self::Write => ATTEMPTS,
-            Self::BulkRead => 2,
-        }
-    }
-
-    /// No attempt lasts longer.
-    const fn timeout(self) -> Duration {
-        match self {
-            Self::Read | Self::Write => ATTEMPT_TIMEOUT,
-            Self::BulkRead => BULK_TIMEOUT,
-        }
-    }
-
-    /// A read has no effect, so it may be sent again whatever became of it.
-    const fn is_harmless(self) -> bool {
-        match self {
-            Self::Read | Self::BulkRead => true,
-            Self::Write => false,
-        }
-    }
-}
-
-/// The settings of a call that reads a page of a thousand: AWS takes its time for that.
-pub(super) fn bulk() -> aws_sdk_iam::config::Builder {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(BULK_TIMEOUT)
-        .build();
-    aws_sdk_iam::Config::builder().timeout_config(timeouts)
-}
-
 impl Iam {
     /// The same, and the end of each call is one of this heart's beats.
     #[must_use]
@@ -325,169 +211,6 @@ impl Iam {
         }
         Err(CallError::Unproven(doubt).into_failure(action, resource))
     }
-}
-
-/// A call that came to nothing.
-enum CallError {
-    /// It failed.
-    Failed(Failure),
-    /// It was not sent.
-    Unproven(Unproven),
-}
-
-impl CallError {
-    fn into_failure(self, action: &str, resource: String) -> Failure {
-        match self {
-            Self::Failed(failure) => failure,
-            Self::Unproven(doubt) => Failure {
-                // The next pass works with the new ones.
-                class: FailureClass::ConcurrentChange,
-                action: format!("iam:{action}"),
-                resource,
-                code: Box::default(),
-                said: format!("not sent: {doubt}"),
-                way_out: None,
-            },
-        }
-    }
-}
-
-/// On whose behalf calls are made, and through which gate.
-#[derive(Clone)]
-struct Calls {
-    gate: Gate,
-    namespace: String,
-    priority: Priority,
-    heartbeat: Option<Heartbeat>,
-}
-
-impl Calls {
-    /// Sends a call through the gate: the one retry policy.
-    async fn send<T, E, F>(
-        &self,
-        action: &'static str,
-        access: Access,
-        resource: &str,
-        call: &impl Fn() -> F,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let mut attempt = 1;
-        loop {
-            let failure = match self.attempt(action, access, resource, call).await {
-                Ok(answer) => return Ok(answer),
-                Err(CallError::Failed(failure)) => failure,
-                Err(unproven @ CallError::Unproven(_)) => return Err(unproven),
-            };
-            let harmless = access.is_harmless() && failure.class == FailureClass::Unavailable;
-            if !(harmless || failure.class.is_transient()) || attempt == access.attempts() {
-                return Err(CallError::Failed(failure));
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause(attempt)) => {}
-                () = self.gate.stopping.cancelled() => return Err(CallError::Failed(failure)),
-            }
-            attempt += 1;
-        }
-    }
-
-    async fn attempt<T, E, F>(
-        &self,
-        action: &'static str,
-        access: Access,
-        resource: &str,
-        call: &impl Fn() -> F,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let Gate {
-            budget, metrics, ..
-        } = &self.gate;
-        // To wait for a permit is no attempt: it may take any time.
-        let waiting = self.heartbeat.as_ref().map(Heartbeat::waiting);
-        let _token = budget.acquire(self.priority, &self.namespace).await;
-        drop(waiting);
-        // Asked after the wait for the budget, right before sending.
-        let _in_flight = match access {
-            Access::Read | Access::BulkRead => None,
-            Access::Write if self.gate.admits_write() => {
-                Some(InFlight::new(&self.gate.writes_in_flight))
-            }
-            Access::Write => {
-                return Err(CallError::Failed(Failure {
-                    class: FailureClass::NotLeader,
-                    action: format!("iam:{action}"),
-                    resource: resource.to_owned(),
-                    code: Box::default(),
-                    said: "this replica may not write any more".to_owned(),
-                    way_out: None,
-                }));
-            }
-        };
-        let begun = Instant::now();
-        // On the heap: the SDK's futures are large, and a pass awaits several side by side.
-        let answer = Box::pin(call()).await;
-        let took = begun.elapsed();
-        self.heartbeat.iter().for_each(Heartbeat::beat);
-        match answer {
-            Ok(answer) => {
-                budget.succeeded();
-                metrics.iam_request(action, "ok", took);
-                debug!(action, resource, ms = took.as_millis(), "IAM answered");
-                Ok(answer)
-            }
-            Err(error) => {
-                if let Some(doubt) = Unproven::cause_of(&error) {
-                    return Err(CallError::Unproven(doubt.clone()));
-                }
-                let mapped = errors::map(action, resource.to_owned(), &error, access.timeout());
-                // A failure of AWS or of the network says nothing of the rate that IAM allows.
-                match mapped.failure.class {
-                    FailureClass::Throttled => budget.throttled(),
-                    _ if mapped.answered => budget.succeeded(),
-                    _ => {}
-                }
-                metrics.iam_request(action, mapped.outcome, took);
-                let request_id =
-                    aws_sdk_iam::operation::RequestId::request_id(&error).unwrap_or_default();
-                debug!(
-                    action,
-                    resource,
-                    outcome = mapped.outcome,
-                    request_id,
-                    ms = took.as_millis(),
-                    "IAM refused"
-                );
-                Err(CallError::Failed(mapped.failure))
-            }
-        }
-    }
-}
-
-/// Counts a write from before it is sent until it is answered or given up.
-struct InFlight(Arc<AtomicUsize>);
-
-impl InFlight {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Doubles with each attempt; half of it is chance, so that many do not come back at once.
-fn pause(attempt: u32) -> Duration {
-    let full = FIRST_PAUSE * 2_u32.pow(attempt - 1);
-    full.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// Puts `session-manager-role/<version>` before what the SDK says of itself. The header is not

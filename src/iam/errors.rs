@@ -9,8 +9,8 @@ use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use smr_core::failure::{Failure, FailureClass};
 
-use super::client::CONNECT_TIMEOUT;
 use super::credentials::NoCredentials;
+use super::gate::CONNECT_TIMEOUT;
 use connection::{CHECK, Unreached, chain, unreached};
 
 /// An error as metrics, logs and people see it.

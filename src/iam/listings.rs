@@ -5,7 +5,8 @@ use aws_sdk_iam::types::{InstanceProfile, Policy, PolicyScopeType, Role};
 use smr_core::Tags;
 use smr_core::failure::Failure;
 
-use super::client::{Access, Iam, bulk};
+use super::client::Iam;
+use super::gate::{Access, bulk};
 use super::observe::{found, tags};
 use super::pages::{self, Page};
 

@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod client;
 mod credentials;
 pub mod errors;
+pub mod gate;
 mod identity;
 pub mod listed;
 mod listings;
@@ -14,5 +15,6 @@ pub mod observe;
 mod pages;
 mod users;
 
-pub use client::{Aws, Gate, Iam};
+pub use client::{Aws, Iam};
+pub use gate::Gate;
 pub use identity::IdentityError;

@@ -14,7 +14,8 @@ use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, Obse
 use smr_core::step::Kind;
 use tokio::join;
 
-use super::client::{Access, Iam};
+use super::client::Iam;
+use super::gate::Access;
 use super::listings::ANYWHERE;
 use super::pages::{self, Page};
 

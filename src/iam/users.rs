@@ -8,7 +8,8 @@ use smr_core::failure::Failure;
 use smr_core::observed::Observed;
 use tokio::join;
 
-use super::client::{Access, Iam};
+use super::client::Iam;
+use super::gate::Access;
 use super::observe::found;
 use super::pages::{self, Page};
 

@@ -1,9 +1,8 @@
 //! The commands of README and the docs that need a cluster: the pages in, what kubectl answers on a real
 //! control plane, in the state that README shows, out. Runs kubectl, starts the program.
 
-use tokio::process::Command;
-
-use crate::support::{PATIENCE, Start, World, emulator, iam, plane};
+use crate::support::asking::shell;
+use crate::support::{Start, World, emulator, iam, plane};
 
 #[path = "../support/docs.rs"]
 #[allow(dead_code)] // Other tests run other blocks.
@@ -18,30 +17,6 @@ const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Al
 /// What `uninstall.rs` follows, heading by heading.
 fn is_followed_elsewhere(page: &str, block: &Block) -> bool {
     page == "docs/uninstall.md" || (page == "README.md" && block.heading == "Install")
-}
-
-/// Runs a line of a shell as the cluster's administrator, where the repository is checked out.
-async fn shell(world: &World, line: &str) -> Result<String, String> {
-    let path = std::env::var("PATH").unwrap();
-    let binaries = world.plane.binaries().display().to_string();
-    let running = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", line])
-        .current_dir(root())
-        .env("PATH", format!("{binaries}:{path}"))
-        .env("KUBECONFIG", world.plane.admin_kubeconfig())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(PATIENCE, running)
-        .await
-        .map_err(|_| format!("did not return: {line}"))?
-        .unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let printed = text(&output.stdout) + &text(&output.stderr);
-    if output.status.success() {
-        Ok(printed)
-    } else {
-        Err(printed)
-    }
 }
 
 /// The cluster and the account of `make demo`: three samples, a role of someone else, a drift that was
@@ -112,7 +87,7 @@ async fn commands_that_need_a_cluster_run_as_they_stand_there() {
             for command in &block.commands {
                 let (line, prints) = (&command.text, command.prints.as_str());
                 let refused = prints.contains(" is invalid: ");
-                let answer = shell(&world, line).await;
+                let answer = shell(&world.plane, root(), line).await;
                 assert_eq!(
                     answer.is_err(),
                     refused,
@@ -148,6 +123,11 @@ async fn commands_that_need_a_cluster_run_as_they_stand_there() {
         world.delete(name).await;
         world.gone(name).await;
     }
-    let after = shell(&world, "kubectl delete configmap argocd-cm -n argocd").await;
+    let after = shell(
+        &world.plane,
+        root(),
+        "kubectl delete configmap argocd-cm -n argocd",
+    )
+    .await;
     after.unwrap();
 }

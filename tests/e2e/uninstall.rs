@@ -9,10 +9,10 @@ use control_plane::ControlPlane;
 use iam_emulator::Snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::support::{PATIENCE, Start, World, emulator, established};
+use crate::support::asking::shell;
+use crate::support::{Start, World, emulator, established};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PAGE: &str = include_str!("../../docs/uninstall.md");
@@ -83,32 +83,6 @@ struct Site {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Runs a line of a shell as the cluster's administrator; what it printed, or how it failed.
-async fn shell(checkout: &Path, line: &str) -> Result<String, String> {
-    let plane = plane().await;
-    let path = std::env::var("PATH").unwrap();
-    let running = Command::new("sh")
-        .args(["-c", line])
-        .current_dir(checkout)
-        .env("PATH", format!("{}:{path}", plane.binaries().display()))
-        .env("KUBECONFIG", plane.admin_kubeconfig())
-        .env("HOME", checkout)
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(PATIENCE, running)
-        .await
-        .map_err(|_| format!("did not return: {line}"))?
-        .unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let printed = text(&output.stdout) + &text(&output.stderr);
-    output
-        .status
-        .success()
-        .then_some(&printed)
-        .cloned()
-        .ok_or(printed)
-}
-
 /// Beside the manifests: the example's overlay, and one of a version that had the CRD in its base.
 fn checkout() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -145,7 +119,7 @@ async fn clear(checkout: &Path) {
         "kubectl get namespaces -o name --field-selector=status.phase=Terminating | xargs -r kubectl wait --for=delete --timeout=150s".into(),
     ] {
         // There may be nothing of it.
-        let _ = shell(checkout, &line).await;
+        let _ = shell(plane().await.as_ref(), checkout, &line).await;
     }
 }
 
@@ -159,7 +133,9 @@ impl Site {
             .into_iter()
             .map(|step| step.command);
         for line in install.chain([namespaces]) {
-            shell(checkout.path(), &line).await.unwrap();
+            shell(plane().await.as_ref(), checkout.path(), &line)
+                .await
+                .unwrap();
         }
         let plane = plane().await;
         established(&plane, CRD).await;
@@ -193,7 +169,7 @@ impl Site {
     }
 
     async fn shell(&self, line: &str) -> Result<String, String> {
-        shell(self.checkout.path(), line).await
+        shell(plane().await.as_ref(), self.checkout.path(), line).await
     }
 
     async fn must(&self, line: &str) -> String {

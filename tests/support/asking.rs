@@ -1,15 +1,17 @@
 //! What a person asks of the cluster and of the program: kubectl, a look now, the metrics. Runs programs
 //! and does network IO.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use control_plane::ControlPlane;
 use serde_json::Value;
 use smr_api::{RECONCILE_ANNOTATION, SessionManagerRole};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::iam::StandIn;
-use super::{SOMEONE, World, is};
+use super::{PATIENCE, SOMEONE, World, is};
 
 impl<I: StandIn> World<I> {
     /// Runs kubectl in the world's namespace, as an administrator.
@@ -108,5 +110,31 @@ pub async fn http_get(port: u16, path: &str) -> std::io::Result<String> {
     match answer.split_once("\r\n\r\n") {
         Some((head, body)) if head.contains(" 200 OK") => Ok(body.to_owned()),
         _ => Err(std::io::Error::other(answer)),
+    }
+}
+
+/// Runs a line of a shell in a directory as the cluster's administrator; what it printed, or how it
+/// failed.
+pub async fn shell(plane: &ControlPlane, directory: &Path, line: &str) -> Result<String, String> {
+    let path = std::env::var("PATH").unwrap();
+    let running = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", line])
+        .current_dir(directory)
+        .env("PATH", format!("{}:{path}", plane.binaries().display()))
+        .env("KUBECONFIG", plane.admin_kubeconfig())
+        // Where kubectl keeps what it has discovered.
+        .env("HOME", std::env::temp_dir())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, running)
+        .await
+        .map_err(|_| format!("did not return: {line}"))?
+        .unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    if output.status.success() {
+        Ok(printed)
+    } else {
+        Err(printed)
     }
 }

@@ -276,6 +276,13 @@ pub const TAGS_MAX: u32 = 46;
 /// Prefixes of tag keys, in lower case, that belong to others.
 pub const RESERVED_TAG_PREFIXES: [&str; 2] = ["sessionmanager.dev/", "aws:"];
 
+/// Whether a tag's key begins with one of [`RESERVED_TAG_PREFIXES`], in any case.
+pub fn is_reserved_tag_key(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    let mut reserved = RESERVED_TAG_PREFIXES.iter();
+    reserved.any(|prefix| lower.starts_with(prefix))
+}
+
 /// Characters that can't be seen, or not be told from others, by name; those that come with copied
 /// text. Each is repeated in every rule of the CRD.
 pub const NAMED: [(char, &str); 14] = [

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use smr_api::Tags;
 
+use crate::step::Kind;
+
 /// The three IAM objects, as far as they exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -14,6 +16,17 @@ pub struct Observed {
     pub policy: Option<ObservedPolicy>,
     /// The instance profile of the wanted name, whosever it is.
     pub instance_profile: Option<ObservedInstanceProfile>,
+}
+
+impl Observed {
+    /// All tags of one of the three; `None` where it does not exist.
+    pub fn tags(&self, kind: Kind) -> Option<&Tags> {
+        match kind {
+            Kind::Role => self.role.as_ref().map(|role| &role.tags),
+            Kind::Policy => self.policy.as_ref().map(|policy| &policy.tags),
+            Kind::InstanceProfile => self.instance_profile.as_ref().map(|profile| &profile.tags),
+        }
+    }
 }
 
 /// A role.

@@ -20,7 +20,7 @@ use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, other_account, wanted, without};
 use tracing::{debug, info};
 
-use super::{Applied, Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
+use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
 use crate::controller::queue::Priority;
 use crate::iam::Iam;
 use crate::iam::apply::Failed;
@@ -162,12 +162,8 @@ impl Pass<'_> {
             if believed != settled.state {
                 self.memory.put_right(&planned.drift);
             }
-            let failed = match applied {
-                Applied::Whole => None,
-                Applied::Failed(failed) => Some(failed),
-                Applied::Paused => return Err(Broken::Paused),
-            };
-            let Some(failed) = failed else {
+            let failed = applied.into_failed()?;
+            if failed.is_empty() {
                 let since = self.new_policy_since();
                 match plan(
                     &wanted.desired,
@@ -190,7 +186,7 @@ impl Pass<'_> {
                     }
                     Ok(_) | Err(_) => continue,
                 }
-            };
+            }
             let is_taken = |failed: &&Failed| {
                 failed.failure.class == FailureClass::AlreadyExists
                     && failed.decision == Decision::LookAgain
@@ -274,11 +270,7 @@ impl Pass<'_> {
     ) -> bool {
         let identity = &wanted.desired.identity;
         let is_ours = |refusal: &Refusal| {
-            let tags = match refusal.kind {
-                Kind::Role => state.role.as_ref().map(|r| &r.tags),
-                Kind::Policy => state.policy.as_ref().map(|p| &p.tags),
-                Kind::InstanceProfile => state.instance_profile.as_ref().map(|p| &p.tags),
-            };
+            let tags = state.tags(refusal.kind);
             tags.is_some_and(|tags| names_us(identity, tags))
         };
         let recent = &self.context.recent;

@@ -17,7 +17,7 @@ use smr_core::summary::{Activity, Event, Outcome, READY};
 use smr_core::wanted::live;
 use tracing::info;
 
-use super::{Applied, Broken, Ended, Pass, ROUNDS, between_rounds};
+use super::{Broken, Ended, Pass, ROUNDS, between_rounds};
 use crate::controller::deletions::Deletions;
 use crate::controller::queue::Priority;
 use crate::iam::apply::Failed;
@@ -95,18 +95,9 @@ impl Pass<'_> {
             .await?;
             let before = state.clone();
             let applied = (self.apply(&iam, &account, &names, &plan, &mut state)).await;
-            let failed = match &applied {
-                Applied::Failed(failed) => failed.as_slice(),
-                Applied::Whole | Applied::Paused => &[],
-            };
             let (of, states) = ((&account, &names), (&before, &state));
-            (self.memory.deletions).carried_out(&plan, of, states, failed);
-            let failed = match applied {
-                Applied::Whole => None,
-                Applied::Failed(failed) => failed.into_iter().next(),
-                Applied::Paused => return Err(Broken::Paused),
-            };
-            match failed {
+            (self.memory.deletions).carried_out(&plan, of, states, applied.failed());
+            match applied.into_failed()?.into_iter().next() {
                 None => {
                     self.memory.deletions.leaves(&state);
                     return self.release().await;

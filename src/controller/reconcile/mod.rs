@@ -117,6 +117,25 @@ enum Applied {
     Paused,
 }
 
+impl Applied {
+    /// The steps that failed.
+    fn failed(&self) -> &[Failed] {
+        match self {
+            Self::Failed(failed) => failed,
+            Self::Whole | Self::Paused => &[],
+        }
+    }
+
+    /// The same; an error where the pass ends here.
+    fn into_failed(self) -> Result<Vec<Failed>, Broken> {
+        match self {
+            Self::Whole => Ok(Vec::new()),
+            Self::Failed(failed) => Ok(failed),
+            Self::Paused => Err(Broken::Paused),
+        }
+    }
+}
+
 impl Context {
     /// One pass.
     pub async fn reconcile(&self, key: &Key, priority: Priority, heartbeat: &Heartbeat) -> Next {
@@ -386,11 +405,8 @@ impl Pass<'_> {
             if newest.is_some_and(|o| o.uid() == self.object.uid() && o.pause() != Pause::No) {
                 return Applied::Paused;
             }
-            let part = Plan {
-                stages: vec![steps.clone()],
-            };
-            let applied = iam.apply(account, names, &part, state, recent).await;
-            if part.steps().any(Step::frees_a_name) {
+            let applied = (iam.apply_stage(account, names, steps, state, recent)).await;
+            if steps.iter().any(Step::frees_a_name) {
                 self.context.wake_those_waiting_for(names);
             }
             if let Err(failed) = applied {

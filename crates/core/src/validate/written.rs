@@ -184,14 +184,12 @@ fn tags_of(field: &str, tags: &Tags, problems: &mut Problems) {
             let key = key.escape_debug();
             problems.add(field, format!("the value of '{key}' {problem}"));
         }
-        let lower = key.to_ascii_lowercase();
-        let reserved = forms::RESERVED_TAG_PREFIXES;
-        if reserved.iter().any(|prefix| lower.starts_with(prefix)) {
+        if forms::is_reserved_tag_key(key) {
             problems.add(
                 field,
                 format!(
                     "the key {key} can't start with {} as these belong to the controller and to AWS: choose another key",
-                    reserved.join(" or ")
+                    forms::RESERVED_TAG_PREFIXES.join(" or ")
                 ),
             );
         }
