@@ -7,7 +7,7 @@ use smr_core::desired::PolicyHome;
 use smr_core::step::Kind;
 use smr_core::wanted::Wanted;
 
-use crate::controller::object::Key;
+use smr_api::Key;
 
 /// How many of the others a message names.
 const NAMED_MAX: usize = 3;

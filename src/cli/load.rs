@@ -13,7 +13,7 @@ use super::manifests::{self, Document, Given, ManifestError, Manifests, hints};
 use super::schema::{Checked, Problem, Schema, SchemaError, is_namespace};
 use super::shown::shown;
 use super::{CliError, flag};
-use crate::controller::object::Key;
+use smr_api::Key;
 
 /// Nothing to work on.
 #[derive(Debug, Error)]

@@ -21,7 +21,7 @@ use super::clashes::{WayOut, clashes};
 use super::limits::LimitsArgs;
 use super::load::{self, LoadError, Loaded, Namespace, Placed, pause};
 use super::{CliError, plan::PlanError};
-use crate::controller::object::Key;
+use smr_api::Key;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,8 @@ use smr_core::summary::Event;
 
 use super::events::{Teller, Told};
 use super::lease::{Fence, NotLeader};
-use super::object::{Key, Object};
+use super::object::Object;
+use smr_api::Key;
 
 /// kube sets no time-out on an answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,7 +11,8 @@ use smr_core::plan::Plan;
 
 use super::deletions::Deletions;
 use super::events::Told;
-use super::object::{Key, Trigger};
+use super::object::Trigger;
+use smr_api::Key;
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);

@@ -9,21 +9,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use smr_api::{
-    DeletionPolicy, FINALIZER, Mode, PAUSED_ANNOTATION, Pause, RECONCILE_ANNOTATION,
+    DeletionPolicy, FINALIZER, Key, Mode, PAUSED_ANNOTATION, Pause, RECONCILE_ANNOTATION,
     SessionManagerRole, SessionManagerRoleSpec, SessionManagerRoleStatus,
 };
 use smr_core::names::Subject;
 
 use super::queue::Namespaced;
-
-/// Where an object is: the key of queue, store and memory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// metadata.namespace
-    pub namespace: String,
-    /// metadata.name
-    pub name: String,
-}
 
 impl Namespaced for Key {
     fn namespace(&self) -> &str {

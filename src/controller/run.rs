@@ -18,7 +18,6 @@ use tracing::{error, info, warn};
 use super::cluster::Cluster;
 use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use super::memory::Memories;
-use super::object::Key;
 use super::queue::{Priority, Queue};
 use super::reconcile::{Context, Next};
 use super::store::Store;
@@ -30,6 +29,7 @@ use crate::iam::gate::BULK_TIMEOUT;
 use crate::iam::{Aws, Gate};
 use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};
+use smr_api::Key;
 
 /// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
 const DRAIN: Duration = Duration::from_secs(7);

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::object::{Key, Object};
+use super::object::Object;
 use super::packed::Packed;
 use crate::telemetry::metrics::ObjectCounts;
+use smr_api::Key;
 
 /// Shared by the watch and the workers.
 #[derive(Clone, Debug, Default)]

@@ -21,11 +21,12 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::memory::spread;
-use super::object::{Key, Object};
+use super::object::Object;
 use super::queue::{Priority, Queue};
 use super::reconcile::Context;
 use crate::iam::{Iam, IdentityError, budget};
 use crate::telemetry::health::Heartbeat;
+use smr_api::Key;
 
 /// How soon a sweep that failed is tried again, where the interval is not shorter.
 const RETRY: Duration = Duration::from_secs(10);

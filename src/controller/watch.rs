@@ -15,11 +15,12 @@ use tower::util::MapResultLayer;
 use tracing::{info, warn};
 
 use super::memory::spread;
-use super::object::{Key, Object};
+use super::object::Object;
 use super::queue::{Priority, Queue};
 use super::store::{Change, Store};
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::Metrics;
+use smr_api::Key;
 
 /// The API server ends a watch after so many seconds, and kube's watcher takes one for dead that is
 /// silent 5 s longer: a dead connection is noticed within a minute.

@@ -42,5 +42,14 @@ impl Pause {
     }
 }
 
+/// Where an object is in the cluster; what client-go calls its key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// metadata.namespace
+    pub namespace: String,
+    /// metadata.name
+    pub name: String,
+}
+
 /// Annotation: any new value asks for a look now, answered in `status.lastHandledReconcileAt`.
 pub const RECONCILE_ANNOTATION: &str = "sessionmanager.dev/reconcile-requested-at";

@@ -18,6 +18,7 @@ pub mod names;
 pub mod observed;
 pub mod ownership;
 pub mod plan;
+pub mod ports;
 pub mod recent;
 pub mod refusal;
 pub mod step;

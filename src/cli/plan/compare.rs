@@ -18,7 +18,7 @@ use super::super::load::{self, LoadError, Loaded, Namespace};
 use super::super::manifests::{self, Given};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
 use super::{Report, Task, clash, rename};
-use crate::controller::object::Key;
+use smr_api::Key;
 
 /// What applying the new manifests over the old ones does, where the old ones have converged.
 pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {

@@ -18,7 +18,7 @@ use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, unclear_pause, wanted};
 
 use super::super::load::{Loaded, Placed, pause};
-use crate::controller::object::Key;
+use smr_api::Key;
 
 /// Stands for the UID that the API server will give.
 pub(super) const UID_TO_BE: &str = "(the object's UID)";

@@ -25,8 +25,9 @@ use super::super::load::{self, LoadError, Loaded, Namespace};
 use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
 use super::{CliError, Mode, Report, Task, clash};
-use crate::controller::object::{Key, Object};
+use crate::controller::object::Object;
 use crate::kubernetes;
+use smr_api::Key;
 
 /// The cluster answers in this time, or does without it.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(10);

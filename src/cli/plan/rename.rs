@@ -9,7 +9,7 @@ use smr_core::step::Kind;
 use smr_core::wanted::Wanted;
 
 use super::entry::{Action, Entry, Verdict};
-use crate::controller::object::Key;
+use smr_api::Key;
 
 /// One object that becomes another.
 #[derive(Serialize)]

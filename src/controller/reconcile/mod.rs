@@ -27,13 +27,14 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::cluster::{Cluster, WriteError};
 use super::memory::{Memories, Memory, spread};
-use super::object::{Key, Object};
+use super::object::Object;
 use super::queue::{Priority, Queue};
 use super::store::Store;
 use crate::iam::apply::{Failed, Recent};
 use crate::iam::{Aws, Iam, budget};
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::{Metrics, ReconcileResult};
+use smr_api::Key;
 
 /// How often one pass looks at IAM again before it leaves the rest to the next.
 const ROUNDS: u32 = 5;
