@@ -9,10 +9,9 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::ownership::UID;
 use smr_core::plan::Plan;
+use smr_core::refusal::Failed;
 use smr_core::step::Step;
 use smr_core::summary::Event;
-
-use crate::iam::apply::Failed;
 
 /// What was done so far, and which events say so already.
 #[derive(Debug, Default, PartialEq, Eq)]

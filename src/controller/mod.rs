@@ -1,16 +1,15 @@
-//! The edge to Kubernetes: watch, work queue, reconcile, status, events, lease. In: settings and
+//! The edge to Kubernetes: watch, work queue, pass, publish, lease. In: settings and
 //! clients; out: nothing, until the end. Does network IO.
 
-pub mod cluster;
 pub mod deletions;
-mod events;
 pub mod lease;
-pub mod memory;
 pub mod object;
 pub mod packed;
+pub mod pass;
+pub mod publish;
 pub mod queue;
-pub mod reconcile;
 mod run;
+pub mod state;
 pub mod store;
 pub mod sweep;
 pub mod watch;

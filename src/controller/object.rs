@@ -107,6 +107,16 @@ pub struct Trigger {
 }
 
 impl Object {
+    /// Takes over what the API server answered to a write. The spec stays the one that the pass began
+    /// with: status is of that generation.
+    pub fn refresh(&mut self, newer: Self) {
+        self.metadata = ObjectMeta {
+            generation: self.metadata.generation,
+            ..newer.metadata
+        };
+        self.status = newer.status;
+    }
+
     /// Its key.
     pub fn key(&self) -> Key {
         let ObjectMeta {

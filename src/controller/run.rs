@@ -7,22 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_all;
-use jiff::Timestamp;
 use kube::{Client, Config};
 use smr_core::limits::Limits;
+use smr_core::ports::Clock;
 use tokio::sync::watch::{self, Receiver};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::cluster::Cluster;
 use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
-use super::memory::Memories;
+use super::pass::{Context, Next};
+use super::publish::{Cluster, Publisher};
 use super::queue::{Priority, Queue};
-use super::reconcile::{Context, Next};
+use super::state::Tracker;
 use super::store::Store;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
+use crate::clock::SystemClock;
 use crate::iam::apply::Recent;
 use crate::iam::budget::Budget;
 use crate::iam::gate::BULK_TIMEOUT;
@@ -188,17 +189,20 @@ impl Controller {
             .map_or_else(|| "session-manager-role".to_owned(), |l| l.identity.clone());
         let store = Store::default();
         let queue: Queue<Key> = Queue::new();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let cluster = Cluster::new(client.clone(), fence.clone(), instance);
         let context = Arc::new(Context {
             limits: settings.limits.clone(),
             resync_interval: settings.resync_interval,
             selector: settings.selector.clone(),
             aws,
-            cluster: Cluster::new(client.clone(), fence.clone(), instance),
+            publisher: Publisher::new(cluster, store.clone(), clock.clone(), metrics.clone()),
             store,
             queue: queue.clone(),
-            memories: Memories::default(),
+            tracker: Tracker::default(),
             // Until now another replica may have written.
-            recent: Recent::new(Timestamp::now()),
+            recent: Recent::new(clock.now()),
+            clock,
             metrics: metrics.clone(),
         });
         let mut watches = self.watches(&context, &queue)?;
@@ -214,7 +218,7 @@ impl Controller {
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
-                    context.memories.settle(Timestamp::now());
+                    context.tracker.forget_old(context.clock.now());
                     context.recent.lock().forget(context.recent.now());
                 }
                 Some(ended) = watches.join_next() => { ended?; }
@@ -352,7 +356,7 @@ async fn worker(context: Arc<Context>, queue: Queue<Key>, least: Priority, heart
         let _active = context.metrics.active_worker();
         let reconciled = context.reconcile(work.key(), work.priority(), &heartbeat);
         match reconciled.await {
-            Next::Idle => work.done(),
+            Next::AwaitChange => work.done(),
             Next::After(delay, priority) => work.again_after(delay, priority),
         }
     }

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use smr_api::SessionManagerRoleStatus;
 use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass};
@@ -20,10 +19,10 @@ use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::memory::spread;
 use super::object::Object;
+use super::pass::Context;
 use super::queue::{Priority, Queue};
-use super::reconcile::Context;
+use super::state::spread;
 use crate::iam::{Iam, IdentityError, budget};
 use crate::telemetry::health::Heartbeat;
 use smr_api::Key;
@@ -200,7 +199,7 @@ impl Sweeper {
         }
         let metrics = &self.context.metrics;
         metrics.sweep_degraded(!self.details.may_be_asked(Instant::now()));
-        metrics.swept(Timestamp::now().as_second());
+        metrics.swept(self.context.clock.now().as_second());
         Ok(())
     }
 

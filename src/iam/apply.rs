@@ -15,33 +15,13 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
-use smr_core::refusal::{Decision, Explanation};
+use smr_core::refusal::{Decision, Explanation, Failed};
 use smr_core::step::{Reply, Step, Target};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::client::Iam;
 use super::gate::Access;
-
-/// A step that did not succeed.
-#[derive(Clone, Debug)]
-pub struct Failed {
-    /// Which.
-    pub step: Step,
-    /// How.
-    pub failure: Failure,
-    /// What may explain it.
-    pub explanation: Explanation,
-    /// What to do about it.
-    pub decision: Decision,
-}
-
-impl Failed {
-    /// What to do about it once reading again has not helped.
-    pub fn after_looking(&self) -> Decision {
-        (self.decision).after_looking(self.failure.class, self.explanation)
-    }
-}
 
 /// The recent writes of this process, shared by all passes.
 #[derive(Debug)]

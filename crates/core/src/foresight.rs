@@ -1,9 +1,10 @@
 //! What the controller will do with an object: what it would look at in, what it would decide out.
 //! No IO. It calls what the controller calls, in the same order.
 
-use smr_api::{AdoptionPolicy, Mode, Tags};
+use smr_api::{Mode, Tags};
 
 use crate::account::Account;
+use crate::decide::presumes_empty;
 use crate::desired::PolicyHome;
 use crate::effect::carry_out;
 use crate::observed::Observed;
@@ -69,13 +70,6 @@ pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> For
             refusals,
         },
     }
-}
-
-/// Whether a creation is planned without a reading: not where something may be adopted.
-fn presumes_empty(wanted: &Wanted, recorded: &Recorded) -> bool {
-    recorded.is_empty()
-        && wanted.valid.mode == Mode::Enforce
-        && wanted.valid.adoption_policy == AdoptionPolicy::Never
 }
 
 /// A first creation is planned on an empty account: those that do not exist come into being before

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod canonical;
+pub mod decide;
 pub mod deletion;
 pub mod desired;
 pub mod difference;

@@ -12,4 +12,21 @@ pub trait Clock: Debug + Send + Sync {
 
     /// A time that never goes back, to tell how long ago something was.
     fn steady(&self) -> Timestamp;
+
+    /// Both.
+    fn moment(&self) -> Moment {
+        Moment {
+            wall: self.now(),
+            steady: self.steady(),
+        }
+    }
+}
+
+/// One moment on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The time of day.
+    pub wall: Timestamp,
+    /// The time that never goes back, by which writes are recent.
+    pub steady: Timestamp,
 }

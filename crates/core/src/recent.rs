@@ -32,7 +32,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// What to plan on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// The reading, with late parts replaced by what is expected.
     pub state: Observed,

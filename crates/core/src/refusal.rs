@@ -35,6 +35,26 @@ pub enum Explanation {
     EarlierProcess,
 }
 
+/// A step that did not succeed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failed {
+    /// Which.
+    pub step: Step,
+    /// How.
+    pub failure: Failure,
+    /// What may explain it.
+    pub explanation: Explanation,
+    /// What to do about it.
+    pub decision: Decision,
+}
+
+impl Failed {
+    /// What to do about it once reading again has not helped.
+    pub fn after_looking(&self) -> Decision {
+        (self.decision).after_looking(self.failure.class, self.explanation)
+    }
+}
+
 impl Decision {
     /// What to do about a failed write.
     pub fn of_write(class: FailureClass, explanation: Explanation) -> Self {

@@ -17,6 +17,7 @@ use crate::names;
 use crate::ownership::KEYS;
 use crate::plan::spelled;
 use crate::step::Kind;
+use crate::wanted::without;
 
 /// `status.drift` holds at most this many entries.
 pub const DRIFT_MAX: usize = 20;
@@ -84,9 +85,19 @@ pub(super) fn record(
             }
             to_do(status, *activity, drift, now);
         }
-        Outcome::Failed { facts, .. } | Outcome::Refused { facts, .. } => {
+        Outcome::Failed { facts, .. } => {
             if let Some(facts) = facts {
                 objects(status, facts, false);
+            }
+        }
+        Outcome::Refused { facts, refusals } => {
+            if let Some(facts) = facts {
+                let ours = &without(refusals, facts.believed.clone());
+                let facts = Facts {
+                    believed: ours,
+                    ..*facts
+                };
+                objects(status, &facts, false);
             }
         }
         Outcome::Invalid { .. }

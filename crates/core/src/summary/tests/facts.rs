@@ -60,9 +60,6 @@ fn what_may_still_be_there_stays_on_record() {
     let mut new = World::new("{tags: {new: '1'}}");
     new.attach("arn:aws:iam::aws:policy/New");
     let throttled = failure(FailureClass::Throttled);
-    let refusals = [refusal(NotOurs::NotOwned {
-        holder: String::new(),
-    })];
     let facts = Some(new.facts());
     for outcome in [
         Outcome::Failed {
@@ -79,7 +76,8 @@ fn what_may_still_be_there_stays_on_record() {
         },
         Outcome::Refused {
             facts,
-            refusals: &refusals,
+            // Of none of these three.
+            refusals: &[],
         },
     ] {
         let status = summary(Some(&before), 2, 10, &outcome).status;

@@ -6,12 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smr_core::difference::{Difference, Differences};
-use smr_core::plan::Plan;
+use smr_core::decide::Carried;
 
 use super::deletions::Deletions;
-use super::events::Told;
 use super::object::Trigger;
+use super::publish::LastEvent;
 use smr_api::Key;
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -22,19 +21,15 @@ const STALLED_RETRY: Duration = Duration::from_mins(10);
 
 /// What is remembered of one object.
 #[derive(Debug, Default)]
-pub struct Memory {
-    /// metadata.uid that this speaks of.
+pub struct ObjectState {
+    /// metadata.uid that this is of.
     pub uid: String,
-    /// A repair that waits for a second reading.
-    pub suspected: Option<Box<Plan>>,
-    /// Since when the policy of the wanted type is known to be in place, while its type changes.
-    pub new_policy_since: Option<Timestamp>,
-    /// What was put right and is not told yet: a repair may take more than one pass.
-    pub repaired: Differences,
+    /// What the core's decisions need of the passes before.
+    pub carried: Carried,
     /// What its deletion has done so far.
     pub deletions: Deletions,
     /// The last event.
-    pub told: Option<Told>,
+    pub last_event: Option<LastEvent>,
     /// Passes in a row that ended in a failure, since the object was woken.
     failures: u32,
     /// Passes in a row that ended in waiting for IAM to propagate a write.
@@ -43,7 +38,7 @@ pub struct Memory {
     woken_by: Option<Trigger>,
 }
 
-impl Memory {
+impl ObjectState {
     /// The pass failed: how long to wait.
     pub fn back_off(&mut self) -> Duration {
         let delay = FIRST_BACK_OFF
@@ -75,47 +70,31 @@ impl Memory {
         }
     }
 
-    /// Something of this was put right.
-    pub fn put_right(&mut self, drift: &[Difference]) {
-        self.repaired.add(drift);
-    }
-
     /// The pass succeeded.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.waits = 0;
     }
 
-    /// The object is as it should be.
-    pub fn converged(&mut self) {
-        self.succeeded();
-        self.suspected = None;
-        self.repaired = Differences::default();
-    }
-
     /// Drops what time has made worthless.
-    fn settle(&mut self, now: Timestamp) {
-        self.told = self.told.take().filter(|told| told.is_recent(now));
+    fn forget_old(&mut self, now: Timestamp) {
+        self.last_event = self.last_event.take().filter(|last| last.is_recent(now));
     }
 
     /// Whether nothing is lost with it.
     fn is_blank(&self) -> bool {
         let Self {
             uid: _,
-            suspected,
-            new_policy_since,
-            repaired,
+            carried,
             deletions,
-            told,
+            last_event,
             failures,
             waits,
             woken_by: _,
         } = self;
-        suspected.is_none()
-            && new_policy_since.is_none()
-            && repaired.is_empty()
+        carried.is_blank()
             && deletions.is_empty()
-            && told.is_none()
+            && last_event.is_none()
             && *failures == 0
             && *waits == 0
     }
@@ -128,33 +107,33 @@ pub fn spread(delay: Duration) -> Duration {
 
 /// What is remembered of all objects. Of most there is nothing to remember.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<BTreeMap<Key, Box<Memory>>>);
+pub struct Tracker(Mutex<BTreeMap<Key, Box<ObjectState>>>);
 
-impl Memories {
-    /// Takes an object's memory out for the length of a pass: no other pass of it runs meanwhile.
-    pub fn take(&self, key: &Key, uid: &str) -> Box<Memory> {
+impl Tracker {
+    /// Takes an object's state out for the length of a pass: no other pass of it runs meanwhile.
+    pub fn take(&self, key: &Key, uid: &str) -> Box<ObjectState> {
         let known = self.lock().remove(key).unwrap_or_default();
         if known.uid == uid {
             return known;
         }
-        Box::new(Memory {
+        Box::new(ObjectState {
             uid: uid.to_owned(),
-            ..Memory::default()
+            ..ObjectState::default()
         })
     }
 
     /// Puts it back.
-    pub fn put(&self, key: Key, memory: Box<Memory>) {
-        if !memory.is_blank() {
-            self.lock().insert(key, memory);
+    pub fn put(&self, key: Key, state: Box<ObjectState>) {
+        if !state.is_blank() {
+            self.lock().insert(key, state);
         }
     }
 
     /// Forgets events that are news again. An object that is worked on keeps its own.
-    pub fn settle(&self, now: Timestamp) {
-        self.lock().retain(|_, memory| {
-            memory.settle(now);
-            !memory.is_blank()
+    pub fn forget_old(&self, now: Timestamp) {
+        self.lock().retain(|_, state| {
+            state.forget_old(now);
+            !state.is_blank()
         });
     }
 
@@ -163,7 +142,7 @@ impl Memories {
         self.lock().remove(key);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Box<Memory>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Box<ObjectState>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -181,54 +160,54 @@ mod tests {
 
     #[test]
     fn back_off_doubles_from_a_second_to_five_minutes() {
-        let mut memory = Memory::default();
+        let mut state = ObjectState::default();
         let mut expected = FIRST_BACK_OFF;
         for _ in 0..20 {
-            let delay = memory.back_off();
+            let delay = state.back_off();
             assert!(
                 delay >= expected.mul_f64(0.79) && delay <= expected.mul_f64(1.21),
                 "{delay:?} {expected:?}"
             );
             expected = (expected * 2).min(LONGEST_BACK_OFF);
         }
-        memory.succeeded();
-        assert!(memory.back_off() < Duration::from_millis(1300));
+        state.succeeded();
+        assert!(state.back_off() < Duration::from_millis(1300));
     }
 
     #[test]
     fn waits_for_propagation_stay_short() {
-        let mut memory = Memory::default();
+        let mut state = ObjectState::default();
         for _ in 0..20 {
-            let delay = memory.wait();
+            let delay = state.wait();
             assert!(delay <= LONGEST_WAIT.mul_f64(1.21), "{delay:?}");
         }
-        memory.succeeded();
-        assert!(memory.wait() < Duration::from_millis(1300));
+        state.succeeded();
+        assert!(state.wait() < Duration::from_millis(1300));
     }
 
     #[test]
     fn of_what_has_converged_nothing_is_remembered() {
         let key = key();
-        let memories = Memories::default();
-        let mut memory = memories.take(&key, "uid");
-        memory.back_off();
-        memory.wait();
-        memory.converged();
-        memories.put(key.clone(), memory);
-        assert_eq!(memories.lock().len(), 0);
-        memories.put(key.clone(), memories.take(&key, "uid"));
-        assert_eq!(memories.lock().len(), 0, "nothing to remember");
+        let tracker = Tracker::default();
+        let mut state = tracker.take(&key, "uid");
+        state.back_off();
+        state.wait();
+        state.succeeded();
+        tracker.put(key.clone(), state);
+        assert_eq!(tracker.lock().len(), 0);
+        tracker.put(key.clone(), tracker.take(&key, "uid"));
+        assert_eq!(tracker.lock().len(), 0, "nothing to remember");
     }
 
     #[test]
     fn failures_are_remembered_until_they_end_or_someone_acts() {
         let key = key();
-        let memories = Memories::default();
-        let mut memory = memories.take(&key, "uid");
-        memory.back_off();
-        memories.put(key.clone(), memory);
-        memories.settle(Timestamp::MAX);
-        let mut memory = memories.take(&key, "uid");
-        assert!(memory.back_off() > FIRST_BACK_OFF, "the second failure");
+        let tracker = Tracker::default();
+        let mut state = tracker.take(&key, "uid");
+        state.back_off();
+        tracker.put(key.clone(), state);
+        tracker.forget_old(Timestamp::MAX);
+        let mut state = tracker.take(&key, "uid");
+        assert!(state.back_off() > FIRST_BACK_OFF, "the second failure");
     }
 }

@@ -1,6 +1,8 @@
 //! Deletion. In: names, ids and tags that prove ownership, what IAM holds and who else uses it;
 //! out: ordered steps, or what stands in the way. No IO. It needs no valid spec.
 
+mod late;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +13,8 @@ use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, Observe
 use crate::ownership::{Identity, KEYS, Standing, prove};
 use crate::plan::{Plan, Recorded, RecordedObject};
 use crate::step::{Step, Target};
+
+pub use late::Leaving;
 
 /// A role used more recently than this is in use, for `DeleteUnused`.
 const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(24);

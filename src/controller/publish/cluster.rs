@@ -1,18 +1,19 @@
-//! Every write to the Kubernetes API: status, finalizer, events. In: what to write; out: the object
+//! The writes to the Kubernetes API: status, finalizer, events. In: what to write; out: the object
 //! as the API server then has it. Does network IO; each write is fenced and has a time-out.
 
 use std::future::Future;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleStatus};
 use smr_core::summary::Event;
 
-use super::events::{Teller, Told};
-use super::lease::{Fence, NotLeader};
-use super::object::Object;
+use super::events::{EventPublisher, LastEvent};
+use crate::controller::lease::{Fence, NotLeader};
+use crate::controller::object::Object;
 use smr_api::Key;
 
 /// kube sets no time-out on an answer.
@@ -40,14 +41,14 @@ pub enum WriteError {
 pub struct Cluster {
     client: Client,
     fence: Fence,
-    teller: Teller,
+    events: EventPublisher,
 }
 
 impl Cluster {
-    /// Events name `instance` as the one who tells.
+    /// Events name `instance` as the reporting one.
     pub fn new(client: Client, fence: Fence, instance: String) -> Self {
         Self {
-            teller: Teller::new(client.clone(), instance),
+            events: EventPublisher::new(client.clone(), instance),
             client,
             fence,
         }
@@ -165,10 +166,17 @@ impl Cluster {
             .await
     }
 
-    /// Tells an event; `told` is the object's last one. A replica that leads no more tells nothing.
-    pub async fn tell(&self, object: &Object, event: &Event, told: &mut Option<Told>) {
+    /// Publishes an event; `last` is the object's last one. A replica that leads no more publishes
+    /// nothing.
+    pub async fn publish_event(
+        &self,
+        object: &Object,
+        event: &Event,
+        now: Timestamp,
+        last: &mut Option<LastEvent>,
+    ) {
         if self.fence.permit(ATTEMPT_TIMEOUT).is_ok() {
-            self.teller.tell(object, event, told).await;
+            self.events.publish(object, event, now, last).await;
         }
     }
 

@@ -1,5 +1,5 @@
 //! Events of an object: what happened in, a new event out, or one more of the series where the same
-//! is told again. Does network IO. kube's own recorder counts an event up whatever its note says, so
+//! happens again. Does network IO. kube's own recorder counts an event up whatever its note says, so
 //! that a second repair would be told in the words of the first.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -15,7 +15,7 @@ use smr_api::FIELD_MANAGER;
 use smr_core::summary::Event;
 use tracing::debug;
 
-use super::object::Object;
+use crate::controller::object::Object;
 
 /// kube sets no time-out on an answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,47 +24,53 @@ const SERIES: SignedDuration = SignedDuration::from_mins(6);
 
 /// The last event of an object, to be counted up where the same comes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct LastEvent {
     name: String,
     said: u64,
     count: i32,
     at: Timestamp,
 }
 
-impl Told {
-    /// Whether the same would be told as one more of its series.
+impl LastEvent {
+    /// Whether the same would be one more of its series.
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) < SERIES
     }
 }
 
-/// Tells events.
+/// Publishes events.
 #[derive(Clone)]
-pub struct Teller {
+pub struct EventPublisher {
     client: Client,
     instance: String,
 }
 
-impl Teller {
-    /// Events name `instance` as the one who tells.
+impl EventPublisher {
+    /// Events name `instance` as the reporting one.
     pub fn new(client: Client, instance: String) -> Self {
         Self { client, instance }
     }
 
-    /// Tells an event. One that is refused (the namespace is on its way out) stands in nobody's way.
-    pub async fn tell(&self, object: &Object, event: &Event, told: &mut Option<Told>) {
-        let now = Timestamp::now();
+    /// Publishes an event. One that is refused (the namespace is on its way out) stands in nobody's
+    /// way.
+    pub async fn publish(
+        &self,
+        object: &Object,
+        event: &Event,
+        now: Timestamp,
+        last_event: &mut Option<LastEvent>,
+    ) {
         let said = said(event);
-        let again = told
+        let again = last_event
             .take()
             .filter(|last| last.said == said && last.is_recent(now));
         let next = match again {
-            Some(last) => Told {
+            Some(last) => LastEvent {
                 count: last.count.saturating_add(1),
                 at: now,
                 ..last
             },
-            None => Told {
+            None => LastEvent {
                 name: format!("{}.{:x}", object.key().name, now.as_nanosecond()),
                 said,
                 count: 1,
@@ -88,13 +94,13 @@ impl Teller {
         };
         let reason = event.reason;
         match tokio::time::timeout(ATTEMPT_TIMEOUT, sent).await {
-            Ok(Ok(_)) => *told = Some(next),
+            Ok(Ok(_)) => *last_event = Some(next),
             Ok(Err(error)) => debug!(%error, reason, "an event was refused"),
             Err(_elapsed) => debug!(reason, "an event got no answer"),
         }
     }
 
-    fn published(&self, object: &Object, event: &Event, told: &Told) -> Published {
+    fn published(&self, object: &Object, event: &Event, told: &LastEvent) -> Published {
         Published {
             metadata: ObjectMeta {
                 name: Some(told.name.clone()),

@@ -1,0 +1,293 @@
+//! What a pass knows besides the spec: status as it was at the beginning, what the last pass left, and
+//! what its own rounds have learned. In: readings, and what became of plans; out: where to look next.
+//! No IO. Nothing else goes from one round to the next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use smr_api::{AdoptionPolicy, Mode, SessionManagerRoleStatus};
+
+use super::{End, Requeue};
+use crate::difference::Differences;
+use crate::failure::FailureClass;
+use crate::names::{Live, Names};
+use crate::observed::Observed;
+use crate::plan::{Plan, Planned, Recorded};
+use crate::ports::Moment;
+use crate::recent::{RecentWrites, Settled};
+use crate::refusal::{Decision as Remedy, Failed};
+use crate::step::Kind;
+use crate::summary::{Activity, Facts, Outcome, in_sync_since};
+use crate::wanted::Wanted;
+
+/// How often one pass looks at IAM before it leaves the rest to the next.
+const ROUNDS: u32 = 5;
+/// The pause before the second look; it doubles from look to look.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What one pass of an object leaves to its next. All of it may be lost in a crash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// A repair that waits for a second reading.
+    pub suspected: Option<Box<Plan>>,
+    /// Since when the policy of the wanted type is known to be in place, while its type changes.
+    pub new_policy_since: Option<Timestamp>,
+    /// What was repaired and is not published yet: a repair may take more than one pass.
+    pub repaired: Differences,
+}
+
+impl Carried {
+    /// Whether nothing is lost with it.
+    pub fn is_blank(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a round gets what it plans on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Look {
+    /// It is known already: an empty account, a reading that still holds, what was just written.
+    Known(Box<Settled>),
+    /// IAM is read, after a pause.
+    Read {
+        /// The pause.
+        after: Duration,
+        /// Which of the three may stand under another path or in another case than we know.
+        anywhere: BTreeSet<Kind>,
+    },
+}
+
+/// What a round learned besides what it wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// IAM has objects that are ours, or may be adopted: they decide names and path.
+    Live(Live),
+    /// What was written is not all: IAM has to be read again.
+    Unfinished,
+}
+
+/// What a pass knows.
+#[derive(Debug)]
+pub struct Known {
+    /// The status as it was when the pass began.
+    pub(super) status: Option<SessionManagerRoleStatus>,
+    /// What it records of the IAM objects.
+    pub recorded: Recorded,
+    /// What the pass is about.
+    pub activity: Activity,
+    /// What the last pass left, and this one leaves.
+    pub carried: Carried,
+    generation: i64,
+    /// Whether an earlier pass may have written: it has put our finalizer on.
+    is_begun: bool,
+    /// Names and path as IAM has them.
+    live: Option<Live>,
+    /// Names that IAM refused as taken, though no reading shows by what.
+    taken: BTreeSet<Kind>,
+    adopted: Vec<Kind>,
+    has_written: bool,
+    looks: u32,
+    /// What to plan on without reading, and under which names it holds.
+    expected: Option<(Names, Box<Settled>)>,
+    /// Whether that is what a plan that was carried out as a whole has left.
+    is_applied: bool,
+    /// The step that failed last, and what IAM holds since.
+    failed: Option<(Observed, Failed)>,
+    is_over: bool,
+}
+
+impl Known {
+    /// At the beginning of a pass over an object with this status.
+    pub fn at_start(
+        status: Option<&SessionManagerRoleStatus>,
+        generation: i64,
+        is_begun: bool,
+        carried: Carried,
+    ) -> Self {
+        Self {
+            status: status.cloned(),
+            recorded: Recorded::of(status),
+            activity: Activity::of(status, generation),
+            carried,
+            generation,
+            is_begun,
+            live: None,
+            taken: BTreeSet::new(),
+            adopted: Vec::new(),
+            has_written: false,
+            looks: 0,
+            expected: None,
+            is_applied: false,
+            failed: None,
+            is_over: false,
+        }
+    }
+
+    /// Names and path as IAM has them, where status does not tell.
+    pub fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
+    /// Whether a write was begun in this pass.
+    pub fn has_written(&self) -> bool {
+        self.has_written
+    }
+
+    /// What was taken over with consent in this pass.
+    pub fn adopted(&self) -> &[Kind] {
+        &self.adopted
+    }
+
+    pub(super) fn is_applied(&self) -> bool {
+        self.is_applied
+    }
+
+    /// Where the next round gets what it plans on; `None` where the pass is over: see
+    /// [`Self::give_up`].
+    pub fn next_look(&mut self, goal: &Wanted, recent: &RecentWrites, now: Moment) -> Option<Look> {
+        if let Some((names, settled)) = self.expected.take()
+            && names == goal.desired.names
+        {
+            return Some(Look::Known(settled));
+        }
+        self.is_applied = false;
+        if self.is_over || self.looks >= ROUNDS {
+            return None;
+        }
+        let look = self.looks;
+        self.looks += 1;
+        if look == 0 && self.presumes_empty(goal, recent, now) {
+            return Some(Look::Known(Box::default()));
+        }
+        // What may be adopted decides the path of all three: it is looked for before anything is made.
+        let adopts = goal.valid.adoption_policy == AdoptionPolicy::WithConsent;
+        Some(Look::Read {
+            after: pause_before(look),
+            anywhere: if self.recorded.is_empty() && adopts {
+                Kind::ALL.into()
+            } else {
+                self.taken.clone()
+            },
+        })
+    }
+
+    /// Nothing recorded, nothing remembered and never begun (a status may be lost): the creation is
+    /// planned on an empty account, and IAM's own refusals say where that is wrong.
+    fn presumes_empty(&self, goal: &Wanted, recent: &RecentWrites, now: Moment) -> bool {
+        let (account, names) = (&goal.desired.account.id, &goal.desired.names);
+        presumes_empty(goal, &self.recorded)
+            && !self.is_begun
+            && !recent.knows(now.steady, account, names)
+    }
+
+    /// A round has learned a fact from what it saw.
+    pub fn learn(&mut self, fact: Fact, goal: &Wanted, seen: Settled) {
+        match fact {
+            Fact::Live(live) => {
+                self.live = Some(live);
+                // The reading holds as long as the names do.
+                self.expected = Some((goal.desired.names.clone(), Box::new(seen)));
+            }
+            Fact::Unfinished => {}
+        }
+    }
+
+    /// A plan is about to be carried out.
+    pub fn begins(&mut self, planned: &Planned) {
+        self.has_written = true;
+        for kind in &planned.adopts {
+            if !self.adopted.contains(kind) {
+                self.adopted.push(*kind);
+            }
+        }
+        if planned.wait.is_some() {
+            // What is written may be the policy of the new type: its time begins again.
+            self.carried.new_policy_since = None;
+        }
+    }
+
+    /// A plan was carried out on `before`, which is `after` since; these steps failed, the one that
+    /// decides what to do first.
+    pub fn applied(
+        &mut self,
+        goal: &Wanted,
+        planned: &Planned,
+        before: &Observed,
+        after: Observed,
+        failed: Vec<Failed>,
+    ) {
+        if after != *before {
+            self.carried.repaired.add(&planned.drift);
+        }
+        let is_taken = |failed: &&Failed| {
+            failed.failure.class == FailureClass::AlreadyExists
+                && failed.decision == Remedy::LookAgain
+        };
+        let taken = failed.iter().filter(is_taken).map(|f| f.step.kind());
+        self.taken.extend(taken);
+        match failed.into_iter().next() {
+            None => {
+                let expected = Settled {
+                    state: after,
+                    stale_parts: false,
+                };
+                self.expected = Some((goal.desired.names.clone(), Box::new(expected)));
+                self.is_applied = true;
+            }
+            Some(first) => {
+                self.is_over = first.decision != Remedy::LookAgain;
+                self.failed = Some((after, first));
+            }
+        }
+    }
+
+    /// How a pass ends whose rounds have not brought it to an end: with what failed last, or with
+    /// nothing to say.
+    pub fn give_up<'a>(&'a self, goal: &'a Wanted) -> End<'a> {
+        let Some((state, last)) = &self.failed else {
+            return End::silent(Requeue::BackOff);
+        };
+        let decision = if self.is_over {
+            last.decision
+        } else {
+            last.after_looking()
+        };
+        End {
+            outcome: Some(Outcome::Failed {
+                facts: Some(Facts::of(goal, state)),
+                activity: self.activity,
+                failure: &last.failure,
+                decision,
+            }),
+            requeue: Requeue::AfterFailure(decision),
+        }
+    }
+
+    /// For how long the policy of the wanted type is known to be in place.
+    pub fn new_policy_for(&self, now: Timestamp) -> Option<Duration> {
+        // Once the pass writes, IAM is not in sync any more.
+        let in_sync = || {
+            let status = self.status.as_ref().filter(|_| !self.has_written);
+            in_sync_since(status, self.generation)
+        };
+        let since = self.carried.new_policy_since.or_else(in_sync)?;
+        Duration::try_from(now.duration_since(since)).ok()
+    }
+}
+
+/// Whether a creation is planned without a reading, as far as spec and status tell: not where
+/// something may be adopted.
+pub(crate) fn presumes_empty(goal: &Wanted, recorded: &Recorded) -> bool {
+    recorded.is_empty()
+        && goal.valid.mode == Mode::Enforce
+        && goal.valid.adoption_policy == AdoptionPolicy::Never
+}
+
+/// The pause before a look; the first has none.
+pub fn pause_before(look: u32) -> Duration {
+    match look {
+        0 => Duration::ZERO,
+        later => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(later - 1)),
+    }
+}

@@ -1,0 +1,651 @@
+//! What a round decides, as a table: what IAM shows and what is known in, the decision in words out;
+//! then whole passes, round by round. Goals come from specs in YAML through the real resolve step.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use smr_api::SessionManagerRoleStatus;
+
+use super::*;
+use crate::failure::{Failure, FailureClass};
+use crate::limits::Limits;
+use crate::ownership::{ADOPTABLE_BY, UID};
+use crate::plan::tests::iam::Iam;
+use crate::plan::{Recorded, plan};
+use crate::refusal::{Explanation, Failed};
+use crate::step::Kind;
+use crate::summary::{Object, summarize};
+use crate::validate::tests::{account, subject};
+use crate::wanted::wanted;
+
+fn at(second: i64) -> Moment {
+    let at = Timestamp::from_second(1_795_593_600 + second).unwrap();
+    Moment {
+        wall: at,
+        steady: at,
+    }
+}
+
+/// One object, the process that works on it, and what IAM shows.
+struct Scene {
+    spec: &'static str,
+    status: Option<SessionManagerRoleStatus>,
+    generation: i64,
+    is_begun: bool,
+    carried: Carried,
+    recent: RecentWrites,
+    now: Moment,
+}
+
+impl Scene {
+    /// Nothing was ever done for it, by a process that has run for long.
+    fn new(spec: &'static str) -> Self {
+        Self {
+            spec,
+            status: None,
+            generation: 1,
+            is_begun: false,
+            carried: Carried::default(),
+            recent: RecentWrites::new(at(-10_000).steady),
+            now: at(0),
+        }
+    }
+
+    /// Converged long ago; what IAM holds since.
+    fn converged(spec: &'static str) -> (Self, Observed) {
+        let mut scene = Self::new(spec);
+        let goal = scene.goal(None);
+        let state = created(&goal);
+        let converged = Outcome::Converged {
+            facts: Facts::of(&goal, &state),
+            done: None,
+            unlisted: &[],
+        };
+        let object = Object {
+            generation: 1,
+            status: None,
+            reconcile_request: None,
+        };
+        scene.status = Some(summarize(object, at(-5000).wall, &converged).status);
+        scene.is_begun = true;
+        (scene, state)
+    }
+
+    fn goal(&self, live: Option<&Live>) -> Wanted {
+        let spec = serde_yaml::from_str(self.spec).unwrap();
+        let (subject, limits) = (subject(), Limits::new("test"));
+        let status = self.status.as_ref();
+        wanted(&spec, &subject, status, &account(), &limits, live).unwrap()
+    }
+
+    fn known(&self) -> Known {
+        let carried = self.carried.clone();
+        Known::at_start(
+            self.status.as_ref(),
+            self.generation,
+            self.is_begun,
+            carried,
+        )
+    }
+
+    /// The process writes to the role's name now.
+    fn writes(&mut self, state: &Observed) {
+        let step = Step::UpdateRole {
+            role: "team.web".to_owned(),
+            description: String::new(),
+            max_session_duration: 3600,
+        };
+        let now = self.now.steady;
+        (self.recent).wrote(now, &account().id, &step, state, state);
+    }
+
+    /// The process began a moment ago.
+    fn is_young(mut self) -> Self {
+        self.recent = RecentWrites::new(self.now.steady);
+        self
+    }
+
+    /// What one round decides on this state.
+    fn decides(&self, state: &Observed) -> String {
+        self.decides_on(&settled(state.clone()), &mut self.known())
+    }
+
+    fn decides_on(&self, seen: &Settled, known: &mut Known) -> String {
+        let goal = self.goal(known.live());
+        let since = known.new_policy_for(self.now.wall);
+        let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
+        words(&decide(
+            &goal,
+            seen,
+            &planned,
+            known,
+            &self.recent,
+            self.now,
+        ))
+    }
+}
+
+fn settled(state: Observed) -> Settled {
+    Settled {
+        state,
+        stale_parts: false,
+    }
+}
+
+/// IAM once everything of `goal` is created.
+fn created(goal: &Wanted) -> Observed {
+    let mut state = Observed::default();
+    let planned = plan(&goal.desired, &state, &Recorded::default(), None).unwrap();
+    after(&mut state, goal, &planned.plan);
+    state
+}
+
+fn after(state: &mut Observed, goal: &Wanted, plan: &Plan) {
+    let mut iam = Iam::new(&goal.desired, std::mem::take(state));
+    iam.carry_out(plan).unwrap();
+    *state = iam.state;
+}
+
+/// The decision, in a few words.
+fn words(decision: &Decision) -> String {
+    match decision {
+        Decision::End(End { outcome, requeue }) => {
+            let requeue = format!("{requeue:?}");
+            let (requeue, _) = requeue.split_once('(').unwrap_or((&requeue, ""));
+            format!("end: {}, {requeue}", said(outcome.as_ref()))
+        }
+        Decision::Learn(Fact::Live(live)) => {
+            let path = live.path.as_deref().unwrap_or_default();
+            format!("learn: live under {path}")
+        }
+        Decision::Learn(Fact::Unfinished) => "learn: unfinished".to_owned(),
+        Decision::Write(planned) => {
+            let actions: Vec<&str> = planned.plan.steps().map(Step::action).collect();
+            format!("write: {}", actions.join(" "))
+        }
+    }
+}
+
+fn said(outcome: Option<&Outcome>) -> String {
+    let Some(outcome) = outcome else {
+        return "silent".to_owned();
+    };
+    match outcome {
+        Outcome::Converged { done: None, .. } => "Converged".to_owned(),
+        Outcome::Converged {
+            done: Some(done), ..
+        } => format!("Converged after {:?}", done.activity),
+        Outcome::Drifted { drift, .. } => format!("Drifted {}", drift.len()),
+        Outcome::Waiting { activity, .. } => format!("Waiting {activity:?}"),
+        Outcome::Refused { refusals, .. } => {
+            let kinds: Vec<&str> = refusals.iter().map(|r| r.kind.as_str()).collect();
+            format!("Refused {}", kinds.join(" "))
+        }
+        Outcome::Failed {
+            failure, decision, ..
+        } => format!("Failed {:?} {decision:?}", failure.class),
+        other => format!("{other:?}"),
+    }
+}
+
+fn without_role(mut state: Observed) -> Observed {
+    state.role = None;
+    state
+}
+
+fn foreign(mut state: Observed) -> Observed {
+    if let Some(role) = &mut state.role {
+        role.tags.clear();
+    }
+    state
+}
+
+/// Of an earlier object of the same name.
+fn of_an_earlier_uid(mut state: Observed) -> Observed {
+    let role = state.role.as_mut().unwrap();
+    role.tags.insert(UID.to_owned(), "earlier".to_owned());
+    role.id = "AROAEARLIER".to_owned();
+    state
+}
+
+fn drifted(mut state: Observed) -> Observed {
+    state.role.as_mut().unwrap().description = "changed".to_owned();
+    state
+}
+
+const CREATION: &str = "write: CreateRole CreatePolicy CreateInstanceProfile AttachRolePolicy AddRoleToInstanceProfile";
+
+#[test]
+fn a_round_decides_on_what_it_sees() {
+    let new = || Scene::new("{}");
+    let (_, full) = Scene::converged("{}");
+    let converged = || Scene::converged("{}").0;
+    let with = |change: fn(&mut Scene)| {
+        let mut scene = converged();
+        change(&mut scene);
+        scene
+    };
+    let observe = Scene::new("{mode: Observe}");
+    let writing = {
+        let mut scene = converged();
+        scene.writes(&full);
+        scene
+    };
+    let restarted = || {
+        let mut scene = converged().is_young();
+        let status = scene.status.as_mut().unwrap();
+        for condition in &mut status.conditions {
+            condition.last_transition_time = Time(at(-10).wall);
+        }
+        scene
+    };
+    let freed = {
+        let mut scene = new();
+        let role = Step::DeleteRole {
+            role: "team.web".to_owned(),
+        };
+        let (now, before) = (scene.now.steady, full.clone());
+        let after = without_role(full.clone());
+        (scene.recent).wrote(now, &account().id, &role, &before, &after);
+        scene
+    };
+    let empty = Observed::default();
+    for (name, scene, state, expected) in [
+        ("first creation", new(), empty.clone(), CREATION),
+        (
+            "in sync",
+            converged(),
+            full.clone(),
+            "end: Converged, InSync",
+        ),
+        (
+            "status lost",
+            new(),
+            full.clone(),
+            "learn: live under /session-manager/",
+        ),
+        (
+            "drift",
+            converged(),
+            drifted(full.clone()),
+            "write: UpdateRole",
+        ),
+        (
+            "drift a moment after an own write",
+            writing,
+            drifted(full.clone()),
+            "end: silent, Suspected",
+        ),
+        (
+            "drift a moment after a restart and a change of Ready",
+            restarted(),
+            drifted(full.clone()),
+            "end: silent, Soon",
+        ),
+        (
+            "drift a moment after a restart, Ready for long",
+            converged().is_young(),
+            drifted(full.clone()),
+            "write: UpdateRole",
+        ),
+        (
+            "absence a moment after a restart, Ready for long",
+            converged().is_young(),
+            without_role(full.clone()),
+            "end: silent, Soon",
+        ),
+        (
+            "absence of what was recorded",
+            converged(),
+            without_role(full.clone()),
+            "write: CreateRole AttachRolePolicy",
+        ),
+        (
+            "a changed spec is no repair: nothing is suspected",
+            with(|scene| {
+                scene.generation = 2;
+                scene.spec = "{role: {description: mine}}";
+            })
+            .is_young(),
+            full.clone(),
+            "write: UpdateRole",
+        ),
+        (
+            "a taken name",
+            new(),
+            foreign(full.clone()),
+            "end: Refused Role, Stalled",
+        ),
+        (
+            "a name that was given up a moment ago",
+            freed,
+            foreign(full.clone()),
+            "end: Refused Role, Soon",
+        ),
+        (
+            "made anew by someone else",
+            converged(),
+            of_an_earlier_uid(full.clone()),
+            "end: Refused Role, Stalled",
+        ),
+        (
+            "of an earlier uid, a moment after a restart",
+            converged().is_young(),
+            of_an_earlier_uid(full.clone()),
+            "end: silent, Soon",
+        ),
+        (
+            "mode Observe, nothing there",
+            observe,
+            empty.clone(),
+            "end: Drifted 3, Observed",
+        ),
+        (
+            "mode Observe, in sync",
+            with(|scene| scene.spec = "{mode: Observe}"),
+            full.clone(),
+            "end: Converged, Observed",
+        ),
+        (
+            "mode Observe, a taken name",
+            with(|scene| scene.spec = "{mode: Observe}"),
+            foreign(full.clone()),
+            "end: Refused Role, Stalled",
+        ),
+        (
+            "the policy's type changes",
+            with(|scene| {
+                scene.generation = 2;
+                scene.spec = "{policy: {type: Inline}}";
+            }),
+            full.clone(),
+            "write: PutRolePolicy",
+        ),
+    ] {
+        assert_eq!(scene.decides(&state), expected, "{name}");
+    }
+}
+
+#[test]
+fn stale_parts_end_a_pass_without_a_word_or_have_it_read_again() {
+    let (scene, full) = Scene::converged("{}");
+    let stale = |state: Observed| Settled {
+        state,
+        stale_parts: true,
+    };
+    let decides = |state| scene.decides_on(&stale(state), &mut scene.known());
+    assert_eq!(decides(full.clone()), "end: Converged, StaleParts");
+    assert_eq!(decides(foreign(full)), "end: silent, Soon");
+}
+
+#[test]
+fn what_is_suspected_is_repaired_when_it_is_read_a_second_time() {
+    let (mut scene, full) = Scene::converged("{}");
+    scene.writes(&full);
+    let drifted = settled(drifted(full.clone()));
+    let goal = scene.goal(None);
+    let known = scene.known();
+    let planned = plan(&goal.desired, &drifted.state, &known.recorded, None);
+    let decision = decide(&goal, &drifted, &planned, &known, &scene.recent, scene.now);
+    let Decision::End(End { requeue, .. }) = decision else {
+        panic!("{decision:?}")
+    };
+    scene.carried.ends(&requeue, scene.now.wall);
+    assert_eq!(scene.decides(&drifted.state), "write: UpdateRole");
+    // Another difference is another suspicion.
+    let mut other = full;
+    other.role.as_mut().unwrap().trust = "{}".to_owned();
+    assert_eq!(scene.decides(&other), "end: silent, Suspected");
+}
+
+/// The looks of a first pass over an object.
+fn first_look(scene: &Scene) -> Look {
+    let goal = scene.goal(None);
+    let mut known = scene.known();
+    known.next_look(&goal, &scene.recent, scene.now).unwrap()
+}
+
+#[test]
+fn only_a_first_creation_is_planned_without_a_reading() {
+    let read = |anywhere: &[Kind]| Look::Read {
+        after: Duration::ZERO,
+        anywhere: anywhere.iter().copied().collect(),
+    };
+    let (converged, full) = Scene::converged("{}");
+    let mut begun = Scene::new("{}");
+    begun.is_begun = true;
+    let mut written = Scene::new("{}");
+    written.writes(&full);
+    for (name, scene, expected) in [
+        ("first", Scene::new("{}"), Look::Known(Box::default())),
+        ("recorded", converged, read(&[])),
+        ("begun by an earlier process", begun, read(&[])),
+        ("written to a moment ago", written, read(&[])),
+        ("mode Observe", Scene::new("{mode: Observe}"), read(&[])),
+        (
+            "to be adopted",
+            Scene::new("{adoptionPolicy: WithConsent}"),
+            read(&Kind::ALL),
+        ),
+    ] {
+        assert_eq!(first_look(&scene), expected, "{name}");
+    }
+}
+
+fn failed(class: FailureClass, decision: Remedy, step: Step) -> Failed {
+    Failed {
+        failure: Failure {
+            class,
+            action: format!("iam:{}", step.action()),
+            resource: String::new(),
+            code: "Code".into(),
+            said: "said".to_owned(),
+            way_out: None,
+        },
+        step,
+        explanation: Explanation::None,
+        decision,
+    }
+}
+
+/// A first creation that IAM refuses with this, as long as the pass goes on.
+fn creation_refused(
+    class: FailureClass,
+    decision: Remedy,
+) -> (String, Vec<Duration>, BTreeSet<Kind>) {
+    let scene = Scene::new("{}");
+    let goal = scene.goal(None);
+    let mut known = scene.known();
+    let (mut pauses, mut last) = (Vec::new(), BTreeSet::new());
+    while let Some(look) = known.next_look(&goal, &scene.recent, scene.now) {
+        if let Look::Read { after, anywhere } = look {
+            pauses.push(after);
+            last = anywhere;
+        }
+        let nothing = Observed::default();
+        let planned = plan(&goal.desired, &nothing, &Recorded::default(), None).unwrap();
+        known.begins(&planned);
+        let step = planned.plan.steps().next().unwrap().clone();
+        let failed = vec![failed(class, decision, step)];
+        known.applied(&goal, &planned, &nothing, nothing.clone(), failed);
+    }
+    let end = known.give_up(&goal);
+    let requeue = format!("{:?}", end.requeue);
+    (
+        format!("{}, {requeue}", said(end.outcome.as_ref())),
+        pauses,
+        last,
+    )
+}
+
+#[test]
+fn a_refusal_ends_the_pass_or_has_iam_read_again_a_few_times() {
+    let (end, pauses, _) = creation_refused(FailureClass::AccessDenied, Remedy::Stall);
+    assert_eq!(end, "Failed AccessDenied Stall, AfterFailure(Stall)");
+    assert!(pauses.is_empty(), "no other look");
+    let (end, pauses, anywhere) = creation_refused(FailureClass::AlreadyExists, Remedy::LookAgain);
+    assert_eq!(end, "Failed AlreadyExists Stall, AfterFailure(Stall)");
+    assert_eq!(pauses, [200, 400, 800, 1600].map(Duration::from_millis));
+    assert_eq!(anywhere, [Kind::Role].into(), "a taken name is looked for");
+    let (end, _, anywhere) = creation_refused(FailureClass::Unavailable, Remedy::LookAgain);
+    assert_eq!(end, "Failed Unavailable Retry, AfterFailure(Retry)");
+    assert_eq!(anywhere, BTreeSet::new());
+}
+
+#[test]
+fn a_first_creation_ends_on_what_was_written() {
+    let scene = Scene::new("{}");
+    let goal = scene.goal(None);
+    let mut known = scene.known();
+    let mut decisions = Vec::new();
+    while let Some(look) = known.next_look(&goal, &scene.recent, scene.now) {
+        let Look::Known(seen) = look else {
+            panic!("nothing is read: {look:?}")
+        };
+        let planned = plan(&goal.desired, &seen.state, &known.recorded, None);
+        let decision = decide(&goal, &seen, &planned, &known, &scene.recent, scene.now);
+        decisions.push(words(&decision));
+        let Decision::Write(planned) = decision else {
+            break;
+        };
+        known.begins(planned);
+        let mut state = seen.state.clone();
+        after(&mut state, &goal, &planned.plan);
+        known.applied(&goal, planned, &seen.state, state, Vec::new());
+    }
+    assert_eq!(
+        decisions,
+        [CREATION, "end: Converged after Creating, InSync"]
+    );
+}
+
+#[test]
+fn a_plan_that_leaves_work_has_iam_read_again() {
+    let (scene, full) = Scene::converged("{}");
+    let goal = scene.goal(None);
+    let mut known = scene.known();
+    let drifted = drifted(full);
+    let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
+    known.begins(&planned);
+    known.applied(&goal, &planned, &drifted, drifted.clone(), Vec::new());
+    let Some(Look::Known(seen)) = known.next_look(&goal, &scene.recent, scene.now) else {
+        panic!()
+    };
+    assert_eq!(scene.decides_on(&seen, &mut known), "learn: unfinished");
+    let look = known.next_look(&goal, &scene.recent, scene.now);
+    assert!(matches!(look, Some(Look::Read { .. })), "{look:?}");
+}
+
+#[test]
+fn a_reading_holds_as_long_as_the_names_do() {
+    for (path, is_read_again) in [("/session-manager/", false), ("/elsewhere/", true)] {
+        let mut scene = Scene::new("{adoptionPolicy: WithConsent}");
+        let (_, mut state) = Scene::converged("{}");
+        let role = state.role.as_mut().unwrap();
+        role.arn = format!("arn:aws:iam::111122223333:role{path}team.web");
+        role.tags = [(ADOPTABLE_BY.to_owned(), "test/team/web".to_owned())].into();
+        state.policy = None;
+        state.instance_profile = None;
+        let limits = {
+            let mut limits = Limits::new("test");
+            limits.allowed_paths = vec![path.to_owned()];
+            limits
+        };
+        let goal = |live: Option<&Live>| {
+            let spec = serde_yaml::from_str(scene.spec).unwrap();
+            wanted(&spec, &subject(), None, &account(), &limits, live).unwrap()
+        };
+        let mut known = scene.known();
+        let first = goal(None);
+        known.next_look(&first, &scene.recent, scene.now).unwrap();
+        let seen = settled(state);
+        let decision = scene.decides_on(&seen, &mut known);
+        assert_eq!(decision, format!("learn: live under {path}"));
+        known.learn(Fact::Live(first.live(&seen.state)), &first, seen);
+        let again = goal(known.live());
+        let look = known.next_look(&again, &scene.recent, scene.now).unwrap();
+        assert_eq!(matches!(look, Look::Read { .. }), is_read_again, "{path}");
+        scene.generation += 1;
+    }
+}
+
+#[test]
+fn the_former_policy_waits_for_its_end_across_passes() {
+    let (mut scene, mut state) = Scene::converged("{}");
+    scene.generation = 2;
+    scene.spec = "{policy: {type: Inline}}";
+    let goal = scene.goal(None);
+    let planned = plan(&goal.desired, &state, &scene.known().recorded, None).unwrap();
+    after(&mut state, &goal, &planned.plan);
+    assert_eq!(scene.decides(&state), "end: Waiting Updating, Overlap");
+    let wait = Requeue::Overlap(Duration::from_secs(30));
+    scene.carried.ends(&wait, scene.now.wall);
+    scene.now = at(29);
+    scene.carried.ends(&wait, scene.now.wall);
+    assert_eq!(
+        scene.decides(&state),
+        "end: Waiting Updating, Overlap",
+        "its time does not begin again"
+    );
+    scene.now = at(30);
+    assert_eq!(
+        scene.decides(&state),
+        "write: DetachRolePolicy DeletePolicy"
+    );
+}
+
+#[test]
+fn what_is_in_sync_is_known_until_the_pass_writes() {
+    let (scene, _) = Scene::converged("{}");
+    let mut known = scene.known();
+    let long = known.new_policy_for(scene.now.wall);
+    assert_eq!(long, Some(Duration::from_secs(5000)));
+    known.begins(&Planned::default());
+    assert_eq!(known.new_policy_for(scene.now.wall), None);
+}
+
+#[test]
+fn a_repair_that_takes_more_than_one_pass_is_published_as_one() {
+    let (mut scene, full) = Scene::converged("{}");
+    let goal = scene.goal(None);
+    let mut known = scene.known();
+    let drifted = drifted(full.clone());
+    let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
+    known.begins(&planned);
+    let step = planned.plan.steps().next().unwrap().clone();
+    let refused = failed(FailureClass::Throttled, Remedy::Retry, step);
+    known.applied(&goal, &planned, &drifted, full.clone(), vec![refused]);
+    let end = known.give_up(&goal);
+    assert_eq!(said(end.outcome.as_ref()), "Failed Throttled Retry");
+    let requeue = end.requeue.clone();
+    known.carried.ends(&requeue, scene.now.wall);
+    scene.carried = known.carried;
+    assert_eq!(
+        scene.decides(&full),
+        "end: Converged after Repairing, InSync"
+    );
+    scene.carried.ends(&Requeue::InSync, scene.now.wall);
+    assert!(scene.carried.is_blank());
+}
+
+#[test]
+fn an_old_condition_is_older_than_the_window() {
+    let condition = |second: i64| Condition {
+        type_: "Ready".to_owned(),
+        status: "True".to_owned(),
+        reason: "Converged".to_owned(),
+        message: String::new(),
+        observed_generation: Some(1),
+        last_transition_time: Time(at(second).wall),
+    };
+    for (second, is_open) in [(-59, true), (-61, false)] {
+        let status = SessionManagerRoleStatus {
+            conditions: vec![condition(second)],
+            ..Default::default()
+        };
+        let window = restart_window(Some(&status), at(0).wall);
+        assert_eq!(window.is_some(), is_open, "{second}");
+        assert!(window.is_none_or(|left| left < SignedDuration::from_secs(60)));
+    }
+}
