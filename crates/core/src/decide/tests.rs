@@ -201,6 +201,14 @@ fn foreign(mut state: Observed) -> Observed {
     state
 }
 
+/// The role only.
+fn alone(state: Observed) -> Observed {
+    Observed {
+        role: state.role,
+        ..Observed::default()
+    }
+}
+
 /// Of an earlier object of the same name.
 fn of_an_earlier_uid(mut state: Observed) -> Observed {
     let role = state.role.as_mut().unwrap();
@@ -314,13 +322,13 @@ fn a_round_decides_on_what_it_sees() {
         (
             "a taken name",
             new(),
-            foreign(full.clone()),
+            alone(foreign(full.clone())),
             "end: Refused Role, Stalled",
         ),
         (
             "a name that was given up a moment ago",
             freed,
-            foreign(full.clone()),
+            alone(foreign(full.clone())),
             "end: Refused Role, Soon",
         ),
         (
