@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use smr_api::Deed;
 use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::names::Names;
@@ -91,21 +92,21 @@ impl Deletions {
         let mut events = Vec::new();
         if !self.deleted.is_empty() {
             let note = format!("deleted {}", list(&self.deleted));
-            events.push(Event::normal("Deleted", note));
+            events.push(Event::normal(Deed::Deleted, note));
         }
         if !self.retained.is_empty() {
             let note = format!("left in IAM without our tags: {}", list(&self.retained));
-            events.push(Event::normal("Retained", note));
+            events.push(Event::normal(Deed::Retained, note));
         }
         if !self.not_ours.is_empty() {
             let note = format!(
                 "left as it is, for it is not ours: {}",
                 list(&self.not_ours)
             );
-            events.push(Event::normal("Released", note));
+            events.push(Event::normal(Deed::Released, note));
         } else if events.is_empty() {
             let note = "nothing in IAM is ours: nothing to delete";
-            events.push(Event::normal("Released", note));
+            events.push(Event::normal(Deed::Released, note));
         }
         events
     }

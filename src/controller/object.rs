@@ -9,10 +9,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use smr_api::{
-    DeletionPolicy, FINALIZER, Key, Mode, PAUSED_ANNOTATION, Pause, RECONCILE_ANNOTATION,
-    SessionManagerRole, SessionManagerRoleSpec, SessionManagerRoleStatus,
+    ConditionStatus, ConditionType, DeletionPolicy, FINALIZER, Key, Mode, PAUSED_ANNOTATION, Pause,
+    RECONCILE_ANNOTATION, Reason, SessionManagerRole, SessionManagerRoleSpec,
+    SessionManagerRoleStatus,
 };
 use smr_core::names::Subject;
+use smr_core::summary::{find, reason};
 
 use super::queue::Namespaced;
 
@@ -185,14 +187,15 @@ impl Object {
         let Some(status) = self.written_status() else {
             return false;
         };
-        let has = |type_: &str, value: &str| {
-            let mut conditions = status.conditions.iter();
-            conditions.any(|c| c.type_ == type_ && (c.status == value || c.reason == value))
+        let holds = |type_: ConditionType| {
+            let found = find(status, type_);
+            found.is_some_and(|c| c.status == ConditionStatus::True.as_str())
         };
         let observes = self.mode == Mode::Observe;
         status.observed_generation == self.generation()
-            && (has("Ready", "True") || (observes && has("Ready", "Drifted")))
-            && !has("Paused", "True")
+            && (holds(ConditionType::Ready)
+                || (observes && reason(status) == Some(Reason::Drifted)))
+            && !holds(ConditionType::Paused)
             && self.pause() == Pause::No
             && !self.is_deleting()
             && (observes || self.has_finalizer())

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use smr_api::{ConditionStatus, ConditionType, Key, Reason};
+use smr_core::summary::find;
+
 use super::object::Object;
 use super::packed::Packed;
-use crate::telemetry::metrics::ObjectCounts;
-use smr_api::Key;
+use crate::telemetry::metrics::{ObjectCounts, Ready};
 
 /// Shared by the watch and the workers.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +19,7 @@ pub struct Store(Arc<Mutex<BTreeMap<Key, Kept>>>);
 struct Kept {
     object: Packed,
     /// Condition Ready and its reason, which are counted often.
-    ready: (&'static str, &'static str),
+    ready: Ready,
 }
 
 impl Kept {
@@ -126,7 +128,12 @@ impl Store {
     /// The objects that are not Ready because something else holds a name of theirs.
     pub fn waiting_for_a_name(&self) -> Vec<Object> {
         let objects = self.lock();
-        let held = |kept: &&Kept| matches!(kept.ready.1, "NotOwned" | "Replaced");
+        let held = |kept: &&Kept| {
+            matches!(
+                kept.ready.reason(),
+                Some(Reason::NotOwned | Reason::Replaced)
+            )
+        };
         (objects.values().filter(held))
             .filter_map(|kept| kept.object.object())
             .collect()
@@ -135,8 +142,10 @@ impl Store {
     /// The objects to work on that are not Ready for want of credentials, or of the right ones.
     pub fn without_credentials(&self) -> Vec<Key> {
         let wants = |kept: &Kept| {
-            matches!(kept.ready.1, "CredentialsUnavailable" | "WrongAccount")
-                && (kept.object.object()).is_some_and(|o| o.is_to_be_worked_on())
+            matches!(
+                kept.ready.reason(),
+                Some(Reason::CredentialsUnavailable | Reason::WrongAccount)
+            ) && (kept.object.object()).is_some_and(|o| o.is_to_be_worked_on())
         };
         let objects = self.lock();
         let stalled = objects.iter().filter(|(_, kept)| wants(kept));
@@ -161,42 +170,11 @@ fn known(objects: &BTreeMap<Key, Kept>, key: &Key) -> Option<Object> {
     objects.get(key)?.object.object()
 }
 
-fn ready(object: &Object) -> (&'static str, &'static str) {
-    let mut conditions = object.status.iter().flat_map(|s| &s.conditions);
-    let ready = conditions.find(|c| c.type_ == "Ready");
-    ready.map_or(("Unknown", "Unknown"), |c| {
-        (label(&c.status), label(&c.reason))
+fn ready(object: &Object) -> Ready {
+    let ready = (object.status.as_ref()).and_then(|status| find(status, ConditionType::Ready));
+    ready.map_or(Ready::Unknown, |c| {
+        Ready::Is(ConditionStatus::parse(&c.status), Reason::parse(&c.reason))
     })
-}
-
-/// Labels are bounded: what is not one of ours (someone else's status write) is `Other`.
-fn label(text: &str) -> &'static str {
-    const KNOWN: [&str; 20] = [
-        "True",
-        "False",
-        "Converged",
-        "Creating",
-        "Updating",
-        "Repairing",
-        "Deleting",
-        "Drifted",
-        "Throttled",
-        "AwsUnavailable",
-        "InvalidSpec",
-        "NotOwned",
-        "Replaced",
-        "WrongAccount",
-        "AccessDenied",
-        "CredentialsUnavailable",
-        "QuotaExceeded",
-        "PolicyTooLarge",
-        "DeletionBlocked",
-        "Unknown",
-    ];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == text)
-        .unwrap_or("Other")
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use smr_api::{ConditionStatus, DriftField, Reason};
+use smr_core::step::Kind;
 
 /// The `controller` label, as controller-runtime derives it from the kind.
 const CONTROLLER: &str = "sessionmanagerrole";
@@ -70,7 +72,39 @@ impl ReconcileResult {
 
 /// How many objects there are, by the state (`True`, `False`, `Unknown`) and the reason of their
 /// `Ready` condition.
-pub type ObjectCounts = BTreeMap<(&'static str, &'static str), usize>;
+pub type ObjectCounts = BTreeMap<Ready, usize>;
+
+/// An object's `Ready` condition, as it is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ready {
+    /// Nobody has said yet.
+    #[default]
+    Unknown,
+    /// `None`: a word that is not ours (someone else's status write).
+    Is(Option<ConditionStatus>, Option<Reason>),
+}
+
+impl Ready {
+    /// The reason, where it is one of ours.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Unknown => None,
+            Self::Is(_, reason) => reason,
+        }
+    }
+
+    /// The values of the labels `ready` and `reason`, which are bounded.
+    fn labels(self) -> [&'static str; 2] {
+        const OTHER: &str = "Other";
+        match self {
+            Self::Unknown => [ConditionStatus::Unknown.as_str(); 2],
+            Self::Is(status, reason) => [
+                status.map_or(OTHER, ConditionStatus::as_str),
+                reason.map_or(OTHER, Reason::as_str),
+            ],
+        }
+    }
+}
 
 /// All metrics, in a registry of their own.
 #[derive(Debug)]
@@ -240,8 +274,10 @@ Opts::new(
     }
 
     /// A drift was found: in which of the IAM objects, in which field.
-    pub fn drift(&self, object: &'static str, field: &'static str) {
-        self.drift.with_label_values(&[object, field]).inc();
+    pub fn drift(&self, kind: Kind, field: DriftField) {
+        self.drift
+            .with_label_values(&[kind.as_str(), field.as_str()])
+            .inc();
     }
 
     /// The objects as they are now; what is not in `counts` has no series any more.
@@ -250,13 +286,13 @@ Opts::new(
             .object_series
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for (ready, reason) in series.keys().filter(|key| !counts.contains_key(key)) {
+        for gone in series.keys().filter(|key| !counts.contains_key(key)) {
             // An error says only that it is gone already.
-            let _ = self.objects.remove_label_values(&[ready, reason]);
+            let _ = self.objects.remove_label_values(&gone.labels());
         }
-        for ((ready, reason), count) in &counts {
+        for (ready, count) in &counts {
             self.objects
-                .with_label_values(&[ready, reason])
+                .with_label_values(&ready.labels())
                 .set(integer(*count));
         }
         *series = counts;
@@ -368,15 +404,19 @@ fn integer(count: usize) -> i64 {
 pub(super) mod tests {
     use super::*;
 
+    fn ready(status: ConditionStatus, reason: Reason) -> Ready {
+        Ready::Is(Some(status), Some(reason))
+    }
+
     pub(in crate::telemetry) fn used() -> Metrics {
         let metrics = Metrics::new().unwrap();
         metrics.iam_request("CreateRole", "ok", Duration::from_millis(40));
         metrics.reconcile(ReconcileResult::Success, Duration::from_millis(90));
         metrics.reconcile(ReconcileResult::Error, Duration::from_secs(2));
-        metrics.drift("role", "trustPolicy");
+        metrics.drift(Kind::Role, DriftField::TrustPolicy);
         metrics.objects(ObjectCounts::from([
-            (("True", "Converged"), 3),
-            (("False", "NotOwned"), 1),
+            (ready(ConditionStatus::True, Reason::Converged), 3),
+            (ready(ConditionStatus::False, Reason::NotOwned), 1),
         ]));
         metrics.queue_added();
         metrics.queue_depth(7);
@@ -425,7 +465,7 @@ pub(super) mod tests {
             r#"controller_runtime_reconcile_errors_total{controller="sessionmanagerrole"} 1"#,
             r#"smr_iam_requests_total{action="CreateRole",outcome="ok"} 1"#,
             r#"smr_iam_request_duration_seconds_bucket{action="CreateRole",le="0.05"} 1"#,
-            r#"smr_drift_total{field="trustPolicy",object="role"} 1"#,
+            r#"smr_drift_total{field="trustPolicy",object="Role"} 1"#,
             r#"smr_objects{ready="True",reason="Converged"} 3"#,
             r#"workqueue_depth{controller="sessionmanagerrole",name="sessionmanagerrole"} 7"#,
             r#"leader_election_master_status{name="session-manager-role"} 1"#,
@@ -443,7 +483,10 @@ pub(super) mod tests {
     #[test]
     fn states_without_objects_have_no_series_and_idle_workers_none() {
         let metrics = used();
-        metrics.objects(ObjectCounts::from([(("True", "Converged"), 4)]));
+        metrics.objects(ObjectCounts::from([(
+            ready(ConditionStatus::True, Reason::Converged),
+            4,
+        )]));
         let worker = metrics.active_worker();
         let text = metrics.encode().unwrap();
         assert!(text.contains(r#"smr_objects{ready="True",reason="Converged"} 4"#));
@@ -471,7 +514,10 @@ pub(super) mod tests {
         assert_eq!(has(&metrics), [false; 4], "a standby");
         metrics.leader(true);
         assert_eq!(has(&metrics), [false; 4], "nothing is known yet");
-        metrics.objects(ObjectCounts::from([(("True", "Converged"), 3)]));
+        metrics.objects(ObjectCounts::from([(
+            ready(ConditionStatus::True, Reason::Converged),
+            3,
+        )]));
         metrics.orphans(0);
         metrics.swept(1_790_000_000);
         metrics.sweep_degraded(false);

@@ -3,12 +3,14 @@
 
 mod crd;
 pub mod forms;
+mod reasons;
 mod rules;
 mod schema;
 mod spec;
 mod status;
 
 pub use crd::{CrdError, crd, crd_yaml};
+pub use reasons::{ConditionStatus, ConditionType, Deed, DriftField, EventReason, Reason};
 pub use spec::*;
 pub use status::*;
 

@@ -3,7 +3,9 @@
 
 use std::ops::Deref;
 
-use smr_api::Drift;
+use smr_api::{Drift, DriftField};
+
+use crate::step::Kind;
 
 /// How far a grant reaches, in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,8 +56,29 @@ pub enum Importance {
 pub struct Difference {
     /// What it means for access.
     pub importance: Importance,
-    /// As status has it.
-    pub drift: Drift,
+    /// Of which of the three.
+    pub kind: Kind,
+    /// What of it differs.
+    pub field: DriftField,
+    /// What was found and what should be, in words.
+    pub message: String,
+}
+
+impl Difference {
+    /// Whether both are of the same thing, in the same words.
+    fn is_the_same(&self, other: &Self) -> bool {
+        (self.kind, self.field, &self.message) == (other.kind, other.field, &other.message)
+    }
+}
+
+impl From<&Difference> for Drift {
+    fn from(difference: &Difference) -> Self {
+        Self {
+            object: difference.kind.as_str().to_owned(),
+            field: difference.field.as_str().to_owned(),
+            message: difference.message.clone(),
+        }
+    }
 }
 
 /// Differences, the most important first; equally important ones in the order in which they came.
@@ -66,7 +89,7 @@ impl Differences {
     /// Adds those that are not among them yet.
     pub fn add(&mut self, more: &[Difference]) {
         for difference in more {
-            if !self.iter().any(|known| known.drift == difference.drift) {
+            if !self.iter().any(|known| known.is_the_same(difference)) {
                 self.0.push(difference.clone());
             }
         }
@@ -102,10 +125,9 @@ mod tests {
     fn difference(importance: Importance, message: &str) -> Difference {
         Difference {
             importance,
-            drift: Drift {
-                message: message.into(),
-                ..Drift::default()
-            },
+            kind: Kind::Role,
+            field: DriftField::Tags,
+            message: message.into(),
         }
     }
 
@@ -118,10 +140,7 @@ mod tests {
     }
 
     fn words(differences: &Differences) -> Vec<&str> {
-        differences
-            .iter()
-            .map(|d| d.drift.message.as_str())
-            .collect()
+        differences.iter().map(|d| d.message.as_str()).collect()
     }
 
     #[test]

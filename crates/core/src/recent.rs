@@ -13,13 +13,14 @@ mod write;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use smr_api::SessionManagerRoleStatus;
+use smr_api::{ConditionType, SessionManagerRoleStatus};
 
 use crate::failure::{Failure, FailureClass};
 use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::refusal::{self, Explanation};
 use crate::step::{Kind, Step};
+use crate::summary::find;
 use reading::{Late, Past};
 
 pub use write::{IamName, Write};
@@ -291,7 +292,7 @@ pub fn restart_window(
     status: Option<&SessionManagerRoleStatus>,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    let ready = status?.conditions.iter().find(|c| c.type_ == "Ready")?;
+    let ready = find(status?, ConditionType::Ready)?;
     let left = WINDOW - now.duration_since(ready.last_transition_time.0);
     (left > SignedDuration::ZERO).then_some(left)
 }

@@ -135,6 +135,11 @@ impl Kind {
         }
     }
 
+    /// Reads [`Self::as_str`] back.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// As it stands in a sentence.
     pub const fn in_words(self) -> &'static str {
         match self {

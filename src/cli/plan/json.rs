@@ -47,7 +47,7 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<PlannedStep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    drift: Vec<&'a Drift>,
+    drift: Vec<Drift>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     access: &'a [AccessChange],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -162,7 +162,7 @@ fn planned<'a>(outlook: &'a Outlook, entry: &'a Entry) -> Object<'a> {
             .collect(),
         activation_role: outlook.activation_role(),
         steps: steps(outlook),
-        drift: outlook.drift.iter().map(|d| &d.drift).collect(),
+        drift: outlook.drift.iter().map(Drift::from).collect(),
         access: &outlook.access,
         documents: outlook
             .documents

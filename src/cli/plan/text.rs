@@ -231,7 +231,7 @@ fn outlook(outlook: &Outlook, action: Action, paint: Paint, text: &mut String) {
     if matches!(action, Action::Change | Action::Observe) && !outlook.drift.is_empty() {
         let _ = writeln!(text, "    differences:");
         for difference in outlook.drift.iter() {
-            let _ = writeln!(text, "      {}", shown(&difference.drift.message));
+            let _ = writeln!(text, "      {}", shown(&difference.message));
         }
     }
     if !outlook.unlisted.is_empty() {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use smr_api::AdoptionPolicy;
+use smr_api::{AdoptionPolicy, Deed};
 use smr_core::account::Account;
 use smr_core::decide::{Requeue, pause_before};
 use smr_core::deletion::{Deletion, Leaving, plan_deletion};
@@ -46,7 +46,7 @@ impl Pass<'_> {
     /// Mode Observe leaves IAM alone, at deletion too.
     pub(super) async fn leave_as_it_is(&mut self) -> Result<PassResult, PassError> {
         let left = Event::normal(
-            "Retained",
+            Deed::Retained,
             "mode Observe: whatever is in IAM stays as it is",
         );
         self.state.deletions.leaves_as_it_is(left);

@@ -92,7 +92,7 @@ impl EventPublisher {
                 api.patch(&next.name, &PatchParams::default(), &patch).await
             }
         };
-        let reason = event.reason;
+        let reason = event.reason.as_str();
         match tokio::time::timeout(ATTEMPT_TIMEOUT, sent).await {
             Ok(Ok(_)) => *last_event = Some(next),
             Ok(Err(error)) => debug!(%error, reason, "an event was refused"),
@@ -109,8 +109,8 @@ impl EventPublisher {
             },
             regarding: Some(object.reference()),
             type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
-            reason: Some(event.reason.to_owned()),
-            action: Some(event.reason.to_owned()),
+            reason: Some(event.reason.as_str().to_owned()),
+            action: Some(event.reason.as_str().to_owned()),
             note: Some(event.note.clone()),
             event_time: Some(MicroTime(told.at)),
             reporting_controller: Some(FIELD_MANAGER.to_owned()),
@@ -123,6 +123,6 @@ impl EventPublisher {
 /// What is said, as a number: the text itself may be long, and every object has a last event.
 fn said(event: &Event) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (event.warning, event.reason, &event.note).hash(&mut hasher);
+    (event.warning, event.reason.as_str(), &event.note).hash(&mut hasher);
     hasher.finish()
 }

@@ -6,8 +6,9 @@ mod events;
 
 use std::sync::Arc;
 
-use smr_api::{Drift, Key, SessionManagerRoleStatus};
+use smr_api::{Drift, DriftField, Key, SessionManagerRoleStatus};
 use smr_core::ports::Clock;
+use smr_core::step::Kind;
 use smr_core::summary::{Event, Object as Summarized, Outcome, PausedBy, Summary, summarize};
 use tracing::info;
 
@@ -77,7 +78,7 @@ impl Publisher {
         last_event: &mut Option<LastEvent>,
     ) {
         for event in events {
-            info!(reason = event.reason, note = event.note, "event");
+            info!(reason = event.reason.as_str(), note = event.note, "event");
             let now = self.clock.now();
             (self.cluster)
                 .publish_event(object, event, now, last_event)
@@ -151,31 +152,9 @@ impl Publisher {
             message,
         } = drift;
         info!(object, field, message, "drift");
-        self.metrics.drift(label(object), label(field));
+        // Only our own words are labels.
+        if let (Some(kind), Some(field)) = (Kind::parse(object), DriftField::parse(field)) {
+            self.metrics.drift(kind, field);
+        }
     }
-}
-
-/// Metric labels are bounded: the objects and fields that the core's plan names.
-fn label(name: &str) -> &'static str {
-    const KNOWN: [&str; 15] = [
-        "Role",
-        "Policy",
-        "InstanceProfile",
-        "existence",
-        "trustPolicy",
-        "description",
-        "maxSessionDurationSeconds",
-        "permissionsBoundary",
-        "tags",
-        "attachedPolicies",
-        "inlinePolicies",
-        "document",
-        "type",
-        "role",
-        "id",
-    ];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == name)
-        .unwrap_or("other")
 }

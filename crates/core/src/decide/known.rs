@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use smr_api::{AdoptionPolicy, Mode, SessionManagerRoleStatus};
 
 use super::{End, Requeue};
-use crate::difference::Differences;
+use crate::difference::{Difference, Differences};
 use crate::failure::FailureClass;
 use crate::names::{Live, Names};
 use crate::observed::Observed;
@@ -33,8 +33,17 @@ pub struct Carried {
     pub suspected: Option<Box<Plan>>,
     /// Since when the policy of the wanted type is known to be in place, while its type changes.
     pub new_policy_since: Option<Timestamp>,
-    /// What was repaired and is not published yet: a repair may take more than one pass.
-    pub repaired: Differences,
+    /// What was done and is not published yet.
+    pub unpublished: Option<Unpublished>,
+}
+
+/// Work that may take more than one pass, or whose publication may have been lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpublished {
+    /// Of what kind.
+    pub activity: Activity,
+    /// What was repaired.
+    pub drift: Differences,
 }
 
 impl Carried {
@@ -218,7 +227,7 @@ impl Known {
         failed: Vec<Failed>,
     ) {
         if after != *before {
-            self.carried.repaired.add(&planned.drift);
+            self.has_done(&planned.drift);
         }
         let is_taken = |failed: &&Failed| {
             failed.failure.class == FailureClass::AlreadyExists
@@ -239,6 +248,32 @@ impl Known {
                 self.is_over = first.decision != Remedy::LookAgain;
                 self.failed = Some((after, first));
             }
+        }
+    }
+
+    fn has_done(&mut self, drift: &Differences) {
+        let earlier = self.carried.unpublished.take();
+        let is_same =
+            |u: &Unpublished| u.activity == self.activity || self.activity != Activity::Repairing;
+        let mut all = earlier
+            .filter(is_same)
+            .map_or_else(Differences::default, |u| u.drift);
+        all.add(drift);
+        self.carried.unpublished = Some(Unpublished {
+            activity: self.activity,
+            drift: all,
+        });
+    }
+
+    /// What there is to publish once IAM matches the spec: its kind, and what was repaired.
+    pub(super) fn done(&self) -> Option<(Activity, &[Difference])> {
+        match &self.carried.unpublished {
+            // The answer to the status write was lost: what status says now was done before.
+            Some(earlier) if self.activity == Activity::Repairing => {
+                Some((earlier.activity, &earlier.drift))
+            }
+            Some(earlier) => Some((self.activity, &earlier.drift)),
+            None => self.has_written.then_some((self.activity, &[])),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::summary::{Activity, Done, Facts, Outcome};
 use crate::wanted::Wanted;
 
 pub(crate) use known::presumes_empty;
-pub use known::{Carried, Fact, Known, Look, pause_before};
+pub use known::{Carried, Fact, Known, Look, Unpublished, pause_before};
 
 /// Told while the policy of the former type waits for its end.
 const OVERLAP: &str = "the policy is in place as spec.policy.type says; the one of the other type goes once IAM has spread that";
@@ -228,10 +228,9 @@ impl<'a> Round<'a, '_> {
             };
             return End::with(waiting, Requeue::Overlap(wait));
         }
-        let repaired = &self.known.carried.repaired;
-        let done = (self.known.has_written() || !repaired.is_empty()).then_some(Done {
+        let done = self.known.done().map(|(activity, drift)| Done {
             activity,
-            drift: repaired,
+            drift,
             adopted: self.known.adopted(),
         });
         let converged = Outcome::Converged {
@@ -274,7 +273,7 @@ impl Carried {
             Requeue::InSync | Requeue::StaleParts => *self = Self::default(),
             Requeue::Observed => {
                 self.suspected = None;
-                self.repaired = crate::difference::Differences::default();
+                self.unpublished = None;
             }
             Requeue::Suspected(plan) => self.suspected = Some(plan.clone()),
             Requeue::Overlap(_) => {

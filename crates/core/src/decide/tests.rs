@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use smr_api::SessionManagerRoleStatus;
 
 use super::*;
+use crate::difference::Differences;
 use crate::failure::{Failure, FailureClass};
 use crate::limits::Limits;
 use crate::ownership::{ADOPTABLE_BY, UID};
@@ -635,6 +636,34 @@ fn a_repair_that_takes_more_than_one_pass_is_published_as_one() {
     );
     scene.carried.ends(&Requeue::InSync, scene.now.wall);
     assert!(scene.carried.is_blank());
+}
+
+/// The API server took the status of a creation, and its answer was lost.
+#[test]
+fn a_creation_whose_publication_was_lost_is_no_repair() {
+    let (mut scene, full) = Scene::converged("{}");
+    scene.carried.unpublished = Some(Unpublished {
+        activity: Activity::Creating,
+        drift: Differences::default(),
+    });
+    let goal = scene.goal(None);
+    assert_eq!(
+        scene.decides(&full),
+        "end: Converged after Creating, InSync"
+    );
+    // But a repair since then is told as one, without what was created before.
+    let mut known = scene.known();
+    let drifted = drifted(full.clone());
+    let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
+    known.begins(&planned);
+    known.applied(&goal, &planned, &drifted, full.clone(), Vec::new());
+    let seen = settled(full);
+    assert_eq!(
+        scene.decides_on(&seen, &mut known),
+        "end: Converged after Repairing, InSync"
+    );
+    let repaired = known.carried.unpublished.unwrap();
+    assert_eq!(repaired.drift.len(), planned.drift.len());
 }
 
 #[test]

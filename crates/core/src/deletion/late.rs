@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use smr_api::{PolicyType, Principal, SessionManagerRoleSpec, SessionManagerRoleStatus, Tags};
+use smr_api::{
+    ConditionType, PolicyType, Principal, Reason, SessionManagerRoleSpec, SessionManagerRoleStatus,
+    Tags,
+};
 
 use crate::account::Account;
 use crate::names::Names;
@@ -13,7 +16,7 @@ use crate::ownership::{Identity, UID, names_us};
 use crate::plan::{Recorded, RecordedObject};
 use crate::recent::RecentWrites;
 use crate::step::Kind;
-use crate::summary::READY;
+use crate::summary;
 
 /// An object on its way out, as far as it can be understood.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +37,8 @@ impl Leaving<'_> {
     /// is ours.
     pub fn anywhere(&self) -> BTreeSet<Kind> {
         let is_lost = Recorded::of(self.status).is_empty();
-        let was_refused = (self.status.iter().flat_map(|s| &s.conditions))
-            .any(|c| c.type_ == READY && matches!(c.reason.as_str(), "NotOwned" | "Replaced"));
+        let reason = self.status.and_then(summary::reason);
+        let was_refused = matches!(reason, Some(Reason::NotOwned | Reason::Replaced));
         if is_lost || was_refused {
             Kind::ALL.into()
         } else {
@@ -87,13 +90,16 @@ impl Leaving<'_> {
 
     /// Whether an earlier process may have written to IAM for this object, as far as status tells.
     fn may_have_written(&self) -> bool {
-        const NOTHING_WRITTEN: [&str; 3] =
-            ["InvalidSpec", "CredentialsUnavailable", "WrongAccount"];
         let Some(status) = self.status else {
             return false;
         };
-        let ready = status.conditions.iter().find(|c| c.type_ == READY);
-        let never_wrote = ready.is_none_or(|c| NOTHING_WRITTEN.contains(&c.reason.as_str()));
+        let never_wrote = match summary::find(status, ConditionType::Ready) {
+            None => true,
+            Some(ready) => matches!(
+                Reason::parse(&ready.reason),
+                Some(Reason::InvalidSpec | Reason::CredentialsUnavailable | Reason::WrongAccount)
+            ),
+        };
         !(Recorded::of(Some(status)).is_empty() && never_wrote)
     }
 }

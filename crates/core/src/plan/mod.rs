@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use smr_api::{Drift, SessionManagerRoleStatus};
+use smr_api::{DriftField, SessionManagerRoleStatus};
 
 use crate::account::Arn;
 use crate::canonical::DocumentDifference;
@@ -192,21 +192,19 @@ impl Findings {
     fn tell(
         &mut self,
         kind: Kind,
-        field: &str,
+        field: DriftField,
         importance: Importance,
         message: impl Into<String>,
     ) {
         self.drift.push(Difference {
             importance,
-            drift: Drift {
-                object: kind.as_str().to_owned(),
-                field: field.to_owned(),
-                message: message.into(),
-            },
+            kind,
+            field,
+            message: message.into(),
         });
     }
 
-    fn tell_all(&mut self, kind: Kind, field: &str, differences: Vec<DocumentDifference>) {
+    fn tell_all(&mut self, kind: Kind, field: DriftField, differences: Vec<DocumentDifference>) {
         for difference in differences {
             self.tell(kind, field, difference.importance, difference.sentence);
         }

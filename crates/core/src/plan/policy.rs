@@ -1,6 +1,7 @@
 //! The own policy, managed or inline, and the change between the two without a moment without
 //! access. In: wanted and found; out: findings. No IO.
 
+use smr_api::DriftField;
 use std::time::Duration;
 
 use super::{Findings, Owned, POLICY_OVERLAP, Phase, Recorded, tags};
@@ -84,7 +85,7 @@ fn managed(
         None => {
             findings.tell(
                 Kind::Policy,
-                "existence",
+                DriftField::Existence,
                 Importance::Missing,
                 format!("the policy {arn} was missing"),
             );
@@ -121,7 +122,7 @@ fn managed(
         if observed.role.is_some() {
             findings.tell(
                 Kind::Role,
-                "attachedPolicies",
+                DriftField::AttachedPolicies,
                 Importance::Missing,
                 format!("the policy {arn} was not attached to the role, should be"),
             );
@@ -142,7 +143,7 @@ fn document(desired: &Desired, found: &ObservedPolicy, findings: &mut Findings) 
     if sentences.is_empty() {
         return;
     }
-    findings.tell_all(Kind::Policy, "document", sentences);
+    findings.tell_all(Kind::Policy, DriftField::Document, sentences);
     let delete = |version: &String| Step::DeletePolicyVersion {
         policy_arn: found.arn.clone(),
         version: version.clone(),
@@ -189,7 +190,7 @@ fn inline(desired: &Desired, observed: &Observed, findings: &mut Findings) {
         Some(document) => differences("the inline policy", document, wanted),
     };
     if !sentences.is_empty() {
-        findings.tell_all(Kind::Policy, "document", sentences);
+        findings.tell_all(Kind::Policy, DriftField::Document, sentences);
         findings.step(Phase::Converge, put);
     }
 }
@@ -210,7 +211,7 @@ fn former_type(
             if let Some(document) = role.and_then(|role| role.inline.get(&names.policy)) {
                 findings.tell(
                     Kind::Policy,
-                    "type",
+                    DriftField::Type,
                     beside(document.as_deref(), desired),
                     format!(
                         "the inline policy {} was there beside the managed one, should not be",
@@ -238,7 +239,7 @@ fn former_type(
                 (observed.role.as_ref()).is_some_and(|role| role.attached.contains(&policy.arn));
             findings.tell(
                 Kind::Policy,
-                "type",
+                DriftField::Type,
                 if is_attached {
                     beside(Some(&policy.document), desired)
                 } else {

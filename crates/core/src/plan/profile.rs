@@ -6,6 +6,7 @@ use crate::desired::Desired;
 use crate::difference::{Importance, Width};
 use crate::observed::Observed;
 use crate::step::{Kind, Step, Target};
+use smr_api::DriftField;
 
 pub(super) fn compare(
     desired: &Desired,
@@ -27,7 +28,7 @@ pub(super) fn compare(
         let arn = names.instance_profile_arn(&desired.account);
         findings.tell(
             Kind::InstanceProfile,
-            "existence",
+            DriftField::Existence,
             Importance::Missing,
             format!("the instance profile {arn} was missing"),
         );
@@ -49,7 +50,7 @@ pub(super) fn compare(
     {
         findings.tell(
             Kind::InstanceProfile,
-            "role",
+            DriftField::Role,
             // Instances get what that role may do.
             Importance::Excess(Width::UNKNOWN),
             format!(
@@ -73,7 +74,7 @@ pub(super) fn compare(
         if found.roles.is_empty() {
             findings.tell(
                 Kind::InstanceProfile,
-                "role",
+                DriftField::Role,
                 Importance::Missing,
                 format!(
                     "the instance profile had no role, should have {}",

@@ -1,7 +1,7 @@
 //! The role: existence, trust, description, session duration, boundary, tags, and policies besides
 //! the own one, which has its own room. In: wanted and found; out: findings. No IO.
 
-use smr_api::UnlistedPolicyAction;
+use smr_api::{DriftField, UnlistedPolicyAction};
 
 use super::{Findings, INLINE, Owned, Phase, Recorded, tags};
 use crate::canonical::differences;
@@ -28,7 +28,7 @@ pub(super) fn compare(
     let name = &desired.names.role;
     let trust = differences("the trust policy", &found.trust, &wanted.trust);
     if !trust.is_empty() {
-        findings.tell_all(Kind::Role, "trustPolicy", trust);
+        findings.tell_all(Kind::Role, DriftField::TrustPolicy, trust);
         findings.step(
             Phase::Converge,
             Step::UpdateAssumeRolePolicy {
@@ -51,7 +51,12 @@ pub(super) fn compare(
         };
         // Nothing that the role's policies allow is capped as it should be.
         let importance = Importance::Excess(Width::UNKNOWN);
-        findings.tell(Kind::Role, "permissionsBoundary", importance, message);
+        findings.tell(
+            Kind::Role,
+            DriftField::PermissionsBoundary,
+            importance,
+            message,
+        );
         findings.step(
             Phase::Prepare,
             Step::PutRolePermissionsBoundary {
@@ -77,7 +82,7 @@ fn create(desired: &Desired, findings: &mut Findings) {
     let wanted = &desired.role;
     findings.tell(
         Kind::Role,
-        "existence",
+        DriftField::Existence,
         Importance::Missing,
         format!("the role {} was missing", names.role_arn(&desired.account)),
     );
@@ -112,7 +117,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
         let (was, should) = (excerpt(&found.description), excerpt(&wanted.description));
         findings.tell(
             Kind::Role,
-            "description",
+            DriftField::Description,
             Importance::Other,
             format!("the role's description was {was}, should be {should}"),
         );
@@ -122,7 +127,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
         let (was, should) = (found.max_session_duration, wanted.max_session_duration);
         findings.tell(
             Kind::Role,
-            "maxSessionDurationSeconds",
+            DriftField::MaxSessionDurationSeconds,
             Importance::Other,
             format!("the role's maximum session duration was {was} s, should be {should} s"),
         );
@@ -152,7 +157,7 @@ fn attachments(
     for arn in desired.additional_policy_arns.difference(&found.attached) {
         findings.tell(
             Kind::Role,
-            "attachedPolicies",
+            DriftField::AttachedPolicies,
             Importance::Missing,
             format!("the policy {arn} was not attached to the role, should be"),
         );
@@ -179,7 +184,7 @@ fn attachments(
             (true, _) | (false, UnlistedPolicyAction::Remove) => {
                 findings.tell(
                     Kind::Role,
-                    "attachedPolicies",
+                    DriftField::AttachedPolicies,
                     Importance::Excess(Width::UNKNOWN),
                     format!("the policy {arn} was attached to the role, should not be"),
                 );
@@ -197,7 +202,7 @@ fn attachments(
             UnlistedPolicyAction::Remove => {
                 findings.tell(
                     Kind::Role,
-                    "inlinePolicies",
+                    DriftField::InlinePolicies,
                     Importance::Excess(Width::UNKNOWN),
                     format!("the inline policy {name} was in the role, should not be"),
                 );

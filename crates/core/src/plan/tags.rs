@@ -1,6 +1,6 @@
 //! Tags: only keys that we set are managed. In: wanted and found tags; out: findings. No IO.
 
-use smr_api::Tags;
+use smr_api::{DriftField, Tags};
 
 use super::{Findings, Owned, Phase, RecordedObject};
 use crate::difference::Importance;
@@ -24,7 +24,7 @@ pub(super) fn compare(
             Some((_, other)) => {
                 findings.tell(
                     kind,
-                    "tags",
+                    DriftField::Tags,
                     Importance::Other,
                     format!(
                         "the tag {key} of the {on} was {}, should be {}",
@@ -37,7 +37,7 @@ pub(super) fn compare(
             None => {
                 findings.tell(
                     kind,
-                    "tags",
+                    DriftField::Tags,
                     Importance::Other,
                     format!(
                         "the tag {key} of the {on} was missing, should be {}",
@@ -61,7 +61,7 @@ pub(super) fn compare(
     for key in gone.iter().chain(&consent) {
         findings.tell(
             kind,
-            "tags",
+            DriftField::Tags,
             Importance::Other,
             format!("the tag {key} of the {on} was there, should not be any more"),
         );

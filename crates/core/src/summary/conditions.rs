@@ -2,26 +2,15 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use smr_api::SessionManagerRoleStatus;
+use smr_api::{ConditionStatus, ConditionType, Reason, SessionManagerRoleStatus};
 
 use super::{cut, messages};
-
-/// Converged at this generation, or why not.
-pub const READY: &str = "Ready";
-/// Present only when True: work goes on without anyone.
-pub const RECONCILING: &str = "Reconciling";
-/// Present only when True: a person has to act.
-pub const STALLED: &str = "Stalled";
-/// Present only when True: the annotation says so.
-const PAUSED: &str = "Paused";
-/// Present only when True: the role can do more than the object says.
-const UNLISTED_ACCESS: &str = "UnlistedAccess";
 
 /// `Ready`, with `Reconciling` or `Stalled` beside it wherever it is False.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     state: State,
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
@@ -36,12 +25,12 @@ impl Verdict {
     pub(super) fn ready(message: String) -> Self {
         Self {
             state: State::Ready,
-            reason: "Converged",
+            reason: Reason::Converged,
             message: cut(message),
         }
     }
 
-    pub(super) fn reconciling(reason: &'static str, message: String) -> Self {
+    pub(super) fn reconciling(reason: Reason, message: String) -> Self {
         Self {
             state: State::Reconciling,
             reason,
@@ -49,7 +38,7 @@ impl Verdict {
         }
     }
 
-    pub(super) fn stalled(reason: &'static str, message: String) -> Self {
+    pub(super) fn stalled(reason: Reason, message: String) -> Self {
         Self {
             state: State::Stalled,
             reason,
@@ -57,7 +46,7 @@ impl Verdict {
         }
     }
 
-    pub(super) fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> Reason {
         self.reason
     }
 
@@ -66,13 +55,19 @@ impl Verdict {
     }
 
     pub(super) fn differs_from(&self, before: &SessionManagerRoleStatus) -> bool {
-        let ready = find(before, READY);
-        ready.is_none_or(|c| c.reason != self.reason || c.message != self.message)
+        let ready = find(before, ConditionType::Ready);
+        ready.is_none_or(|c| c.reason != self.reason.as_str() || c.message != self.message)
     }
 }
 
-pub(super) fn was(status: &SessionManagerRoleStatus, ready: bool, reason: &str) -> bool {
-    find(status, READY).is_some_and(|c| (c.status == "True") == ready && c.reason == reason)
+/// Whether Ready was so, for this reason.
+pub(super) fn was(status: &SessionManagerRoleStatus, ready: bool, reason: Reason) -> bool {
+    let found = find(status, ConditionType::Ready);
+    found.is_some_and(|c| is_true(c) == ready && c.reason == reason.as_str())
+}
+
+pub(super) fn is_true(condition: &Condition) -> bool {
+    condition.status == ConditionStatus::True.as_str()
 }
 
 /// Since when IAM has been as the spec of this generation says, as far as status tells.
@@ -80,8 +75,8 @@ pub fn in_sync_since(
     status: Option<&SessionManagerRoleStatus>,
     generation: i64,
 ) -> Option<Timestamp> {
-    let ready = find(status?, READY)?;
-    let in_sync = ready.status == "True" && ready.observed_generation == Some(generation);
+    let ready = find(status?, ConditionType::Ready)?;
+    let in_sync = is_true(ready) && ready.observed_generation == Some(generation);
     in_sync.then_some(ready.last_transition_time.0)
 }
 
@@ -89,27 +84,36 @@ pub fn in_sync_since(
 pub(super) fn held_up(
     status: &SessionManagerRoleStatus,
     generation: i64,
-    activity: &'static str,
+    activity: Reason,
 ) -> bool {
-    const FAILED: [&str; 9] = [
-        "Throttled",
-        "AwsUnavailable",
-        "AccessDenied",
-        "CredentialsUnavailable",
-        "QuotaExceeded",
-        "PolicyTooLarge",
-        "InvalidSpec",
-        "DeletionBlocked",
-        "NotOwned",
+    const FAILED: [Reason; 9] = [
+        Reason::Throttled,
+        Reason::AwsUnavailable,
+        Reason::AccessDenied,
+        Reason::CredentialsUnavailable,
+        Reason::QuotaExceeded,
+        Reason::PolicyTooLarge,
+        Reason::InvalidSpec,
+        Reason::DeletionBlocked,
+        Reason::NotOwned,
     ];
-    let not_ready = find(status, READY)
-        .filter(|c| c.status == "False" && c.observed_generation == Some(generation));
-    find(status, PAUSED).is_none()
-        && not_ready.is_some_and(|c| c.reason == activity || FAILED.contains(&c.reason.as_str()))
+    let not_ready = find(status, ConditionType::Ready).filter(|c| {
+        c.status == ConditionStatus::False.as_str() && c.observed_generation == Some(generation)
+    });
+    let reason = not_ready.and_then(|c| Reason::parse(&c.reason));
+    find(status, ConditionType::Paused).is_none()
+        && reason.is_some_and(|reason| reason == activity || FAILED.contains(&reason))
 }
 
-fn find<'a>(status: &'a SessionManagerRoleStatus, type_: &str) -> Option<&'a Condition> {
-    status.conditions.iter().find(|c| c.type_ == type_)
+/// The condition of this type.
+pub fn find(status: &SessionManagerRoleStatus, type_: ConditionType) -> Option<&Condition> {
+    let mut all = status.conditions.iter();
+    all.find(|c| c.type_ == type_.as_str())
+}
+
+/// The reason of Ready; `None` where there is none that this program knows.
+pub fn reason(status: &SessionManagerRoleStatus) -> Option<Reason> {
+    Reason::parse(&find(status, ConditionType::Ready)?.reason)
 }
 
 pub(super) fn write(
@@ -123,30 +127,36 @@ pub(super) fn write(
         reason,
         message,
     } = verdict;
-    let mut set = |type_: &str, value: Option<(bool, &str, &str)>| match value {
-        Some((value, reason, message)) => {
-            put(status, type_, value, reason, message, generation, now);
-        }
-        None => status.conditions.retain(|c| c.type_ != type_),
-    };
-    let about = |when: State| (*state == when).then_some((true, *reason, message.as_str()));
-    set(READY, Some((*state == State::Ready, reason, message)));
-    set(RECONCILING, about(State::Reconciling));
-    set(STALLED, about(State::Stalled));
-    set(PAUSED, None);
+    let is = |when: State| *state == when;
     let unlisted = messages::unlisted(&status.unlisted_policies);
-    if status.unlisted_policies.is_empty() {
-        status.conditions.retain(|c| c.type_ != UNLISTED_ACCESS);
-    } else {
-        put(
-            status,
-            UNLISTED_ACCESS,
-            true,
-            "UnlistedAccess",
-            &unlisted,
-            generation,
-            now,
-        );
+    let is_unlisted = !status.unlisted_policies.is_empty();
+    let (ready, message) = (is(State::Ready), message.as_str());
+    let about = |said| Said {
+        reason: *reason,
+        message: said,
+        generation,
+        now,
+    };
+    put(status, ConditionType::Ready, ready, about(message));
+    let unlisted = Said {
+        reason: Reason::UnlistedAccess,
+        ..about(&unlisted)
+    };
+    for (type_, holds, said) in [
+        (
+            ConditionType::Reconciling,
+            is(State::Reconciling),
+            about(message),
+        ),
+        (ConditionType::Stalled, is(State::Stalled), about(message)),
+        (ConditionType::Paused, false, about(message)),
+        (ConditionType::UnlistedAccess, is_unlisted, unlisted),
+    ] {
+        if holds {
+            put(status, type_, true, said);
+        } else {
+            status.conditions.retain(|c| c.type_ != type_.as_str());
+        }
     }
     status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
 }
@@ -163,32 +173,43 @@ pub(super) fn pause(
         // A status that was never written: kstatus shall not take it for the first generation's.
         status.observed_generation = -1;
     }
-    put(status, PAUSED, true, "Paused", message, generation, now);
+    let said = Said {
+        reason: Reason::Paused,
+        message,
+        generation,
+        now,
+    };
+    put(status, ConditionType::Paused, true, said);
     status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
 }
 
-fn put(
-    status: &mut SessionManagerRoleStatus,
-    type_: &str,
-    value: bool,
-    reason: &str,
-    message: &str,
+/// What a condition says, at which generation and when.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    reason: Reason,
+    message: &'a str,
     generation: i64,
     now: Timestamp,
-) {
-    let value = if value { "True" } else { "False" };
+}
+
+fn put(status: &mut SessionManagerRoleStatus, type_: ConditionType, holds: bool, said: Said<'_>) {
+    let value = if holds {
+        ConditionStatus::True
+    } else {
+        ConditionStatus::False
+    };
     let since = find(status, type_)
-        .filter(|c| c.status == value)
+        .filter(|c| c.status == value.as_str())
         .map(|c| c.last_transition_time.clone());
     let condition = Condition {
-        type_: type_.to_owned(),
-        status: value.to_owned(),
-        reason: reason.to_owned(),
-        message: message.to_owned(),
-        observed_generation: Some(generation),
-        last_transition_time: since.unwrap_or(Time(whole_seconds(now))),
+        type_: type_.as_str().to_owned(),
+        status: value.as_str().to_owned(),
+        reason: said.reason.as_str().to_owned(),
+        message: said.message.to_owned(),
+        observed_generation: Some(said.generation),
+        last_transition_time: since.unwrap_or(Time(whole_seconds(said.now))),
     };
-    status.conditions.retain(|c| c.type_ != type_);
+    status.conditions.retain(|c| c.type_ != type_.as_str());
     status.conditions.push(condition);
 }
 

@@ -1,7 +1,7 @@
 //! The sentences that people read in conditions and events. Values in, text out. No IO.
 //! No time, count of attempts or request id: the same cause gives the same text.
 
-use smr_api::SessionManagerRoleStatus;
+use smr_api::{Deed, DriftField, SessionManagerRoleStatus};
 
 use super::{Activity, Done, Event, Facts, MESSAGE_MAX, PausedBy, cut, cut_to};
 use crate::account::Account;
@@ -50,7 +50,7 @@ fn listed(room: usize, drift: &[Difference]) -> String {
     const NAMED: usize = 5;
     for named in (1..=NAMED.min(drift.len())).rev() {
         let (first, rest) = drift.split_at(named);
-        let first: Vec<&str> = first.iter().map(|d| d.drift.message.as_str()).collect();
+        let first: Vec<&str> = first.iter().map(|d| d.message.as_str()).collect();
         let (first, more) = (first.join("; "), and_more(rest));
         if first.len() + more.len() <= room {
             return first + &more;
@@ -132,24 +132,24 @@ pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done
             let text = format!(
                 "{role} and what belongs to it existed and are owned by this object, which was restored or created again. Updated: "
             );
-            Event::normal("Updated", drift(&text, done.drift, advice.as_deref()))
+            Event::normal(Deed::Updated, drift(&text, done.drift, advice.as_deref()))
         }
         Activity::Creating => Event::normal(
-            "Created",
+            Deed::Created,
             with_advice(format!("created {role} and what belongs to it")),
         ),
         Activity::Updating => Event::normal(
-            "Updated",
+            Deed::Updated,
             with_advice(format!(
                 "brought {role} and what belongs to it to the changed spec"
             )),
         ),
         Activity::Repairing => Event::normal(
-            "Repaired",
+            Deed::Repaired,
             drift("put right: ", done.drift, advice.as_deref()),
         ),
         Activity::Deleting => Event::normal(
-            "Deleted",
+            Deed::Deleted,
             with_advice(format!("deleted {role} and what belongs to it")),
         ),
     }
@@ -157,9 +157,9 @@ pub(super) fn done(facts: &Facts, before: &SessionManagerRoleStatus, done: &Done
 
 /// All three were there and named this object under an earlier uid.
 fn was_restored(done: &Done) -> bool {
-    let fields = || done.drift.iter().map(|d| &d.drift);
-    fields().any(|d| d.field == "tags" && d.message.contains(UID))
-        && !fields().any(|d| d.field == "existence")
+    let differs = |field: DriftField| done.drift.iter().filter(move |d| d.field == field);
+    differs(DriftField::Tags).any(|d| d.message.contains(UID))
+        && differs(DriftField::Existence).next().is_none()
 }
 
 /// What no controller can do after something that was there before was made anew.
@@ -171,7 +171,7 @@ pub(super) fn after_re_creation(
     let missed = |kind: Kind| {
         drift
             .iter()
-            .any(|d| d.drift.object == kind.as_str() && d.drift.field == "existence")
+            .any(|d| d.kind == kind && d.field == DriftField::Existence)
     };
     let role = before.role.is_some() && missed(Kind::Role);
     let profile = before.instance_profile.is_some() && missed(Kind::InstanceProfile);

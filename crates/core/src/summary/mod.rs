@@ -9,7 +9,9 @@ mod messages;
 mod record;
 
 use jiff::Timestamp;
-use smr_api::{Counterparts, Mode, SessionManagerRoleStatus};
+use smr_api::{
+    ConditionType, Counterparts, Deed, EventReason, Mode, Reason, SessionManagerRoleStatus,
+};
 
 use crate::account::Account;
 use crate::desired::Desired;
@@ -22,8 +24,8 @@ use crate::refusal::Decision;
 use crate::step::Kind;
 use crate::validate::Invalid;
 
-pub use conditions::{READY, RECONCILING, STALLED, in_sync_since};
-use conditions::{Verdict, write};
+use conditions::{Verdict, is_true, write};
+pub use conditions::{find, in_sync_since, reason};
 use record::record;
 pub use record::{DRIFT_MAX, in_status};
 
@@ -44,13 +46,13 @@ pub enum Activity {
 }
 
 impl Activity {
-    /// As a condition's and an event's reason.
-    pub const fn reason(self) -> &'static str {
+    /// As a condition's reason.
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::Creating => "Creating",
-            Self::Updating => "Updating",
-            Self::Repairing => "Repairing",
-            Self::Deleting => "Deleting",
+            Self::Creating => Reason::Creating,
+            Self::Updating => Reason::Updating,
+            Self::Repairing => Reason::Repairing,
+            Self::Deleting => Reason::Deleting,
         }
     }
 
@@ -59,16 +61,17 @@ impl Activity {
         let Some(status) = status.filter(|s| s.role.is_some() && s.policy.is_some()) else {
             return Self::Creating;
         };
-        let ready = status.conditions.iter().find(|c| c.type_ == READY);
+        let ready = find(status, ConditionType::Ready);
         match ready.filter(|c| c.observed_generation == Some(generation)) {
             // A repair that was held up goes on.
             Some(_) if !status.drift.is_empty() => Self::Repairing,
-            Some(ready) => match (ready.status.as_str(), ready.reason.as_str()) {
-                ("True", _) | (_, "Repairing" | "Drifted" | "NotOwned" | "Replaced") => {
+            Some(ready) if is_true(ready) => Self::Repairing,
+            Some(ready) => match Reason::parse(&ready.reason) {
+                Some(Reason::Repairing | Reason::Drifted | Reason::NotOwned | Reason::Replaced) => {
                     Self::Repairing
                 }
-                (_, "Creating") => Self::Creating,
-                _ => Self::Updating,
+                Some(Reason::Creating) => Self::Creating,
+                Some(_) | None => Self::Updating,
             },
             None => Self::Updating,
         }
@@ -215,26 +218,26 @@ pub struct Event {
     /// Warning rather than Normal.
     pub warning: bool,
     /// A condition's reason, or what was done.
-    pub reason: &'static str,
+    pub reason: EventReason,
     /// In words.
     pub note: String,
 }
 
 impl Event {
     /// An event of type Normal.
-    pub fn normal(reason: &'static str, note: impl Into<String>) -> Self {
+    pub fn normal(reason: impl Into<EventReason>, note: impl Into<String>) -> Self {
         Self {
             warning: false,
-            reason,
+            reason: reason.into(),
             note: cut(note.into()),
         }
     }
 
     /// An event of type Warning.
-    pub fn warning(reason: &'static str, note: impl Into<String>) -> Self {
+    pub fn warning(reason: impl Into<EventReason>, note: impl Into<String>) -> Self {
         Self {
             warning: true,
-            reason,
+            reason: reason.into(),
             note: cut(note.into()),
         }
     }
@@ -275,7 +278,9 @@ fn judge(outcome: &Outcome) -> Verdict {
             Verdict::reconciling(activity.reason(), messages::started(*activity, drift))
         }
         Outcome::Converged { facts, .. } => Verdict::ready(messages::converged(facts.desired)),
-        Outcome::Drifted { drift, .. } => Verdict::stalled("Drifted", messages::drifted(drift)),
+        Outcome::Drifted { drift, .. } => {
+            Verdict::stalled(Reason::Drifted, messages::drifted(drift))
+        }
         Outcome::Waiting {
             activity, message, ..
         } => Verdict::reconciling(activity.reason(), message.clone()),
@@ -284,15 +289,19 @@ fn judge(outcome: &Outcome) -> Verdict {
                 .iter()
                 .any(|r| matches!(r.why, NotOurs::Replaced { .. }));
             Verdict::stalled(
-                if replaced { "Replaced" } else { "NotOwned" },
+                if replaced {
+                    Reason::Replaced
+                } else {
+                    Reason::NotOwned
+                },
                 messages::refused(refusals),
             )
         }
         Outcome::Invalid { problems } => {
-            Verdict::stalled("InvalidSpec", messages::invalid(problems))
+            Verdict::stalled(Reason::InvalidSpec, messages::invalid(problems))
         }
         Outcome::WrongAccount { caller } => {
-            Verdict::stalled("WrongAccount", messages::wrong_account(caller))
+            Verdict::stalled(Reason::WrongAccount, messages::wrong_account(caller))
         }
         Outcome::Failed {
             failure,
@@ -301,9 +310,9 @@ fn judge(outcome: &Outcome) -> Verdict {
             ..
         } => failed(failure, *activity, *decision),
         Outcome::DeletionBlocked { because } => {
-            Verdict::stalled("DeletionBlocked", because.join("; "))
+            Verdict::stalled(Reason::DeletionBlocked, because.join("; "))
         }
-        Outcome::Paused { .. } => Verdict::reconciling("Updating", String::new()), // returned before
+        Outcome::Paused { .. } => Verdict::reconciling(Reason::Updating, String::new()), // returned before
     }
 }
 
@@ -313,20 +322,24 @@ fn failed(failure: &Failure, activity: Activity, decision: Decision) -> Verdict 
     }
     let message = failure.to_string();
     match failure.class {
-        FailureClass::Throttled => Verdict::reconciling("Throttled", message),
-        FailureClass::Unavailable => Verdict::reconciling("AwsUnavailable", message),
+        FailureClass::Throttled => Verdict::reconciling(Reason::Throttled, message),
+        FailureClass::Unavailable => Verdict::reconciling(Reason::AwsUnavailable, message),
         FailureClass::ConcurrentChange | FailureClass::NotFound | FailureClass::NotLeader => {
             Verdict::reconciling(activity.reason(), message)
         }
-        FailureClass::AlreadyExists => Verdict::stalled("NotOwned", message),
-        FailureClass::AccessDenied => Verdict::stalled("AccessDenied", message),
+        FailureClass::AlreadyExists => Verdict::stalled(Reason::NotOwned, message),
+        FailureClass::AccessDenied => Verdict::stalled(Reason::AccessDenied, message),
         FailureClass::Credentials | FailureClass::Partition => {
-            Verdict::stalled("CredentialsUnavailable", message)
+            Verdict::stalled(Reason::CredentialsUnavailable, message)
         }
-        FailureClass::Quota | FailureClass::NoRoom => Verdict::stalled("QuotaExceeded", message),
-        FailureClass::TooLarge => Verdict::stalled("PolicyTooLarge", message),
-        FailureClass::Refused | FailureClass::Missing => Verdict::stalled("InvalidSpec", message),
-        FailureClass::InUse => Verdict::stalled("DeletionBlocked", message),
+        FailureClass::Quota | FailureClass::NoRoom => {
+            Verdict::stalled(Reason::QuotaExceeded, message)
+        }
+        FailureClass::TooLarge => Verdict::stalled(Reason::PolicyTooLarge, message),
+        FailureClass::Refused | FailureClass::Missing => {
+            Verdict::stalled(Reason::InvalidSpec, message)
+        }
+        FailureClass::InUse => Verdict::stalled(Reason::DeletionBlocked, message),
     }
 }
 
@@ -345,13 +358,16 @@ fn tell(
             ..
         } => {
             if !done.adopted.is_empty() {
-                events.push(Event::normal("Adopted", messages::adopted(done.adopted)));
+                events.push(Event::normal(
+                    Deed::Adopted,
+                    messages::adopted(done.adopted),
+                ));
             }
             events.push(messages::done(facts, before, done));
         }
         Outcome::Converged { done: None, .. } => {
             if !conditions::was(before, true, verdict.reason()) {
-                events.push(Event::normal("Converged", verdict.message()));
+                events.push(Event::normal(Reason::Converged, verdict.message()));
             }
         }
         Outcome::Refused { .. }
@@ -378,7 +394,7 @@ fn tell(
         .collect();
     if !new.is_empty() {
         events.push(Event::warning(
-            "UnlistedAccess",
+            Reason::UnlistedAccess,
             messages::unlisted(&after.unlisted_policies),
         ));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use smr_api::{
-    Drift, InstanceProfileStatus, LastDrift, Mode, PolicyStatus, RoleStatus,
+    Drift, InstanceProfileStatus, LastDrift, Mode, PolicyStatus, Reason, RoleStatus,
     SessionManagerRoleStatus, Tags,
 };
 
@@ -52,7 +52,7 @@ pub(super) fn record(
                     Some(done) if done.activity == Activity::Updating => last.repaired = true,
                     // The pass that repaired it did not come to tell.
                     None if !before.drift.is_empty()
-                        && !conditions::was(before, false, "Drifted") =>
+                        && !conditions::was(before, false, Reason::Drifted) =>
                     {
                         last.repaired = true;
                     }
@@ -131,9 +131,12 @@ fn shown(drift: &[Difference]) -> Vec<Drift> {
 
 /// Differences in the words that status has for them.
 pub fn in_status(drift: &[Difference]) -> impl Iterator<Item = Drift> {
-    drift.iter().map(|d| Drift {
-        message: cut(d.drift.message.clone()),
-        ..d.drift.clone()
+    drift.iter().map(|difference| {
+        let drift = Drift::from(difference);
+        Drift {
+            message: cut(drift.message),
+            ..drift
+        }
     })
 }
 

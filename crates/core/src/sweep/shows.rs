@@ -1,7 +1,7 @@
 //! Whether a reading shows other differences than status tells of. In: both, and what the reading can
 //! show at all; out: whether they differ. No IO. Only mode Observe leaves differences in place.
 
-use smr_api::{Drift, Mode, SessionManagerRoleStatus};
+use smr_api::{Drift, DriftField, Mode, SessionManagerRoleStatus};
 
 use crate::difference::Difference;
 use crate::step::Kind;
@@ -21,14 +21,21 @@ pub enum Shows {
 
 impl Shows {
     fn shows(self, drift: &Drift) -> bool {
-        let (object, field) = (drift.object.as_str(), drift.field.as_str());
+        let field = DriftField::parse(&drift.field);
+        let is_of = |kind: Kind| drift.object == kind.as_str();
         match self {
-            Self::Details => field != "tags" || object == Kind::Role.as_str(),
+            Self::Details => field != Some(DriftField::Tags) || is_of(Kind::Role),
             Self::Lists => matches!(
                 field,
-                "existence" | "trustPolicy" | "description" | "maxSessionDurationSeconds" | "role"
+                Some(
+                    DriftField::Existence
+                        | DriftField::TrustPolicy
+                        | DriftField::Description
+                        | DriftField::MaxSessionDurationSeconds
+                        | DriftField::Role
+                )
             ),
-            Self::TagsOf(kind) => field == "tags" && object == kind.as_str(),
+            Self::TagsOf(kind) => field == Some(DriftField::Tags) && is_of(kind),
         }
     }
 
@@ -61,5 +68,6 @@ pub(super) fn told<'a>(wanted: &Wanted, status: &'a SessionManagerRoleStatus) ->
 /// Whether it is told that one of the three is not there, or not the one.
 pub(super) fn is_another(told: &[Drift], kind: Kind) -> bool {
     let mut told = told.iter().filter(|d| d.object == kind.as_str());
-    told.any(|d| matches!(d.field.as_str(), "existence" | "type" | "id"))
+    let is_another = |field| matches!(field, DriftField::Existence | DriftField::Type);
+    told.any(|d| DriftField::parse(&d.field).is_some_and(is_another))
 }

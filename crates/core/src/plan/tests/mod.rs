@@ -86,8 +86,7 @@ fn sentences(planned: &Planned) -> Vec<String> {
     planned
         .drift
         .iter()
-        .map(|d| &d.drift)
-        .map(|d| format!("{} {}: {}", d.object, d.field, d.message))
+        .map(|d| format!("{} {}: {}", d.kind, d.field, d.message))
         .collect()
 }
 

@@ -3,7 +3,9 @@
 use super::*;
 
 fn told(events: &[Event]) -> Vec<(bool, &str)> {
-    events.iter().map(|e| (e.warning, e.reason)).collect()
+    (events.iter())
+        .map(|e| (e.warning, e.reason.as_str()))
+        .collect()
 }
 
 #[test]
@@ -55,7 +57,7 @@ fn a_restored_object_created_nothing() {
     let restored = [stamp("Role"), stamp("Policy")];
     let note = |drift: &[Difference]| {
         let events = summary(None, 1, 10, &world.done(Activity::Creating, drift)).events;
-        (events[0].reason, events[0].note.clone())
+        (events[0].reason.as_str(), events[0].note.clone())
     };
     let (reason, text) = note(&restored);
     assert_eq!(reason, "Updated");

@@ -8,7 +8,7 @@ mod importance;
 mod kstatus;
 mod testdata;
 
-use smr_api::Drift;
+use smr_api::{Drift, DriftField};
 
 use super::*;
 use crate::desired::desired;
@@ -19,6 +19,10 @@ use crate::plan::{Recorded, plan};
 use crate::refusal::Explanation;
 use crate::step::{Reply, Step};
 use crate::validate::tests::{account, valid};
+
+const READY: &str = ConditionType::Ready.as_str();
+const RECONCILING: &str = ConditionType::Reconciling.as_str();
+const STALLED: &str = ConditionType::Stalled.as_str();
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -137,17 +141,15 @@ fn summary(
 fn drift(object: &str, field: &str, message: &str) -> Difference {
     Difference {
         importance: Importance::Other,
-        drift: Drift {
-            object: object.into(),
-            field: field.into(),
-            message: message.into(),
-        },
+        kind: Kind::parse(object).unwrap(),
+        field: DriftField::parse(field).unwrap(),
+        message: message.into(),
     }
 }
 
 /// As status has them.
 fn drifts(differences: &[Difference]) -> Vec<Drift> {
-    differences.iter().map(|d| d.drift.clone()).collect()
+    differences.iter().map(Drift::from).collect()
 }
 
 fn failure(class: FailureClass) -> Failure {
@@ -222,14 +224,14 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
             activity,
             drift: &drift,
         };
-        each("Started", reason, &started);
+        each("Started", reason.as_str(), &started);
         let waiting = Outcome::Waiting {
             facts: None,
             activity,
             drift: &[],
             message: "for IAM".into(),
         };
-        each("Waiting", reason, &waiting);
+        each("Waiting", reason.as_str(), &waiting);
         for class in CLASSES {
             let failure = failure(class);
             let failed = Outcome::Failed {
@@ -250,7 +252,7 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
                 FailureClass::AlreadyExists => "NotOwned",
                 FailureClass::ConcurrentChange
                 | FailureClass::NotFound
-                | FailureClass::NotLeader => reason,
+                | FailureClass::NotLeader => reason.as_str(),
             };
             each(&format!("Failed {class:?}"), expected, &failed);
         }
