@@ -15,12 +15,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::cache::Store;
 use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use super::pass::{Context, Next};
 use super::publish::{Cluster, Publisher};
 use super::queue::{Priority, Queue};
 use super::state::Tracker;
-use super::store::Store;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
 use crate::clock::SystemClock;

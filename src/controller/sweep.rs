@@ -19,7 +19,7 @@ use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::object::Object;
+use super::cache::Object;
 use super::pass::Context;
 use super::queue::{Priority, Queue};
 use super::state::spread;

@@ -14,10 +14,9 @@ use tokio::sync::watch::Sender;
 use tower::util::MapResultLayer;
 use tracing::{info, warn};
 
-use super::object::Object;
+use super::cache::{Change, Object, Store};
 use super::queue::{Priority, Queue};
 use super::state::spread;
-use super::store::{Change, Store};
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::Metrics;
 use smr_api::Key;

@@ -25,7 +25,7 @@ use super::super::load::{self, LoadError, Loaded, Namespace};
 use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
 use super::{CliError, Mode, Report, Task, clash};
-use crate::controller::object::Object;
+use crate::controller::cache::Object;
 use crate::kubernetes;
 use smr_api::Key;
 

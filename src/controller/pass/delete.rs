@@ -18,7 +18,7 @@ use smr_core::summary::{Activity, Event, Outcome};
 use smr_core::wanted::live;
 
 use super::{Pass, PassError, PassResult};
-use crate::controller::deletions::Deletions;
+use crate::controller::state::deletions::Deletions;
 use crate::iam::Iam;
 
 const DELETING: Activity = Activity::Deleting;

@@ -22,11 +22,10 @@ use smr_core::wanted::{recorded_elsewhere, unclear_pause};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info_span, warn};
 
-use super::object::Object;
+use super::cache::{Object, Store};
 use super::publish::{Publisher, WriteError};
 use super::queue::{Priority, Queue};
 use super::state::{ObjectState, Tracker, spread};
-use super::store::Store;
 use crate::iam::apply::Recent;
 use crate::iam::{Aws, Iam, budget};
 use crate::telemetry::health::Heartbeat;

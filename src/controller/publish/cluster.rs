@@ -12,8 +12,8 @@ use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleSt
 use smr_core::summary::Event;
 
 use super::events::{EventPublisher, LastEvent};
+use crate::controller::cache::Object;
 use crate::controller::lease::{Fence, NotLeader};
-use crate::controller::object::Object;
 use smr_api::Key;
 
 /// kube sets no time-out on an answer.

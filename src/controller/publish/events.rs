@@ -15,7 +15,7 @@ use smr_api::FIELD_MANAGER;
 use smr_core::summary::Event;
 use tracing::debug;
 
-use crate::controller::object::Object;
+use crate::controller::cache::Object;
 
 /// kube sets no time-out on an answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -12,8 +12,7 @@ use smr_core::step::Kind;
 use smr_core::summary::{Event, Object as Summarized, Outcome, PausedBy, Summary, summarize};
 use tracing::info;
 
-use super::object::Object;
-use super::store::Store;
+use super::cache::{Object, Store};
 use crate::telemetry::metrics::Metrics;
 
 pub use cluster::{Cluster, WriteError};

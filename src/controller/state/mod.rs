@@ -1,6 +1,8 @@
 //! What the controller remembers of an object between two passes, all of which may be lost in a
 //! crash. Values only; no IO.
 
+pub mod deletions;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,8 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use smr_core::decide::Carried;
 
-use super::deletions::Deletions;
-use super::object::Trigger;
+use deletions::Deletions;
+
+use super::cache::Trigger;
 use super::publish::LastEvent;
 use smr_api::Key;
 

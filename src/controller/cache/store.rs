@@ -180,7 +180,7 @@ fn ready(object: &Object) -> Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::object::tests::object as from_yaml;
+    use crate::controller::cache::object_from as from_yaml;
 
     fn object(uid: &str, version: u32) -> Object {
         from_yaml(&format!(

@@ -16,7 +16,7 @@ use smr_api::{
 use smr_core::names::Subject;
 use smr_core::summary::{find, reason};
 
-use super::queue::Namespaced;
+use crate::controller::queue::Namespaced;
 
 impl Namespaced for Key {
     fn namespace(&self) -> &str {
@@ -251,7 +251,7 @@ impl Object {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::controller) mod tests {
     use super::*;
 
     pub fn object(yaml: &str) -> Object {

@@ -62,7 +62,7 @@ fn read(piece: &[u8]) -> Option<Object> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::object::tests::object;
+    use crate::controller::cache::object_from as object;
 
     fn is_piece(packed: &Packed) -> bool {
         matches!(packed.0, Form::Piece(_))
