@@ -1,6 +1,7 @@
 //! The program's library: arguments in, one command out.
 
 pub mod cli;
+pub mod clock;
 pub mod controller;
 pub mod iam;
 pub mod kubernetes;

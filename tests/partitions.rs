@@ -18,7 +18,6 @@ use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, RoleSnapshot, Snapshot};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use session_manager_role::controller::lease::Fence;
 use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate};
@@ -29,6 +28,7 @@ use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
 use smr_core::validate::validate;
+use smr_lease::Fence;
 
 const ACCOUNT: &str = "111122223333";
 

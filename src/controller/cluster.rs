@@ -9,9 +9,9 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleStatus};
 use smr_core::summary::Event;
+use smr_lease::{Fence, NotLeader};
 
 use super::events::{Teller, Told};
-use super::lease::{Fence, NotLeader};
 use super::object::Object;
 use smr_api::Key;
 

@@ -1,10 +1,9 @@
-//! The edge to Kubernetes: watch, work queue, reconcile, status, events, lease. In: settings and
+//! The edge to Kubernetes: watch, work queue, reconcile, status, events. In: settings and
 //! clients; out: nothing, until the end. Does network IO.
 
 pub mod cluster;
 pub mod deletions;
 mod events;
-pub mod lease;
 pub mod memory;
 pub mod object;
 pub mod packed;

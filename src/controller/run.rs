@@ -10,19 +10,21 @@ use futures::future::select_all;
 use jiff::Timestamp;
 use kube::{Client, Config};
 use smr_core::limits::Limits;
+use smr_core::ports::Clock;
+use smr_lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use tokio::sync::watch::{self, Receiver};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cluster::Cluster;
-use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use super::memory::Memories;
 use super::queue::{Priority, Queue};
 use super::reconcile::{Context, Next};
 use super::store::Store;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
+use crate::clock::SystemClock;
 use crate::iam::apply::Recent;
 use crate::iam::budget::Budget;
 use crate::iam::gate::BULK_TIMEOUT;
@@ -105,6 +107,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         client,
         metrics,
         health,
+        clock: Arc::new(SystemClock::new()),
         stopping: stopping.clone(),
     };
     let ended = controller.lead(shutdown).await;
@@ -123,6 +126,7 @@ struct Controller {
     client: Client,
     metrics: Arc<Metrics>,
     health: Health,
+    clock: Arc<dyn Clock>,
     stopping: CancellationToken,
 }
 
@@ -135,7 +139,7 @@ impl Controller {
             return Ok(());
         };
         let identity = config.identity.clone();
-        let (elector, fence) = Elector::new(self.client.clone(), config);
+        let (elector, fence) = Elector::new(self.client.clone(), config, self.clock.clone());
         let (drained, at_shutdown) = tokio::sync::oneshot::channel();
         let election = tokio::spawn(
             elector.run(async move { at_shutdown.await.unwrap_or(AtShutdown::LetExpire) }),
@@ -177,6 +181,7 @@ impl Controller {
             metrics,
             health,
             stopping,
+            clock: _,
             config: _,
         } = self;
         let budget = Budget::new(settings.requests_per_second);

@@ -16,9 +16,9 @@ use tracing::debug;
 use super::budget::{Budget, Priority};
 use super::errors;
 use super::identity::Unproven;
-use crate::controller::lease::Fence;
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::Metrics;
+use smr_lease::Fence;
 
 /// No attempt lasts longer. The SDK sets no read time-out by itself.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);

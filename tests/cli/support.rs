@@ -11,7 +11,6 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_iam::config::Credentials;
 use iam_emulator::{Config, Emulator, Server};
 use jiff::Timestamp;
-use session_manager_role::controller::lease::Fence;
 use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate};
@@ -22,6 +21,7 @@ use smr_core::names::Subject;
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
 use smr_core::wanted::wanted;
+use smr_lease::Fence;
 use tokio_util::sync::CancellationToken;
 
 pub const ACCOUNT: &str = "111122223333";

@@ -5,7 +5,6 @@ use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Snapshot};
 use jiff::Timestamp;
-use session_manager_role::controller::lease::Fence;
 use session_manager_role::iam::apply::Recent;
 use session_manager_role::iam::budget::{Budget, Priority};
 use session_manager_role::iam::{Aws, Gate, Iam};
@@ -18,6 +17,7 @@ use smr_core::observed::Observed;
 use smr_core::plan::{Planned, Recorded, plan};
 use smr_core::summary::{Facts, Object, Outcome, summarize};
 use smr_core::validate::validate;
+use smr_lease::Fence;
 
 use super::deeds::Kind;
 use super::spec::{ACCOUNT, Asked};

@@ -3,6 +3,7 @@
 
 mod crd;
 pub mod forms;
+pub mod labels;
 mod rules;
 mod schema;
 mod spec;

@@ -17,12 +17,12 @@ use smr_core::step::{Step, Target};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::controller::lease::Fence;
 use crate::iam::apply::Recent;
 use crate::iam::budget::{Budget, Priority};
 use crate::iam::{Aws, Gate, Iam};
 use crate::telemetry::metrics::Metrics;
 use aws_credential_types::provider::error::CredentialsError;
+use smr_lease::Fence;
 
 #[test]
 fn limits_are_told_apart_by_their_words() {

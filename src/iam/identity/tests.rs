@@ -9,10 +9,10 @@ use iam_emulator::{Config, Emulator, Fault, FaultKind};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::controller::lease::Fence;
 use crate::iam::budget::{Budget, Priority};
 use crate::iam::{Aws, Gate};
 use crate::telemetry::metrics::Metrics;
+use smr_lease::Fence;
 
 const OWN: &str = "111122223333";
 const OTHER: &str = "444455556666";

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use smr_core::ports::MayWrite;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -75,11 +76,6 @@ impl Fence {
         }
     }
 
-    /// Whether this replica leads at this moment.
-    pub fn is_leader(&self) -> bool {
-        self.permit(Duration::ZERO).is_ok()
-    }
-
     /// Resolves once this replica leads; never, if the elector ends before.
     pub async fn acquired(&self) {
         let Inner::Elected { standing, .. } = &self.0 else {
@@ -115,5 +111,11 @@ impl Fence {
                 return;
             }
         }
+    }
+}
+
+impl MayWrite for Fence {
+    fn may_write(&self, attempt: Duration) -> bool {
+        self.permit(attempt).is_ok()
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use jiff::Timestamp;
 use stateright::{Checker, Model, Property};
 
 use super::*;

@@ -14,12 +14,13 @@ mod model;
 mod tests;
 
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::{Api, ObjectMeta, PostParams};
+use smr_api::FIELD_MANAGER;
+use smr_core::ports::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -29,8 +30,6 @@ use self::record::{Decision, Record, Terms, View};
 
 /// The longest that one call about the Lease may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// Who writes the Lease, in its managed fields.
-const FIELD_MANAGER: &str = "session-manager-role";
 
 /// Which Lease to hold, as whom, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +88,7 @@ impl LeaseConfig {
     }
 }
 
-/// Host name and 64 random bits: no two processes have the same.
+/// Host name, process and 64 random bits: no two processes have the same.
 fn unique_identity() -> String {
     let host = std::env::var("HOSTNAME")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"))
@@ -97,12 +96,11 @@ fn unique_identity() -> String {
         .ok()
         .filter(|host| !host.is_empty())
         .unwrap_or_else(|| "smr".to_owned());
-    format!("{host}_{:08x}{:016x}", std::process::id(), random())
-}
-
-/// 64 random bits; the standard library seeds its hash maps from the system.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+    format!(
+        "{host}_{:08x}{:016x}",
+        std::process::id(),
+        fastrand::u64(..)
+    )
 }
 
 /// What can go wrong with the election.
@@ -155,12 +153,18 @@ pub enum AtShutdown {
 pub struct Elector {
     api: Api<Lease>,
     config: LeaseConfig,
+    clock: Arc<dyn Clock>,
     standing: watch::Sender<Standing>,
 }
 
 impl Elector {
-    /// A candidate that has not started, and the fence that follows it.
-    pub fn new(client: kube::Client, config: LeaseConfig) -> (Elector, Fence) {
+    /// A candidate that has not started, and the fence that follows it. The time of day goes into
+    /// the Lease, for people.
+    pub fn new(
+        client: kube::Client,
+        config: LeaseConfig,
+        clock: Arc<dyn Clock>,
+    ) -> (Elector, Fence) {
         let (standing, receiver) = watch::channel(Standing::Standby);
         let fence = Fence::elected(config.terms(), receiver);
         let api = Api::namespaced(client, &config.namespace);
@@ -168,6 +172,7 @@ impl Elector {
             Elector {
                 api,
                 config,
+                clock,
                 standing,
             },
             fence,
@@ -187,10 +192,11 @@ impl Elector {
         let Elector {
             api,
             config,
+            clock,
             standing,
         } = self;
         let name = config.name.clone();
-        Election::new(Kubernetes { api, name }, config, standing)?
+        Election::new(Kubernetes { api, name }, config, clock, standing)?
             .run(shutdown)
             .await
     }
@@ -244,6 +250,7 @@ enum Round {
 struct Election<L> {
     leases: L,
     config: LeaseConfig,
+    clock: Arc<dyn Clock>,
     terms: Terms,
     view: View,
     standing: watch::Sender<Standing>,
@@ -257,6 +264,7 @@ impl<L: Leases> Election<L> {
     fn new(
         leases: L,
         config: LeaseConfig,
+        clock: Arc<dyn Clock>,
         standing: watch::Sender<Standing>,
     ) -> Result<Self, LeaseError> {
         let terms = config.check()?;
@@ -264,6 +272,7 @@ impl<L: Leases> Election<L> {
         Ok(Election {
             leases,
             config,
+            clock,
             terms,
             view,
             standing,
@@ -332,7 +341,7 @@ impl<L: Leases> Election<L> {
         loop {
             let started = Instant::now();
             // A little less than the period, so that replicas don't march in step.
-            let mut next = started + self.terms.retry.mul_f64(0.8 + jitter() * 0.2);
+            let mut next = started + self.terms.retry.mul_f64(0.8 + fastrand::f64() * 0.2);
             match self.round().await {
                 // A process that was stopped meanwhile may be too late already: then again.
                 Ok(Round::Ours(sent)) if Instant::now() < self.terms.gives_up_at(sent) => {
@@ -351,7 +360,7 @@ impl<L: Leases> Election<L> {
     /// One round: as holder a write over our last one, else read, judge, write.
     async fn round(&mut self) -> Result<Round, LeaseError> {
         if let Some(lease) = self.written.take() {
-            let record = self.view.ours(Timestamp::now());
+            let record = self.view.ours(self.clock.now());
             if let Some(sent) = self.replace(lease, record).await? {
                 return Ok(Round::Ours(sent));
             }
@@ -361,7 +370,7 @@ impl<L: Leases> Election<L> {
             .as_ref()
             .map(|lease| Record::read(lease.spec.as_ref()));
         let sent = match (
-            self.view.judge(record, Instant::now(), Timestamp::now()),
+            self.view.judge(record, Instant::now(), self.clock.now()),
             found,
         ) {
             (Decision::Held { holder, until }, _) => {
@@ -426,7 +435,7 @@ impl<L: Leases> Election<L> {
     /// Gives the Lease back if it still is ours. The fence is shut already.
     async fn release(&mut self) -> Result<(), LeaseError> {
         if let Some(lease) = self.written.take() {
-            let record = self.view.released(Timestamp::now());
+            let record = self.view.released(self.clock.now());
             if self.replace(lease, record).await?.is_some() {
                 return Ok(());
             }
@@ -440,7 +449,7 @@ impl<L: Leases> Election<L> {
             return Ok(());
         }
         self.view.saw(record, Instant::now());
-        let record = self.view.released(Timestamp::now());
+        let record = self.view.released(self.clock.now());
         self.replace(lease, record).await.map(|_| ())
     }
 
@@ -490,9 +499,4 @@ async fn call<T>(
             after: ATTEMPT,
         }),
     }
-}
-
-/// A number in 0..1.
-fn jitter() -> f64 {
-    f64::from(u32::try_from(random() >> 32).unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
 }
