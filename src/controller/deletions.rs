@@ -12,7 +12,7 @@ use smr_core::plan::Plan;
 use smr_core::step::Step;
 use smr_core::summary::Event;
 
-use crate::iam::apply::Failed;
+use smr_iam::Failed;
 
 /// What was done so far, and which events say so already.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -25,13 +25,10 @@ use super::store::Store;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
 use crate::clock::SystemClock;
-use crate::iam::apply::Recent;
-use crate::iam::budget::Budget;
-use crate::iam::gate::BULK_TIMEOUT;
-use crate::iam::{Aws, Gate};
 use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};
 use smr_api::Key;
+use smr_iam::{Aws, BULK_TIMEOUT, Budget, Gate, Recent};
 
 /// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -181,12 +178,17 @@ impl Controller {
             metrics,
             health,
             stopping,
-            clock: _,
+            clock,
             config: _,
         } = self;
         let budget = Budget::new(settings.requests_per_second);
-        let gate = Gate::new(budget, fence.clone(), stopping.clone(), metrics.clone());
-        let aws = Aws::from_environment(gate.clone()).await;
+        let gate = Gate::new(
+            budget,
+            Arc::new(fence.clone()),
+            stopping.clone(),
+            metrics.clone(),
+        );
+        let aws = Aws::new(&smr_iam::from_environment().await, gate.clone());
         let instance = settings
             .lease
             .as_ref()
@@ -203,7 +205,7 @@ impl Controller {
             queue: queue.clone(),
             memories: Memories::default(),
             // Until now another replica may have written.
-            recent: Recent::new(Timestamp::now()),
+            recent: Recent::new(clock.clone()),
             metrics: metrics.clone(),
         });
         let mut watches = self.watches(&context, &queue)?;

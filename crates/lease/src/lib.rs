@@ -28,6 +28,8 @@ use self::fence::Standing;
 pub use self::fence::{Fence, NotLeader};
 use self::record::{Decision, Record, Terms, View};
 
+/// Where the log says that lines come from: one filter is for the whole program, whatever its crates.
+const LOG: &str = "session_manager_role::lease";
 /// The longest that one call about the Lease may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
@@ -296,8 +298,10 @@ impl<L: Leases> Election<L> {
         };
         match (before, at_shutdown) {
             (Standing::Leading(_), AtShutdown::Release) => match self.release().await {
-                Ok(()) => tracing::info!(lease = self.config.name, "released the lease"),
-                Err(error) => tracing::warn!(%error, "the lease is left to expire"),
+                Ok(()) => {
+                    tracing::info!(target: LOG, lease = self.config.name, "released the lease")
+                }
+                Err(error) => tracing::warn!(target: LOG, %error, "the lease is left to expire"),
             },
             (Standing::Standby | Standing::Ended, _) | (_, AtShutdown::LetExpire) => {}
         }
@@ -308,14 +312,14 @@ impl<L: Leases> Election<L> {
     async fn lead(&mut self) {
         let mut sent = self.acquire().await;
         let identity = &self.config.identity;
-        tracing::info!(lease = self.config.name, identity, "became the leader");
+        tracing::info!(target: LOG, lease = self.config.name, identity, "became the leader");
         let mut next = sent + self.terms.retry;
         loop {
             let deadline = self.terms.gives_up_at(sent);
             sleep_until(next.min(deadline)).await;
             let started = Instant::now();
             if started >= deadline {
-                tracing::error!("the lease could not be renewed in time: this replica stops");
+                tracing::error!(target: LOG, "the lease could not be renewed in time: this replica stops");
                 return;
             }
             match timeout_at(deadline, self.round()).await {
@@ -325,7 +329,7 @@ impl<L: Leases> Election<L> {
                     self.told.clear();
                 }
                 Ok(Ok(Round::Held(_))) => {
-                    tracing::error!("another replica holds the lease: this one stops");
+                    tracing::error!(target: LOG, "another replica holds the lease: this one stops");
                     return;
                 }
                 Ok(Ok(Round::Conflict)) => {}
@@ -375,7 +379,7 @@ impl<L: Leases> Election<L> {
         ) {
             (Decision::Held { holder, until }, _) => {
                 if self.is_news(&holder) {
-                    tracing::info!(lease = self.config.name, holder, "another replica leads");
+                    tracing::info!(target: LOG, lease = self.config.name, holder, "another replica leads");
                 }
                 return Ok(Round::Held(until));
             }
@@ -455,7 +459,7 @@ impl<L: Leases> Election<L> {
 
     fn warn(&mut self, error: &LeaseError) {
         if self.is_news(&error.to_string()) {
-            tracing::warn!(lease = self.config.name, %error, "leader election");
+            tracing::warn!(target: LOG, lease = self.config.name, %error, "leader election");
         }
     }
 

@@ -22,8 +22,7 @@ use tracing::{debug, info};
 
 use super::{Broken, Ended, Pass, ROUNDS, SOON, between_rounds};
 use crate::controller::queue::Priority;
-use crate::iam::Iam;
-use crate::iam::apply::Failed;
+use smr_iam::{Failed, Iam};
 
 fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
     Facts {

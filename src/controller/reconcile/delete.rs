@@ -20,7 +20,7 @@ use tracing::info;
 use super::{Broken, Ended, Pass, ROUNDS, between_rounds};
 use crate::controller::deletions::Deletions;
 use crate::controller::queue::Priority;
-use crate::iam::apply::Failed;
+use smr_iam::Failed;
 
 const DELETING: Activity = Activity::Deleting;
 const LATE: &str = "IAM may not show yet what the controller created less than a minute ago. The controller reads it again every few seconds";

@@ -30,11 +30,10 @@ use super::memory::{Memories, Memory, spread};
 use super::object::Object;
 use super::queue::{Priority, Queue};
 use super::store::Store;
-use crate::iam::apply::{Failed, Recent};
-use crate::iam::{Aws, Iam, budget};
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::{Metrics, ReconcileResult};
 use smr_api::Key;
+use smr_iam::{self as iam, Aws, Failed, Iam, Recent};
 
 /// How often one pass looks at IAM again before it leaves the rest to the next.
 const ROUNDS: u32 = 5;
@@ -253,11 +252,11 @@ impl Context {
 }
 
 /// The budget's priorities follow the queue's.
-fn urgency(priority: Priority) -> budget::Priority {
+fn urgency(priority: Priority) -> iam::Priority {
     match priority {
-        Priority::Edit => budget::Priority::Edit,
-        Priority::Repair => budget::Priority::Repair,
-        Priority::Resync => budget::Priority::Sweep,
+        Priority::Edit => iam::Priority::Edit,
+        Priority::Repair => iam::Priority::Repair,
+        Priority::Resync => iam::Priority::Sweep,
     }
 }
 
@@ -268,7 +267,7 @@ struct Pass<'a> {
     /// The request that this pass answers: one that comes in its course was made after IAM was read.
     request: Option<String>,
     memory: &'a mut Memory,
-    urgency: budget::Priority,
+    urgency: iam::Priority,
     /// Of the worker.
     heartbeat: &'a Heartbeat,
 }
@@ -278,7 +277,7 @@ impl Pass<'_> {
     fn iam(&self, account: &Account) -> Iam {
         let namespace = &self.object.key().namespace;
         let iam = (self.context.aws).on_behalf_of(account, namespace, self.urgency);
-        iam.beating(self.heartbeat.clone())
+        iam.beating(Arc::new(self.heartbeat.clone()))
     }
 
     async fn run(&mut self) -> Result<Ended, Broken> {

@@ -10,8 +10,8 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
 use super::{NoCredentials, Source};
-use crate::iam::errors::connection::{CHECK, Unreached, chain, unreached};
-use crate::iam::errors::lasting;
+use crate::errors::connection::{CHECK, Unreached, chain, unreached};
+use crate::errors::lasting;
 
 /// For all that has no better one.
 const GIVE: &str = "Give this program AWS credentials: IRSA, Pod Identity, AWS_PROFILE or the SDK's other environment variables";

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use smr_api::labels::CallOutcome;
 use smr_core::failure::{Failure, FailureClass};
 
 use super::credentials::NoCredentials;
@@ -15,11 +16,11 @@ use connection::{CHECK, Unreached, chain, unreached};
 
 /// An error as metrics, logs and people see it.
 #[derive(Debug)]
-pub struct Mapped {
+pub(crate) struct Mapped {
     /// For people and for the retry policy.
     pub failure: Failure,
-    /// A metric label out of a short fixed list.
-    pub outcome: &'static str,
+    /// How metrics count it.
+    pub outcome: CallOutcome,
     /// Whether IAM itself answered, and not with a failure of its own: only this says something of
     /// the rate that it allows.
     pub answered: bool,
@@ -35,7 +36,7 @@ struct Cause {
 }
 
 /// Maps the error of one attempt, which was given up after `timeout`.
-pub fn map<E>(
+pub(crate) fn map<E>(
     action: &'static str,
     resource: String,
     error: &SdkError<E, HttpResponse>,
@@ -229,21 +230,21 @@ fn limit(action: &str, said: &str) -> FailureClass {
     FailureClass::Quota
 }
 
-/// A metric label.
-const fn outcome(class: FailureClass) -> &'static str {
+/// How metrics count it.
+const fn outcome(class: FailureClass) -> CallOutcome {
     match class {
-        FailureClass::Throttled => "throttled",
-        FailureClass::ConcurrentChange => "concurrent_change",
-        FailureClass::Unavailable => "unavailable",
-        FailureClass::AccessDenied => "access_denied",
-        FailureClass::Credentials | FailureClass::Partition => "credentials",
-        FailureClass::Quota | FailureClass::NoRoom => "quota",
-        FailureClass::TooLarge => "too_large",
-        FailureClass::Refused => "refused",
-        FailureClass::AlreadyExists => "already_exists",
-        FailureClass::NotFound | FailureClass::Missing => "not_found",
-        FailureClass::InUse => "in_use",
-        FailureClass::NotLeader => "not_leader",
+        FailureClass::Throttled => CallOutcome::Throttled,
+        FailureClass::ConcurrentChange => CallOutcome::ConcurrentChange,
+        FailureClass::Unavailable => CallOutcome::Unavailable,
+        FailureClass::AccessDenied => CallOutcome::AccessDenied,
+        FailureClass::Credentials | FailureClass::Partition => CallOutcome::Credentials,
+        FailureClass::Quota | FailureClass::NoRoom => CallOutcome::Quota,
+        FailureClass::TooLarge => CallOutcome::TooLarge,
+        FailureClass::Refused => CallOutcome::Refused,
+        FailureClass::AlreadyExists => CallOutcome::AlreadyExists,
+        FailureClass::NotFound | FailureClass::Missing => CallOutcome::NotFound,
+        FailureClass::InUse => CallOutcome::InUse,
+        FailureClass::NotLeader => CallOutcome::NotLeader,
     }
 }
 

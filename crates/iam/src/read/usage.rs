@@ -8,10 +8,10 @@ use smr_core::failure::Failure;
 use smr_core::observed::Observed;
 use tokio::join;
 
-use super::client::Iam;
-use super::gate::Access;
-use super::observe::found;
-use super::pages::{self, Page};
+use super::paging::{self, Page};
+use crate::client::Iam;
+use crate::convert::found;
+use crate::gate::Access;
 
 impl Iam {
     /// Reads who else uses the role and the policy, which stands in the way of deletion.
@@ -36,7 +36,7 @@ impl Iam {
     }
 
     async fn profiles_with_role(&self, arn: &str, role: &str) -> Result<BTreeSet<String>, Failure> {
-        let page = async |marker: Option<String>| {
+        let page = |marker: Option<String>| async move {
             let call = || {
                 self.client
                     .list_instance_profiles_for_role()
@@ -53,12 +53,11 @@ impl Iam {
                 )
                 .await,
             )?;
-            Ok(answer.map_or_else(
-                || Page::new(Vec::new(), false, None),
-                |a| Page::new(a.instance_profiles, a.is_truncated, a.marker),
-            ))
+            Ok(answer.map_or_else(Page::empty, |a| {
+                Page::new(a.instance_profiles, a.is_truncated, a.marker)
+            }))
         };
-        let all = pages::all(page).await?;
+        let all = paging::all(page).await?;
         Ok(all
             .into_iter()
             .map(|profile| profile.instance_profile_name)
@@ -66,7 +65,7 @@ impl Iam {
     }
 
     async fn entities_with_policy(&self, arn: &str) -> Result<BTreeSet<PolicyUser>, Failure> {
-        let page = async |marker: Option<String>| {
+        let page = |marker: Option<String>| async move {
             let call = || {
                 self.client
                     .list_entities_for_policy()
@@ -79,7 +78,7 @@ impl Iam {
                     .await,
             )?;
             let Some(a) = answer else {
-                return Ok(Page::new(Vec::new(), false, None));
+                return Ok(Page::empty());
             };
             let roles = a
                 .policy_roles
@@ -105,6 +104,6 @@ impl Iam {
                 a.marker,
             ))
         };
-        Ok(pages::all(page).await?.into_iter().collect())
+        Ok(paging::all(page).await?.into_iter().collect())
     }
 }

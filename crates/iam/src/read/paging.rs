@@ -6,9 +6,9 @@ use smr_core::failure::Failure;
 
 /// One page.
 pub(super) struct Page<T> {
-    pub(super) items: Vec<T>,
+    items: Vec<T>,
     /// Where the next page begins; `None` on the last.
-    pub(super) next: Option<String>,
+    next: Option<String>,
 }
 
 impl<T> Page<T> {
@@ -17,6 +17,14 @@ impl<T> Page<T> {
         Self {
             items,
             next: marker.filter(|_| truncated),
+        }
+    }
+
+    /// Of something that does not exist.
+    pub(super) const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            next: None,
         }
     }
 }
@@ -51,4 +59,20 @@ where
             None => return Ok(pages),
         }
     }
+}
+
+/// The same under each path prefix in its turn (`None`: under any); how many pages there were.
+pub(super) async fn each_under<T, F>(
+    prefixes: &[Option<String>],
+    page: impl Fn(Option<String>, Option<String>) -> F,
+    mut take: impl FnMut(T),
+) -> Result<usize, Failure>
+where
+    F: Future<Output = Result<Page<T>, Failure>>,
+{
+    let mut pages = 0;
+    for prefix in prefixes {
+        pages += each(|marker| page(prefix.clone(), marker), &mut take).await?;
+    }
+    Ok(pages)
 }

@@ -2,12 +2,8 @@
 //! them, or the failures, each with what to do about it. Does network IO; the only place that writes
 //! to IAM.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use aws_sdk_iam::types::Tag;
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
-use smr_core::Tags;
+use jiff::Timestamp;
 use smr_core::account::Account;
 use smr_core::effect::carry_out;
 use smr_core::failure::{Failure, FailureClass};
@@ -17,11 +13,13 @@ use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
 use smr_core::refusal::{Decision, Explanation};
 use smr_core::step::{Reply, Step, Target};
-use tokio::time::Instant;
 use tracing::info;
 
-use super::client::Iam;
-use super::gate::Access;
+use crate::LOG;
+use crate::client::Iam;
+use crate::convert::sdk_tags;
+use crate::gate::Access;
+use crate::recent::Recent;
 
 /// A step that did not succeed.
 #[derive(Clone, Debug)]
@@ -40,39 +38,6 @@ impl Failed {
     /// What to do about it once reading again has not helped.
     pub fn after_looking(&self) -> Decision {
         (self.decision).after_looking(self.failure.class, self.explanation)
-    }
-}
-
-/// The recent writes of this process, shared by all passes.
-#[derive(Debug)]
-pub struct Recent {
-    writes: Mutex<RecentWrites>,
-    started: Timestamp,
-    since: Instant,
-}
-
-impl Recent {
-    /// Of a process that has been the only one to write since `started`, which is now.
-    pub fn new(started: Timestamp) -> Self {
-        Self {
-            writes: Mutex::new(RecentWrites::new(started)),
-            started,
-            since: Instant::now(),
-        }
-    }
-
-    /// The time by which writes are recent. It never goes back: a clock that is set back would make
-    /// them recent for that long.
-    pub fn now(&self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.since.elapsed());
-        (elapsed.ok())
-            .and_then(|elapsed| self.started.checked_add(elapsed).ok())
-            .unwrap_or(Timestamp::MAX)
-    }
-
-    /// The writes, for a moment.
-    pub fn lock(&self) -> MutexGuard<'_, RecentWrites> {
-        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -376,13 +341,6 @@ fn done<T>(answer: Result<T, Failure>) -> Result<Reply, Failure> {
     answer.map(|_| Reply::Done)
 }
 
-/// The SDK's builder fails only where key or value is missing.
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter()
-        .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok())
-        .collect()
-}
-
 /// The answers to the steps of one stage.
 struct Stage<'a> {
     account: &'a Account,
@@ -396,7 +354,7 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn took_effect(&mut self, step: &Step, reply: &Reply) {
         let (action, resource) = (step.action(), step.arn(self.account, self.names));
-        info!(action, resource, "wrote to IAM");
+        info!(target: LOG, action, resource, "wrote to IAM");
         let before = self.state.clone();
         carry_out(self.state, step, reply);
         let (account, after) = (&self.account.id, &*self.state);
@@ -422,21 +380,5 @@ impl Stage<'_> {
             decision: Decision::of_write(failure.class, explanation),
             failure,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_time_of_recent_writes_goes_on_whatever_the_clock_says() {
-        let started = Timestamp::UNIX_EPOCH;
-        let recent = Recent::new(started);
-        assert_eq!(recent.now(), started);
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(recent.now().as_second(), 61);
     }
 }

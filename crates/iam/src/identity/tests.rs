@@ -8,11 +8,12 @@ use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
 use tokio_util::sync::CancellationToken;
 
+use smr_core::ports::Uncounted;
+
 use super::*;
-use crate::iam::budget::{Budget, Priority};
-use crate::iam::{Aws, Gate};
-use crate::telemetry::metrics::Metrics;
-use smr_lease::Fence;
+use crate::testing::Writes;
+use crate::{Aws, Gate};
+use crate::{Budget, Priority};
 
 const OWN: &str = "111122223333";
 const OTHER: &str = "444455556666";
@@ -57,9 +58,9 @@ fn world() -> World {
         .build();
     let gate = Gate::new(
         Budget::new(1000),
-        Fence::always(),
+        Arc::new(Writes),
         CancellationToken::new(),
-        Arc::new(Metrics::new().unwrap()),
+        Arc::new(Uncounted),
     );
     World {
         aws: Aws::new(&config, gate),

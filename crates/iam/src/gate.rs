@@ -4,21 +4,22 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use smr_api::labels::CallOutcome;
 use smr_core::failure::{Failure, FailureClass};
+use smr_core::ports::{CallObserver, MayWrite, Progress};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::budget::{Budget, Priority};
-use super::errors;
-use super::identity::Unproven;
-use crate::telemetry::health::Heartbeat;
-use crate::telemetry::metrics::Metrics;
-use smr_lease::Fence;
+use crate::LOG;
+use crate::budget::{Budget, Priority};
+use crate::errors;
+use crate::identity::Unproven;
 
 /// No attempt lasts longer. The SDK sets no read time-out by itself.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,40 +30,31 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a call that surely had no effect is sent, and how long the pauses are.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
 /// What every call passes: the account's budget, the lease, the end of the program.
 #[derive(Clone)]
 pub struct Gate {
     budget: Budget,
-    fence: Fence,
+    may_write: Arc<dyn MayWrite>,
     stopping: CancellationToken,
-    metrics: Arc<Metrics>,
+    observer: Arc<dyn CallObserver>,
     writes_in_flight: Arc<AtomicUsize>,
-    read_only: bool,
 }
 
 impl Gate {
-    /// A gate that no write passes, for those who only look.
-    pub fn read_only(budget: Budget, metrics: Arc<Metrics>) -> Self {
-        Self {
-            read_only: true,
-            ..Self::new(budget, Fence::always(), CancellationToken::new(), metrics)
-        }
-    }
-
-    /// A gate that `stopping` closes for writes.
+    /// A gate that writes pass while `may_write` lets them, until `stopping` closes it for them.
     pub fn new(
         budget: Budget,
-        fence: Fence,
+        may_write: Arc<dyn MayWrite>,
         stopping: CancellationToken,
-        metrics: Arc<Metrics>,
+        observer: Arc<dyn CallObserver>,
     ) -> Self {
         Self {
             budget,
-            fence,
+            may_write,
             stopping,
-            metrics,
+            observer,
             writes_in_flight: Arc::default(),
-            read_only: false,
         }
     }
 
@@ -73,9 +65,7 @@ impl Gate {
 
     /// Whether a write may be sent now.
     fn admits_write(&self) -> bool {
-        !self.read_only
-            && !self.stopping.is_cancelled()
-            && self.fence.permit(ATTEMPT_TIMEOUT).is_ok()
+        !self.stopping.is_cancelled() && self.may_write.may_write(ATTEMPT_TIMEOUT)
     }
 }
 
@@ -158,7 +148,7 @@ pub(super) struct Calls {
     pub(super) gate: Gate,
     pub(super) namespace: String,
     pub(super) priority: Priority,
-    pub(super) heartbeat: Option<Heartbeat>,
+    pub(super) progress: Option<Arc<dyn Progress>>,
 }
 
 impl Calls {
@@ -186,8 +176,9 @@ impl Calls {
                 return Err(CallError::Failed(failure));
             }
             tokio::select! {
-                () = tokio::time::sleep(pause(attempt)) => {}
+                biased;
                 () = self.gate.stopping.cancelled() => return Err(CallError::Failed(failure)),
+                () = tokio::time::sleep(pause(attempt)) => {}
             }
             attempt += 1;
         }
@@ -205,10 +196,10 @@ impl Calls {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let Gate {
-            budget, metrics, ..
+            budget, observer, ..
         } = &self.gate;
         // To wait for a permit is no attempt: it may take any time.
-        let waiting = self.heartbeat.as_ref().map(Heartbeat::waiting);
+        let waiting = self.progress.as_deref().map(Waiting::begin);
         let _token = budget.acquire(self.priority, &self.namespace).await;
         drop(waiting);
         // Asked after the wait for the budget, right before sending.
@@ -232,12 +223,14 @@ impl Calls {
         // On the heap: the SDK's futures are large, and a pass awaits several side by side.
         let answer = Box::pin(call()).await;
         let took = begun.elapsed();
-        self.heartbeat.iter().for_each(Heartbeat::beat);
+        self.progress
+            .iter()
+            .for_each(|progress| progress.attempt_ended());
         match answer {
             Ok(answer) => {
                 budget.succeeded();
-                metrics.iam_request(action, "ok", took);
-                debug!(action, resource, ms = took.as_millis(), "IAM answered");
+                observer.call_ended(action, CallOutcome::Ok, took);
+                debug!(target: LOG, action, resource, ms = took.as_millis(), "IAM answered");
                 Ok(answer)
             }
             Err(error) => {
@@ -251,13 +244,14 @@ impl Calls {
                     _ if mapped.answered => budget.succeeded(),
                     _ => {}
                 }
-                metrics.iam_request(action, mapped.outcome, took);
+                observer.call_ended(action, mapped.outcome, took);
                 let request_id =
                     aws_sdk_iam::operation::RequestId::request_id(&error).unwrap_or_default();
                 debug!(
+                    target: LOG,
                     action,
                     resource,
-                    outcome = mapped.outcome,
+                    outcome = mapped.outcome.as_str(),
                     request_id,
                     ms = took.as_millis(),
                     "IAM refused"
@@ -265,6 +259,22 @@ impl Calls {
                 Err(CallError::Failed(mapped.failure))
             }
         }
+    }
+}
+
+/// A call that waits for the budget, until this is dropped.
+struct Waiting<'a>(&'a dyn Progress);
+
+impl<'a> Waiting<'a> {
+    fn begin(progress: &'a dyn Progress) -> Self {
+        progress.wait_began();
+        Self(progress)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.wait_ended();
     }
 }
 

@@ -8,9 +8,11 @@ mod words;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use smr_core::account::Partition;
 use tokio::time::Instant;
 
 /// Shorter than an attempt of a call, so that it is known what did not answer.
@@ -18,6 +20,33 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 /// For so long a failure answers for all who ask: calls that waited for one load do not load again
 /// one after the other, within their own time-outs.
 const FAILURE_KEPT: Duration = Duration::from_secs(1);
+
+/// The SDK's own settings: environment, profile, IRSA, Pod Identity, endpoints. Where there are no
+/// credentials, what people read names the place where they should be.
+pub async fn from_environment() -> SdkConfig {
+    let region = aws_config::meta::region::RegionProviderChain::default_provider()
+        .or_else(Region::new(Partition::Aws.iam_region()));
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .load()
+        .await;
+    let source = Source::from_env(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    with(&config, source)
+}
+
+/// The same configuration, whose credentials' errors people can read.
+pub fn explained(config: &SdkConfig) -> SdkConfig {
+    with(config, Source::Other)
+}
+
+fn with(config: &SdkConfig, source: Source) -> SdkConfig {
+    let mut builder = config.to_builder();
+    if let Some(provider) = config.credentials_provider() {
+        let explained = Explained::new(provider, source);
+        builder.set_credentials_provider(Some(SharedCredentialsProvider::new(explained)));
+    }
+    builder.build()
+}
 
 /// Why there are no credentials: the same cause gives the same text. No token, no name of a session,
 /// no request id.

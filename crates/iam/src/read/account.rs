@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{EntityType, InstanceProfile, ManagedPolicyDetail, Role, RoleDetail};
-use jiff::Timestamp;
 use smr_core::Tags;
 use smr_core::failure::Failure;
 use smr_core::names::Names;
@@ -15,11 +14,11 @@ use smr_core::ownership::CLUSTER;
 use smr_core::sweep::Part;
 use tokio::try_join;
 
-use super::client::Iam;
-use super::gate::{Access, bulk};
-use super::listings::PAGE;
-use super::observe::{decoded, tags};
-use super::pages::{self, Page};
+use super::lists::PAGE;
+use super::paging::{self, Page};
+use crate::client::Iam;
+use crate::convert::{self, tags};
+use crate::gate::{Access, bulk};
 
 /// What of the account is kept.
 #[derive(Clone, Debug)]
@@ -152,7 +151,7 @@ impl Iam {
         settings: &mut Settings,
         take: &mut impl FnMut(Part),
     ) -> Result<Cost, Failure> {
-        let page = async |marker: Option<String>| {
+        let page = |marker: Option<String>| async move {
             let call = || {
                 self.client
                     .get_account_authorization_details()
@@ -194,7 +193,7 @@ impl Iam {
                 }
             }
         };
-        let calls = pages::each(page, each).await?;
+        let calls = paging::each(page, each).await?;
         Ok(Cost { calls, roles })
     }
 
@@ -207,9 +206,7 @@ impl Iam {
         let mut settings = Settings::new();
         let keep = |role: Role| {
             if interest.has_name(&role.role_name) {
-                let duration = role.max_session_duration.unwrap_or(3600);
-                let description = role.description.unwrap_or_default();
-                settings.insert(role.arn, (description, duration));
+                settings.insert(role.arn.clone(), convert::role_settings(role));
             }
         };
         let calls = self.list_roles(prefixes, keep).await?;
@@ -225,7 +222,9 @@ impl Iam {
     ) -> Result<usize, Failure> {
         let each = |found: InstanceProfile| {
             if interest.has_name(&found.instance_profile_name) || interest.has_path(&found.path) {
-                take(Part::InstanceProfile(Box::new(observed_profile(found))));
+                take(Part::InstanceProfile(Box::new(
+                    convert::listed_instance_profile(found),
+                )));
             }
         };
         self.list_instance_profiles(prefixes, each).await
@@ -264,81 +263,31 @@ impl WholeAccount {
 
 /// The role, where it is of interest; its settings are taken out of `settings`.
 fn observed_role(
-    role: RoleDetail,
+    mut role: RoleDetail,
     interest: &Interest,
     settings: &mut Settings,
 ) -> Option<ObservedRole> {
-    let name = role.role_name.unwrap_or_default();
-    let tags = tags(role.tags.unwrap_or_default());
+    let tags = tags(role.tags.take().unwrap_or_default());
     let is_ours = match interest {
         Interest::Everything => true,
         Interest::Ours { cluster, .. } => tags.get(CLUSTER) == Some(cluster),
     };
-    if !is_ours && !interest.has_name(&name) {
+    if !is_ours && !interest.has_name(role.role_name().unwrap_or_default()) {
         return None;
     }
-    let arn = role.arn.unwrap_or_default();
-    let (description, max_session_duration) = settings.remove(&arn).unwrap_or_default();
-    let inline = role.role_policy_list.unwrap_or_default().into_iter();
-    let attached = role.attached_managed_policies.unwrap_or_default();
-    let trust = role.assume_role_policy_document.unwrap_or_default();
-    Some(ObservedRole {
-        arn,
-        id: role.role_id.unwrap_or_default(),
-        name,
-        trust: decoded(&trust),
-        description,
-        max_session_duration,
-        boundary: role
-            .permissions_boundary
-            .and_then(|b| b.permissions_boundary_arn),
+    let settings = settings.remove(role.arn().unwrap_or_default());
+    Some(convert::role_detail(
+        role,
         tags,
-        created: None,
-        last_used: (role.role_last_used.and_then(|used| used.last_used_date))
-            .and_then(|date| Timestamp::from_second(date.secs()).ok()),
-        attached: (attached.into_iter().filter_map(|p| p.policy_arn)).collect(),
-        inline: inline
-            .filter_map(|p| Some((p.policy_name?, Some(decoded(&p.policy_document?)))))
-            .collect(),
-    })
+        settings.unwrap_or_default(),
+    ))
 }
 
 /// The policy, where it is of interest; its tags are not known.
 fn observed_policy(policy: ManagedPolicyDetail, interest: &Interest) -> Option<ObservedPolicy> {
-    if !interest.has_name(policy.policy_name().unwrap_or_default())
-        && !interest.has_path(policy.path().unwrap_or_default())
-    {
-        return None;
-    }
-    let versions = policy.policy_version_list.unwrap_or_default();
-    let default_version = policy.default_version_id.unwrap_or_default();
-    let document = versions
-        .iter()
-        .find(|v| v.version_id.as_deref() == Some(default_version.as_str()))
-        .and_then(|v| v.document.as_deref())
-        .map(decoded)
-        .unwrap_or_default();
-    Some(ObservedPolicy {
-        arn: policy.arn.unwrap_or_default(),
-        id: policy.policy_id.unwrap_or_default(),
-        name: policy.policy_name.unwrap_or_default(),
-        tags: Tags::new(),
-        created: None,
-        default_version,
-        document,
-        versions: versions.into_iter().filter_map(|v| v.version_id).collect(),
-    })
-}
-
-fn observed_profile(found: InstanceProfile) -> ObservedInstanceProfile {
-    ObservedInstanceProfile {
-        arn: found.arn,
-        id: found.instance_profile_id,
-        name: found.instance_profile_name,
-        tags: Tags::new(),
-        created: None,
-        roles: found.roles.into_iter().map(|role| role.role_name).collect(),
-    }
+    let is_of_interest = interest.has_name(policy.policy_name().unwrap_or_default())
+        || interest.has_path(policy.path().unwrap_or_default());
+    is_of_interest.then(|| convert::policy_detail(policy))
 }
 
 /// Of inline policies only the own one's document is told, as a look at the role alone does.

@@ -8,7 +8,6 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_iam::config::Credentials;
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
-use jiff::Timestamp;
 use smr_core::account::Account;
 use smr_core::names::Names;
 use smr_core::observed::Observed;
@@ -16,13 +15,14 @@ use smr_core::plan::Plan;
 use smr_core::step::{Step, Target};
 use tokio_util::sync::CancellationToken;
 
+use smr_core::ports::Uncounted;
+
 use super::*;
-use crate::iam::apply::Recent;
-use crate::iam::budget::{Budget, Priority};
-use crate::iam::{Aws, Gate, Iam};
-use crate::telemetry::metrics::Metrics;
+use crate::testing::Still;
+use crate::testing::Writes;
+use crate::{Aws, Gate, Iam, Recent, explained};
+use crate::{Budget, Priority};
 use aws_credential_types::provider::error::CredentialsError;
-use smr_lease::Fence;
 
 #[test]
 fn limits_are_told_apart_by_their_words() {
@@ -134,11 +134,11 @@ fn paced(config: &SdkConfig, budget: &Budget) -> Iam {
         .build();
     let gate = Gate::new(
         budget.clone(),
-        Fence::always(),
+        Arc::new(Writes),
         CancellationToken::new(),
-        Arc::new(Metrics::new().unwrap()),
+        Arc::new(Uncounted),
     );
-    let aws = Aws::new(&config, gate);
+    let aws = Aws::new(&explained(&config), gate);
     aws.identity.prove(KEY.to_owned(), account());
     aws.on_behalf_of(&account(), "team", Priority::Edit)
 }
@@ -161,7 +161,7 @@ fn names() -> Names {
 /// What people read when this step fails so.
 async fn message(iam: &Iam, step: Step) -> String {
     let stages = vec![vec![step]];
-    let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+    let (mut state, recent) = (Observed::default(), Recent::new(Arc::new(Still)));
     let failed = iam
         .apply(&account(), &names(), &Plan { stages }, &mut state, &recent)
         .await
@@ -337,7 +337,7 @@ async fn messages_are_bounded_and_keep_what_to_do() {
     };
     let stages = vec![vec![create_role()]];
     let plan = Plan { stages };
-    let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+    let (mut state, recent) = (Observed::default(), Recent::new(Arc::new(Still)));
     let failed = iam
         .apply(&account(), &long, &plan, &mut state, &recent)
         .await

@@ -5,14 +5,14 @@ use std::error::Error;
 use std::io;
 
 /// What to check where a server is not reached.
-pub(in crate::iam) const CHECK: &str =
+pub(crate) const CHECK: &str =
     "Check the network, DNS, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL";
 /// What to do about a certificate that is not trusted.
-pub(in crate::iam) const TRUST: &str = "Set SSL_CERT_FILE or SSL_CERT_DIR to the certificates that you trust, your proxy's among them (AWS_CA_BUNDLE is not read)";
+pub(crate) const TRUST: &str = "Set SSL_CERT_FILE or SSL_CERT_DIR to the certificates that you trust, your proxy's among them (AWS_CA_BUNDLE is not read)";
 
 /// What went wrong and what to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::iam) struct Unreached {
+pub(crate) struct Unreached {
     /// Follows `can't reach X: `.
     pub because: String,
     /// What a person can do.
@@ -20,7 +20,7 @@ pub(in crate::iam) struct Unreached {
 }
 
 /// The cause at the bottom of an error. Only the kind of it counts, as the text may name ports.
-pub(in crate::iam) fn unreached(error: &(dyn Error + 'static)) -> Unreached {
+pub(crate) fn unreached(error: &(dyn Error + 'static)) -> Unreached {
     let check = |because: String| Unreached {
         because,
         way_out: CHECK,
@@ -52,7 +52,7 @@ pub(in crate::iam) fn unreached(error: &(dyn Error + 'static)) -> Unreached {
 }
 
 /// The error and what it came from. What an `io::Error` holds is no source of it.
-pub(in crate::iam) fn chain<'a>(
+pub(crate) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {

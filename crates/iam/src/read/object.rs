@@ -2,22 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::primitives::DateTime;
-use aws_sdk_iam::types::{InstanceProfile, Policy, Role, Tag};
-use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
-use smr_core::Tags;
+use aws_sdk_iam::types::{InstanceProfile, Policy, Role};
 use smr_core::account::Account;
-use smr_core::failure::{Failure, FailureClass};
+use smr_core::failure::Failure;
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use smr_core::step::Kind;
 use tokio::join;
 
-use super::client::Iam;
-use super::gate::Access;
-use super::listings::ANYWHERE;
-use super::pages::{self, Page};
+use super::lists::ANYWHERE;
+use super::paging::{self, Page};
+use crate::client::Iam;
+use crate::convert::{self, decoded, found};
+use crate::gate::Access;
 
 impl Iam {
     /// Reads the three objects, side by side. `taken` names those whose creation IAM refused
@@ -48,27 +45,34 @@ impl Iam {
         taken: bool,
     ) -> Result<Option<ObservedRole>, Failure> {
         let arn = names.role_arn(account);
-        let of_name = async |name: &str| {
-            let (role, attached, inline) = join!(
-                self.get_role(&arn, name),
-                self.attached(&arn, name),
-                self.inline(&arn, name, &names.policy)
-            );
-            let (role, attached, inline) = (role?, attached?, inline?);
-            Ok::<_, Failure>(role.map(|role| ObservedRole {
-                attached,
-                inline,
-                ..role
-            }))
-        };
-        match of_name(&names.role).await? {
+        match self.role_called(&arn, &names.role, &names.policy).await? {
             Some(role) => Ok(Some(role)),
             None if taken => match self.role_of_any_case(&names.role).await? {
-                Some(name) => of_name(&name).await,
+                Some(name) => self.role_called(&arn, &name, &names.policy).await,
                 None => Ok(None),
             },
             None => Ok(None),
         }
+    }
+
+    /// The role of this very name, and its policies; the document of the inline one called `own`.
+    async fn role_called(
+        &self,
+        arn: &str,
+        name: &str,
+        own: &str,
+    ) -> Result<Option<ObservedRole>, Failure> {
+        let (role, attached, inline) = join!(
+            self.get_role(arn, name),
+            self.attached(arn, name),
+            self.inline(arn, name, own)
+        );
+        let (role, attached, inline) = (role?, attached?, inline?);
+        Ok(role.map(|role| ObservedRole {
+            attached,
+            inline,
+            ..role
+        }))
     }
 
     async fn get_role(&self, arn: &str, name: &str) -> Result<Option<ObservedRole>, Failure> {
@@ -77,34 +81,12 @@ impl Iam {
                 self.client.get_role().role_name(name).send()
             })
             .await;
-        let Some(role) = found(answer)?.and_then(|answer| answer.role) else {
-            return Ok(None);
-        };
-        Ok(Some(ObservedRole {
-            trust: decoded(
-                role.assume_role_policy_document
-                    .as_deref()
-                    .unwrap_or_default(),
-            ),
-            description: role.description.unwrap_or_default(),
-            max_session_duration: role.max_session_duration.unwrap_or(3600),
-            boundary: role
-                .permissions_boundary
-                .and_then(|b| b.permissions_boundary_arn),
-            tags: tags(role.tags.unwrap_or_default()),
-            last_used: (role.role_last_used.and_then(|used| used.last_used_date))
-                .and_then(|date| timestamp(&date)),
-            created: timestamp(&role.create_date),
-            arn: role.arn,
-            id: role.role_id,
-            name: role.role_name,
-            attached: BTreeSet::new(),
-            inline: BTreeMap::new(),
-        }))
+        let role = found(answer)?.and_then(|answer| answer.role);
+        Ok(role.map(convert::role))
     }
 
     async fn attached(&self, arn: &str, role: &str) -> Result<BTreeSet<String>, Failure> {
-        let page = async |marker: Option<String>| {
+        let page = |marker: Option<String>| async move {
             let call = || {
                 self.client
                     .list_attached_role_policies()
@@ -121,18 +103,15 @@ impl Iam {
                 )
                 .await,
             )?;
-            Ok(answer.map_or_else(
-                || Page::new(Vec::new(), false, None),
-                |a| {
-                    Page::new(
-                        a.attached_policies.unwrap_or_default(),
-                        a.is_truncated,
-                        a.marker,
-                    )
-                },
-            ))
+            Ok(answer.map_or_else(Page::empty, |a| {
+                Page::new(
+                    a.attached_policies.unwrap_or_default(),
+                    a.is_truncated,
+                    a.marker,
+                )
+            }))
         };
-        let all = pages::all(page).await?;
+        let all = paging::all(page).await?;
         Ok(all
             .into_iter()
             .filter_map(|policy| policy.policy_arn)
@@ -146,7 +125,7 @@ impl Iam {
         role: &str,
         own: &str,
     ) -> Result<BTreeMap<String, Option<String>>, Failure> {
-        let page = async |marker: Option<String>| {
+        let page = |marker: Option<String>| async move {
             let call = || {
                 self.client
                     .list_role_policies()
@@ -158,12 +137,11 @@ impl Iam {
                 self.send("ListRolePolicies", Access::Read, arn.to_owned(), call)
                     .await,
             )?;
-            Ok(answer.map_or_else(
-                || Page::new(Vec::new(), false, None),
-                |a| Page::new(a.policy_names, a.is_truncated, a.marker),
-            ))
+            Ok(answer.map_or_else(Page::empty, |a| {
+                Page::new(a.policy_names, a.is_truncated, a.marker)
+            }))
         };
-        let mut all: BTreeMap<_, _> = pages::all(page)
+        let mut all: BTreeMap<_, _> = paging::all(page)
             .await?
             .into_iter()
             .map(|name| (name, None))
@@ -224,12 +202,12 @@ impl Iam {
         let Some(policy) = policy else {
             return Ok(None);
         };
-        let default = policy.default_version_id.unwrap_or_default();
+        let default = policy.default_version_id().unwrap_or_default();
         let call = || {
             self.client
                 .get_policy_version()
                 .policy_arn(arn)
-                .version_id(&default)
+                .version_id(default)
                 .send()
         };
         let answer = found(
@@ -240,20 +218,11 @@ impl Iam {
             .and_then(|a| a.policy_version)
             .and_then(|v| v.document)
             .unwrap_or_default();
-        Ok(Some(ObservedPolicy {
-            arn: policy.arn.unwrap_or_else(resource),
-            id: policy.policy_id.unwrap_or_default(),
-            name: policy.policy_name.unwrap_or_default(),
-            tags: tags(policy.tags.unwrap_or_default()),
-            created: policy.create_date.as_ref().and_then(timestamp),
-            document: decoded(&document),
-            versions,
-            default_version: default.clone(),
-        }))
+        Ok(Some(convert::policy(policy, arn, &document, versions)))
     }
 
     async fn versions(&self, arn: &str) -> Result<BTreeSet<String>, Failure> {
-        let page = async |marker: Option<String>| {
+        let page = |marker: Option<String>| async move {
             let call = || {
                 self.client
                     .list_policy_versions()
@@ -265,12 +234,11 @@ impl Iam {
                 self.send("ListPolicyVersions", Access::Read, arn.to_owned(), call)
                     .await,
             )?;
-            Ok(answer.map_or_else(
-                || Page::new(Vec::new(), false, None),
-                |a| Page::new(a.versions.unwrap_or_default(), a.is_truncated, a.marker),
-            ))
+            Ok(answer.map_or_else(Page::empty, |a| {
+                Page::new(a.versions.unwrap_or_default(), a.is_truncated, a.marker)
+            }))
         };
-        let all = pages::all(page).await?;
+        let all = paging::all(page).await?;
         Ok(all
             .into_iter()
             .filter_map(|version| version.version_id)
@@ -327,20 +295,8 @@ impl Iam {
             self.send("GetInstanceProfile", Access::Read, arn.to_owned(), call)
                 .await,
         )?;
-        Ok(answer
-            .and_then(|a| a.instance_profile)
-            .map(|profile| ObservedInstanceProfile {
-                arn: profile.arn,
-                id: profile.instance_profile_id,
-                name: profile.instance_profile_name,
-                tags: tags(profile.tags.unwrap_or_default()),
-                created: timestamp(&profile.create_date),
-                roles: profile
-                    .roles
-                    .into_iter()
-                    .map(|role| role.role_name)
-                    .collect(),
-            }))
+        let profile = answer.and_then(|a| a.instance_profile);
+        Ok(profile.map(convert::instance_profile))
     }
 
     async fn instance_profile_of_any_case(&self, name: &str) -> Result<Option<String>, Failure> {
@@ -352,44 +308,5 @@ impl Iam {
         };
         self.list_instance_profiles(ANYWHERE, keep).await?;
         Ok(of_name)
-    }
-}
-
-/// `NoSuchEntity` is an answer too.
-pub(super) fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-fn timestamp(date: &DateTime) -> Option<Timestamp> {
-    Timestamp::from_second(date.secs()).ok()
-}
-
-pub(super) fn tags(tags: Vec<Tag>) -> Tags {
-    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
-}
-
-/// IAM gives documents percent-encoded (RFC 3986), which the SDK leaves so. A plus is a plus.
-/// Some stand-ins give raw JSON, which begins with a brace.
-pub(super) fn decoded(document: &str) -> String {
-    if document.trim_start().starts_with('{') {
-        return document.to_owned();
-    }
-    percent_decode_str(document)
-        .decode_utf8_lossy()
-        .into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decoded;
-
-    #[test]
-    fn documents_are_decoded_but_a_plus_is_none_of_it() {
-        assert_eq!(decoded("%7B%22a%22%3A%20%22b+c%22%7D"), r#"{"a": "b+c"}"#);
-        assert_eq!(decoded(r#"{"a": "100%25"}"#), r#"{"a": "100%25"}"#);
     }
 }

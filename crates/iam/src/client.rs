@@ -4,24 +4,25 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::{BoxError, ProvideErrorMetadata, SdkError};
-use smr_core::account::{Account, Partition};
+use smr_core::account::Account;
 use smr_core::failure::Failure;
+use smr_core::ports::Progress;
 
-use super::budget::Priority;
-use super::credentials::{Explained, Source};
-use super::gate::{ATTEMPT_TIMEOUT, Access, CallError, Calls, Gate, timeouts};
-use super::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven};
-use crate::telemetry::health::Heartbeat;
+use crate::budget::Priority;
+use crate::gate::{ATTEMPT_TIMEOUT, Access, CallError, Calls, Gate, timeouts};
+use crate::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven};
 
 /// The call to STS.
 const WHO: &str = "GetCallerIdentity";
+/// What AWS's logs know this program as.
+const PROGRAM: &str = concat!("session-manager-role/", env!("CARGO_PKG_VERSION"));
 
 /// Access to AWS with one source of credentials.
 #[derive(Clone)]
@@ -40,33 +41,15 @@ pub struct Aws {
 pub struct CallFailed(pub Failure);
 
 impl Aws {
-    /// Clients from the SDK's own settings: environment, profile, IRSA, Pod Identity, endpoints.
-    pub async fn from_environment(gate: Gate) -> Self {
-        let region = aws_config::meta::region::RegionProviderChain::default_provider()
-            .or_else(Region::new(Partition::Aws.iam_region()));
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .load()
-            .await;
-        let source = Source::from_env(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-        Self::with(&config, source, gate)
-    }
-
-    /// Clients from a given configuration. Retries are ours, so that the budget sees every attempt.
+    /// Clients from a given configuration, with its time and its HTTP client. Retries are ours, so that
+    /// the budget sees every attempt; and time-outs, so that nothing else ends one.
     pub fn new(config: &SdkConfig, gate: Gate) -> Self {
-        Self::with(config, Source::Other, gate)
-    }
-
-    fn with(config: &SdkConfig, source: Source, gate: Gate) -> Self {
-        let mut builder = config
+        let config = config
             .to_builder()
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(ATTEMPT_TIMEOUT));
-        if let Some(provider) = config.credentials_provider() {
-            let explained = Explained::new(provider, source);
-            builder.set_credentials_provider(Some(SharedCredentialsProvider::new(explained)));
-        }
-        let config = builder.build();
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT))
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
         let iam = aws_sdk_iam::config::Builder::from(&config)
             .interceptor(UserAgent)
             .build();
@@ -142,7 +125,7 @@ impl Aws {
             gate: self.gate.clone(),
             namespace: namespace.to_owned(),
             priority,
-            heartbeat: None,
+            progress: None,
         }
     }
 
@@ -177,10 +160,10 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// The same, and the end of each call is one of this heart's beats.
+    /// The same, and the end of each attempt is progress.
     #[must_use]
-    pub fn beating(mut self, heartbeat: Heartbeat) -> Self {
-        self.calls.heartbeat = Some(heartbeat);
+    pub fn beating(mut self, progress: Arc<dyn Progress>) -> Self {
+        self.calls.progress = Some(progress);
         self
     }
 
@@ -231,11 +214,7 @@ impl Intercept for UserAgent {
     ) -> Result<(), BoxError> {
         let headers = context.request_mut().headers_mut();
         let sdk = headers.get("user-agent").unwrap_or_default();
-        let ours = format!(
-            "{}/{} {sdk}",
-            env!("CARGO_PKG_NAME"),
-            env!("CARGO_PKG_VERSION")
-        );
+        let ours = format!("{PROGRAM} {sdk}");
         headers.insert("user-agent", ours);
         Ok(())
     }
