@@ -40,3 +40,18 @@ impl Clock for SystemClock {
             .unwrap_or(Timestamp::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_steady_time_goes_on_whatever_the_time_of_day_does() {
+        let clock = SystemClock::new();
+        let before = clock.steady();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(clock.steady().as_second() - before.as_second(), 61);
+    }
+}

@@ -3,6 +3,5 @@
 pub mod cli;
 pub mod clock;
 pub mod controller;
-pub mod iam;
 pub mod kubernetes;
 pub mod telemetry;

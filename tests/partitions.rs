@@ -16,19 +16,17 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, RoleSnapshot, Snapshot};
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use session_manager_role::controller::lease::Fence;
-use session_manager_role::iam::apply::Recent;
-use session_manager_role::iam::budget::{Budget, Priority};
-use session_manager_role::iam::{Aws, Gate};
-use session_manager_role::telemetry::metrics::Metrics;
+use session_manager_role::clock::SystemClock;
 use smr_core::desired::desired;
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
+use smr_core::ports::Uncounted;
 use smr_core::validate::validate;
+use smr_iam::{Aws, Budget, Gate, Priority, Recent};
+use smr_lease::Fence;
 
 const ACCOUNT: &str = "111122223333";
 
@@ -44,9 +42,9 @@ fn emulator(partition: &str) -> Emulator {
 fn aws(region: &'static str, http: impl HttpClient + 'static) -> Aws {
     let gate = Gate::new(
         Budget::new(10_000),
-        Fence::always(),
+        Arc::new(Fence::always()),
         tokio_util::sync::CancellationToken::new(),
-        Arc::new(Metrics::new().unwrap()),
+        Arc::new(Uncounted),
     );
     let credentials = Credentials::new("AKIACONTROLLER", "not-a-secret", None, None, "test");
     let config = SdkConfig::builder()
@@ -215,7 +213,10 @@ async fn made(partition: &str, region: &'static str, spec: Value, limits: Limits
     let desired = desired(&valid);
     let planned = plan(&desired, &Observed::default(), &Recorded::default(), None).unwrap();
     let iam = aws.on_behalf_of(&account, "team", Priority::Edit);
-    let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+    let (mut state, recent) = (
+        Observed::default(),
+        Recent::new(Arc::new(SystemClock::new())),
+    );
     let applied = iam.apply(&account, &names, &planned.plan, &mut state, &recent);
     applied.await.unwrap();
     emulator.snapshot()

@@ -9,10 +9,9 @@ use smr_core::failure::{Failure, FailureClass};
 use thiserror::Error;
 
 use super::{CliError, flag};
-use crate::iam::IdentityError;
-use crate::iam::budget::Budget;
-use crate::iam::{Aws, Gate};
-use crate::telemetry::metrics::{Metrics, MetricsError};
+use smr_core::ports::{ReadOnly, Uncounted};
+use smr_iam::{Aws, Budget, Gate, IdentityError};
+use tokio_util::sync::CancellationToken;
 
 pub(super) use smr_core::account::UNKNOWN_ACCOUNT;
 
@@ -42,9 +41,6 @@ pub enum AccountError {
     /// The account can't be worked with.
     #[error(transparent)]
     Account(#[from] smr_core::account::AccountError),
-    /// The client can't be set up.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
 }
 
 /// A failed reading in the controller's words, and what whoever runs a command can do besides.
@@ -149,9 +145,14 @@ impl AccountArgs {
 }
 
 /// AWS through a gate that no write passes.
-pub(super) async fn reading() -> Result<Aws, AccountError> {
-    let gate = Gate::read_only(Budget::new(READS_PER_SECOND), Arc::new(Metrics::new()?));
-    Ok(Aws::from_environment(gate).await)
+pub(super) async fn reading() -> Aws {
+    let gate = Gate::new(
+        Budget::new(READS_PER_SECOND),
+        Arc::new(ReadOnly),
+        CancellationToken::new(),
+        Arc::new(Uncounted),
+    );
+    Aws::new(&smr_iam::from_environment().await, gate)
 }
 
 /// Whose credentials these are.

@@ -177,7 +177,7 @@ fn ask(expected: &AccountArgs) -> Result<Account, CliError> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let aws = account::reading().await.map_err(PlanError::from)?;
+        let aws = account::reading().await;
         let account = account::caller(&aws).await.map_err(PlanError::from)?;
         expected.expect(&account)?;
         Ok(account)

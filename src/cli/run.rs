@@ -12,8 +12,9 @@ use tracing::{info, warn};
 use super::limits::{LimitsArgs, text, texts};
 use super::{CliError, flag, selector};
 use crate::controller::sweep::SweepMode;
-use crate::controller::{self, Settings, lease::LeaseConfig};
+use crate::controller::{self, Settings};
 use crate::telemetry::logs::{self, LogFormat};
+use smr_lease::LeaseConfig;
 
 /// Heading of the flags that say how the program runs, not what it does.
 const OPERATION: &str = "Replicas, metrics and logs";

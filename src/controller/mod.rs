@@ -1,8 +1,7 @@
-//! The edge to Kubernetes: watch, work queue, pass, publish, lease. In: settings and
+//! The edge to Kubernetes: watch, work queue, pass, publish. In: settings and
 //! clients; out: nothing, until the end. Does network IO.
 
 pub mod cache;
-pub mod lease;
 pub mod pass;
 pub mod publish;
 pub mod queue;

@@ -10,13 +10,13 @@ use futures::future::select_all;
 use kube::{Client, Config};
 use smr_core::limits::Limits;
 use smr_core::ports::Clock;
+use smr_lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use tokio::sync::watch::{self, Receiver};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cache::Store;
-use super::lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use super::pass::{Context, Next};
 use super::publish::{Cluster, Publisher};
 use super::queue::{Priority, Queue};
@@ -24,13 +24,10 @@ use super::state::Tracker;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
 use crate::clock::SystemClock;
-use crate::iam::apply::Recent;
-use crate::iam::budget::Budget;
-use crate::iam::gate::BULK_TIMEOUT;
-use crate::iam::{Aws, Gate};
 use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};
 use smr_api::Key;
+use smr_iam::{Aws, BULK_TIMEOUT, Budget, Gate, Recent};
 
 /// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -106,6 +103,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         client,
         metrics,
         health,
+        clock: Arc::new(SystemClock::new()),
         stopping: stopping.clone(),
     };
     let ended = controller.lead(shutdown).await;
@@ -124,6 +122,7 @@ struct Controller {
     client: Client,
     metrics: Arc<Metrics>,
     health: Health,
+    clock: Arc<dyn Clock>,
     stopping: CancellationToken,
 }
 
@@ -136,7 +135,7 @@ impl Controller {
             return Ok(());
         };
         let identity = config.identity.clone();
-        let (elector, fence) = Elector::new(self.client.clone(), config);
+        let (elector, fence) = Elector::new(self.client.clone(), config, self.clock.clone());
         let (drained, at_shutdown) = tokio::sync::oneshot::channel();
         let election = tokio::spawn(
             elector.run(async move { at_shutdown.await.unwrap_or(AtShutdown::LetExpire) }),
@@ -178,18 +177,23 @@ impl Controller {
             metrics,
             health,
             stopping,
+            clock,
             config: _,
         } = self;
         let budget = Budget::new(settings.requests_per_second);
-        let gate = Gate::new(budget, fence.clone(), stopping.clone(), metrics.clone());
-        let aws = Aws::from_environment(gate.clone()).await;
+        let gate = Gate::new(
+            budget,
+            Arc::new(fence.clone()),
+            stopping.clone(),
+            metrics.clone(),
+        );
+        let aws = Aws::new(&smr_iam::from_environment().await, gate.clone());
         let instance = settings
             .lease
             .as_ref()
             .map_or_else(|| "session-manager-role".to_owned(), |l| l.identity.clone());
         let store = Store::default();
         let queue: Queue<Key> = Queue::new();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let cluster = Cluster::new(client.clone(), fence.clone(), instance);
         let context = Arc::new(Context {
             limits: settings.limits.clone(),
@@ -201,8 +205,8 @@ impl Controller {
             queue: queue.clone(),
             tracker: Tracker::default(),
             // Until now another replica may have written.
-            recent: Recent::new(clock.now()),
-            clock,
+            recent: Recent::new(clock.clone()),
+            clock: clock.clone(),
             metrics: metrics.clone(),
         });
         let mut watches = self.watches(&context, &queue)?;
@@ -219,7 +223,7 @@ impl Controller {
                     metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
                     context.tracker.forget_old(context.clock.now());
-                    context.recent.lock().forget(context.recent.now());
+                    context.recent.lock().forget(context.clock.steady());
                 }
                 Some(ended) = watches.join_next() => { ended?; }
                 Some(ended) = workers.join_next() => { ended?; }

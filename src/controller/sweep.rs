@@ -23,9 +23,9 @@ use super::cache::Object;
 use super::pass::Context;
 use super::queue::{Priority, Queue};
 use super::state::spread;
-use crate::iam::{Iam, IdentityError, budget};
 use crate::telemetry::health::Heartbeat;
 use smr_api::Key;
+use smr_iam::{self as iam, Iam, IdentityError};
 
 /// How soon a sweep that failed is tried again, where the interval is not shorter.
 const RETRY: Duration = Duration::from_secs(10);
@@ -277,8 +277,8 @@ impl Sweeper {
 
     fn iam(&self, account: &Account) -> Iam {
         let aws = &self.context.aws;
-        let iam = aws.on_behalf_of(account, "", budget::Priority::Sweep);
-        iam.beating(self.heartbeat.clone())
+        let iam = aws.on_behalf_of(account, "", iam::Priority::Sweep);
+        iam.beating(Arc::new(self.heartbeat.clone()))
     }
 
     async fn by_lists(&mut self, account: &Account, targets: &[Target]) -> Result<(), SweepError> {

@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use smr_core::ports::Progress;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -149,25 +150,23 @@ impl Heartbeat {
         self.due().since = None;
     }
 
-    /// One of the loop's calls waits for a permit, until this is dropped: the loop is not judged
-    /// meanwhile, whatever others of its calls do.
-    pub fn waiting(&self) -> Waiting {
-        self.due().waiting += 1;
-        Waiting(self.clone())
-    }
-
     fn due(&self) -> MutexGuard<'_, Due> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A call of a loop waits for a permit.
-#[derive(Debug)]
-pub struct Waiting(Heartbeat);
+impl Progress for Heartbeat {
+    fn attempt_ended(&self) {
+        self.beat();
+    }
 
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut due = self.0.due();
+    /// The loop is not judged meanwhile, whatever others of its calls do.
+    fn wait_began(&self) {
+        self.due().waiting += 1;
+    }
+
+    fn wait_ended(&self) {
+        let mut due = self.due();
         due.waiting -= 1;
         due.since = Some(Instant::now());
     }
@@ -433,11 +432,11 @@ mod tests {
     async fn a_loop_is_not_judged_while_one_of_its_calls_waits_for_a_permit() {
         let health = Health::new();
         let worker = health.heartbeat("worker", Duration::from_secs(10));
-        let waiting = worker.waiting();
+        worker.wait_began();
         worker.beat();
         advance(Duration::from_mins(5)).await;
         assert!(health.stuck().is_empty());
-        drop(waiting);
+        worker.wait_ended();
         assert!(health.stuck().is_empty());
         advance(Duration::from_secs(11)).await;
         assert_eq!(health.stuck(), ["worker"]);

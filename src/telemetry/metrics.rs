@@ -14,7 +14,9 @@ use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use smr_api::labels::CallOutcome;
 use smr_api::{ConditionStatus, DriftField, Reason};
+use smr_core::ports::CallObserver;
 use smr_core::step::Kind;
 
 /// The `controller` label, as controller-runtime derives it from the kind.
@@ -250,16 +252,6 @@ Opts::new(
         }
     }
 
-    /// One attempt of an IAM request has ended. `outcome` is a word of a short fixed list.
-    pub fn iam_request(&self, action: &'static str, outcome: &'static str, took: Duration) {
-        self.iam_requests
-            .with_label_values(&[action, outcome])
-            .inc();
-        self.iam_duration
-            .with_label_values(&[action])
-            .observe(took.as_secs_f64());
-    }
-
     /// One reconcile has ended.
     pub fn reconcile(&self, result: ReconcileResult, took: Duration) {
         self.reconcile_total
@@ -372,6 +364,17 @@ Opts::new(
     }
 }
 
+impl CallObserver for Metrics {
+    fn call_ended(&self, action: &'static str, outcome: CallOutcome, took: Duration) {
+        self.iam_requests
+            .with_label_values(&[action, outcome.as_str()])
+            .inc();
+        self.iam_duration
+            .with_label_values(&[action])
+            .observe(took.as_secs_f64());
+    }
+}
+
 /// A worker at work; see [`Metrics::active_worker`].
 #[derive(Debug)]
 #[must_use = "the worker counts as active until this is dropped"]
@@ -410,7 +413,7 @@ pub(super) mod tests {
 
     pub(in crate::telemetry) fn used() -> Metrics {
         let metrics = Metrics::new().unwrap();
-        metrics.iam_request("CreateRole", "ok", Duration::from_millis(40));
+        metrics.call_ended("CreateRole", CallOutcome::Ok, Duration::from_millis(40));
         metrics.reconcile(ReconcileResult::Success, Duration::from_millis(90));
         metrics.reconcile(ReconcileResult::Error, Duration::from_secs(2));
         metrics.drift(Kind::Role, DriftField::TrustPolicy);

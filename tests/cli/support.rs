@@ -10,18 +10,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_iam::config::Credentials;
 use iam_emulator::{Config, Emulator, Server};
-use jiff::Timestamp;
-use session_manager_role::controller::lease::Fence;
-use session_manager_role::iam::apply::Recent;
-use session_manager_role::iam::budget::{Budget, Priority};
-use session_manager_role::iam::{Aws, Gate};
-use session_manager_role::telemetry::metrics::Metrics;
+use session_manager_role::clock::SystemClock;
 use smr_core::account::{Account, Partition};
 use smr_core::limits::Limits;
 use smr_core::names::Subject;
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
+use smr_core::ports::Uncounted;
 use smr_core::wanted::wanted;
+use smr_iam::{Aws, Budget, Gate, Priority, Recent};
+use smr_lease::Fence;
 use tokio_util::sync::CancellationToken;
 
 pub const ACCOUNT: &str = "111122223333";
@@ -190,7 +188,10 @@ impl Bench {
         .unwrap();
         let aws = aws(&self.iam().endpoint()).await;
         let iam = aws.on_behalf_of(&account, "default", Priority::Edit);
-        let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+        let (mut state, recent) = (
+            Observed::default(),
+            Recent::new(Arc::new(SystemClock::new())),
+        );
         let names = &wanted.desired.names;
         iam.apply(&account, names, &planned.plan, &mut state, &recent)
             .await
@@ -254,12 +255,12 @@ async fn aws(endpoint: &str) -> Aws {
         ))
         .load()
         .await;
-    let metrics = Arc::new(Metrics::new().unwrap());
+    let metrics = Arc::new(Uncounted);
     Aws::new(
         &config,
         Gate::new(
             Budget::new(5000),
-            Fence::always(),
+            Arc::new(Fence::always()),
             CancellationToken::default(),
             metrics,
         ),

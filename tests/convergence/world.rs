@@ -1,23 +1,23 @@
 //! An account in process, the program's edge to it, and someone else with rights in it.
 
+use std::sync::Arc;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Snapshot};
-use jiff::Timestamp;
-use session_manager_role::controller::lease::Fence;
-use session_manager_role::iam::apply::Recent;
-use session_manager_role::iam::budget::{Budget, Priority};
-use session_manager_role::iam::{Aws, Gate, Iam};
-use session_manager_role::telemetry::metrics::Metrics;
+use session_manager_role::clock::SystemClock;
 use smr_core::account::Account;
 use smr_core::desired::{Desired, desired};
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Planned, Recorded, plan};
+use smr_core::ports::Uncounted;
 use smr_core::summary::{Facts, Object, Outcome, summarize};
 use smr_core::validate::validate;
+use smr_iam::{Aws, Budget, Gate, Iam, Priority, Recent};
+use smr_lease::Fence;
 
 use super::deeds::Kind;
 use super::spec::{ACCOUNT, Asked};
@@ -67,9 +67,9 @@ impl World {
 
         let gate = Gate::new(
             Budget::new(100_000),
-            Fence::always(),
+            Arc::new(Fence::always()),
             tokio_util::sync::CancellationToken::new(),
-            std::sync::Arc::new(Metrics::new().unwrap()),
+            Arc::new(Uncounted),
         );
         let aws = Aws::new(&config(&emulator, CONTROLLER), gate);
         // The account and its partition come from the caller's own ARN.
@@ -108,7 +108,10 @@ impl World {
     pub async fn pass(&self, recorded: &Recorded) -> Planned {
         let planned = self.look(recorded).await;
         let names = &self.desired.names;
-        let (mut state, recent) = (Observed::default(), Recent::new(Timestamp::UNIX_EPOCH));
+        let (mut state, recent) = (
+            Observed::default(),
+            Recent::new(Arc::new(SystemClock::new())),
+        );
         let apply = self
             .iam
             .apply(&self.account, names, &planned.plan, &mut state, &recent);

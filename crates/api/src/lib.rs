@@ -3,6 +3,7 @@
 
 mod crd;
 pub mod forms;
+pub mod labels;
 mod reasons;
 mod rules;
 mod schema;

@@ -8,9 +8,7 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::step::Kind;
 
-use crate::iam::budget::Priority;
-use crate::iam::bulk::WholeAccount;
-use crate::iam::{Aws, Iam};
+use smr_iam::{Aws, Iam, Priority, WholeAccount};
 
 pub(super) struct Reading {
     iam: Iam,

@@ -76,7 +76,7 @@ pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
         let loaded = load::check(documents, namespace, |key| {
             cluster.objects.get(key).cloned()
         })?;
-        let aws = account::reading().await.map_err(PlanError::from)?;
+        let aws = account::reading().await;
         let account = account::caller(&aws).await.map_err(PlanError::from)?;
         task.account.expect(&account)?;
         let reading = Reading::begin(&aws, account.clone())

@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::{Context, Pass, PassError};
 use crate::controller::queue::Priority;
-use crate::iam::Iam;
+use smr_iam::Iam;
 
 /// How far a plan was carried out.
 pub(super) enum Applied {

@@ -15,7 +15,7 @@ use smr_core::wanted::{Wanted, other_account, wanted};
 use tracing::info;
 
 use super::{Pass, PassError, PassResult};
-use crate::iam::Iam;
+use smr_iam::Iam;
 
 impl Pass<'_> {
     /// One pass over an object that is to exist.

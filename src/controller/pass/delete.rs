@@ -19,7 +19,7 @@ use smr_core::wanted::live;
 
 use super::{Pass, PassError, PassResult};
 use crate::controller::state::deletions::Deletions;
-use crate::iam::Iam;
+use smr_iam::Iam;
 
 const DELETING: Activity = Activity::Deleting;
 const LATE: &str = "IAM may not show yet what the controller created less than a minute ago. The controller reads it again every few seconds";

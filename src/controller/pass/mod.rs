@@ -19,6 +19,7 @@ use smr_core::refusal::Decision as Remedy;
 use smr_core::summary::{Activity, Outcome, PausedBy};
 use smr_core::validate::Invalid;
 use smr_core::wanted::{recorded_elsewhere, unclear_pause};
+use smr_iam::{self as iam, Aws, Iam, Recent};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info_span, warn};
 
@@ -26,8 +27,6 @@ use super::cache::{Object, Store};
 use super::publish::{Publisher, WriteError};
 use super::queue::{Priority, Queue};
 use super::state::{ObjectState, Tracker, spread};
-use crate::iam::apply::Recent;
-use crate::iam::{Aws, Iam, budget};
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::{Metrics, ReconcileResult};
 
@@ -170,11 +169,11 @@ impl Context {
 }
 
 /// The budget's priorities follow the queue's.
-fn urgency(priority: Priority) -> budget::Priority {
+fn urgency(priority: Priority) -> iam::Priority {
     match priority {
-        Priority::Edit => budget::Priority::Edit,
-        Priority::Repair => budget::Priority::Repair,
-        Priority::Resync => budget::Priority::Sweep,
+        Priority::Edit => iam::Priority::Edit,
+        Priority::Repair => iam::Priority::Repair,
+        Priority::Resync => iam::Priority::Sweep,
     }
 }
 
@@ -185,7 +184,7 @@ struct Pass<'a> {
     /// The request that this pass answers: one that comes in its course was made after IAM was read.
     request: Option<String>,
     state: &'a mut ObjectState,
-    urgency: budget::Priority,
+    urgency: iam::Priority,
     /// Of the worker.
     heartbeat: &'a Heartbeat,
 }
@@ -305,7 +304,7 @@ impl Pass<'_> {
     fn iam(&self, account: &Account) -> Iam {
         let namespace = &self.object.key().namespace;
         let iam = (self.context.aws).on_behalf_of(account, namespace, self.urgency);
-        iam.beating(self.heartbeat.clone())
+        iam.beating(Arc::new(self.heartbeat.clone()))
     }
 
     fn status(&self) -> Option<&SessionManagerRoleStatus> {

@@ -10,10 +10,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleStatus};
 use smr_core::summary::Event;
+use smr_lease::{Fence, NotLeader};
 
 use super::events::{EventPublisher, LastEvent};
 use crate::controller::cache::Object;
-use crate::controller::lease::{Fence, NotLeader};
 use smr_api::Key;
 
 /// kube sets no time-out on an answer.

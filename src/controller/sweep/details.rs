@@ -19,8 +19,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Details, Key, SweepError, Sweeper, Target};
-use crate::iam::Iam;
-use crate::iam::bulk::{Interest, with_own_document};
+use smr_iam::{Iam, Interest, with_own_document};
 
 /// Which of the three, and its name in lower case.
 type Name = (Kind, String);
