@@ -9,9 +9,10 @@ use serde_json::Value as Json;
 use smr_api::{PAUSED_ANNOTATION, Pause};
 use thiserror::Error;
 
-use super::manifests::{self, Document, Given, ManifestError, Manifests, hints};
-use super::schema::{Checked, Problem, Schema, SchemaError, is_namespace};
-use super::shown::shown;
+use super::manifests::{self, Document, Given, ManifestError, Manifests};
+use smr_manifest::hints;
+use smr_manifest::schema::{Checked, Problem, Schema, SchemaError, is_namespace};
+use smr_manifest::shown::shown;
 use super::{CliError, flag};
 use smr_api::Key;
 
@@ -87,7 +88,7 @@ pub(super) fn pause(checked: &Checked) -> Pause {
 pub(super) fn key(document: &Document, namespace: &str) -> Key {
     let text = |field: &str| {
         let node = document.node.get("metadata").and_then(|m| m.get(field));
-        node.and_then(manifests::yaml::Node::text)
+        node.and_then(smr_manifest::yaml::Node::text)
             .map(str::to_owned)
     };
     Key {

@@ -15,8 +15,8 @@ use generate::{Generator, Target};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use serde_json::{Value, json};
-use session_manager_role::cli::manifests::yaml;
-use session_manager_role::cli::schema::{Constraint, Problem, Schema};
+use smr_manifest::yaml;
+use smr_manifest::schema::{Constraint, Problem, Schema};
 use smr_api::SessionManagerRole;
 
 const SEED: u64 = 13;

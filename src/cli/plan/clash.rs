@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::clashes::{WayOut, clashes};
 use super::super::load::Placed;
-use super::super::schema::Problem;
+use smr_manifest::schema::Problem;
 use super::entry::{Action, Entry, Verdict};
 
 /// Two manifests that ask for one name in IAM can't both have it. The one that has it keeps its plan;

@@ -7,7 +7,7 @@ use serde_yaml::Value as Ordered;
 use similar::TextDiff;
 use smr_core::plan::Plan;
 
-use super::super::shown::shown;
+use smr_manifest::shown::shown;
 use super::entry::{Action, DocumentChange, Entry, Outlook, Verdict};
 use super::rename::{self, Rename};
 use super::words::{self, Symbol};

@@ -3,7 +3,7 @@
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
-use session_manager_role::cli::schema::Constraint;
+use smr_manifest::schema::Constraint;
 
 /// A key that all regions have.
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use super::super::manifests::yaml::{Node, Value};
+use crate::yaml::{Node, Value};
 use super::{Constraint, Problems, nearest};
 
 /// What the API server adds to every kind.

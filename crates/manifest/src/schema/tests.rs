@@ -1,12 +1,12 @@
 use std::fmt::Write as _;
 
-use super::super::manifests::yaml::{Value, parse};
+use crate::yaml::{Value, parse};
 use serde_json::json;
 use smr_core::account::{Account, Partition};
 
 use super::*;
 
-const INVALID: &str = include_str!("../../../tests/data/invalid.yaml");
+const INVALID: &str = include_str!("../../../../tests/data/invalid.yaml");
 const HEAD: &str = "apiVersion: sessionmanager.dev/v1alpha1\nkind: SessionManagerRole\n";
 
 fn document(rest: &str) -> Node {
@@ -51,7 +51,7 @@ fn merged(object: &Node) -> Node {
     base
 }
 
-fn entry_lacks(own: &[super::super::manifests::yaml::Entry], key: &str) -> bool {
+fn entry_lacks(own: &[crate::yaml::Entry], key: &str) -> bool {
     own.iter().all(|e| e.key != key)
 }
 
@@ -84,7 +84,7 @@ fn every_invalid_sample_is_refused_for_the_right_fields() {
 fn what_is_right_is_accepted() {
     for sample in ["minimal", "logs-and-kms", "hybrid"] {
         let path = format!(
-            "{}/deploy/samples/{sample}.yaml",
+            "{}/../../deploy/samples/{sample}.yaml",
             env!("CARGO_MANIFEST_DIR")
         );
         let node = parse(&std::fs::read_to_string(path).unwrap())
