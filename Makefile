@@ -39,6 +39,7 @@ lint: ## Format, and clippy with warnings denied
 pure: ## The pure crates compile on their own
 	$(CARGO) check -p smr-api
 	$(CARGO) check -p smr-core
+	$(CARGO) check -p smr-manifest
 
 .PHONY: unit
 unit: ## What needs no server: unit and property tests, the emulator's conformance

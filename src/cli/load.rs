@@ -10,11 +10,11 @@ use smr_api::{PAUSED_ANNOTATION, Pause};
 use thiserror::Error;
 
 use super::manifests::{self, Document, Given, ManifestError, Manifests};
+use super::{CliError, flag};
+use smr_api::Key;
 use smr_manifest::hints;
 use smr_manifest::schema::{Checked, Problem, Schema, SchemaError, is_namespace};
 use smr_manifest::shown::shown;
-use super::{CliError, flag};
-use smr_api::Key;
 
 /// Nothing to work on.
 #[derive(Debug, Error)]

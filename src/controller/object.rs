@@ -242,7 +242,7 @@ pub(super) mod tests {
     use super::*;
 
     pub fn object(yaml: &str) -> Object {
-        serde_yaml::from_str(yaml).unwrap()
+        serde_saphyr::from_str(yaml).unwrap()
     }
 
     #[test]

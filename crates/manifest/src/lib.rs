@@ -3,10 +3,14 @@
 
 pub mod hints;
 mod object;
+mod ordered;
 pub mod schema;
 pub mod shown;
 mod stream;
+mod write;
 pub mod yaml;
 
 pub use object::check as check_object;
+pub use ordered::Ordered;
 pub use stream::documents;
+pub use write::{WriteError, to_yaml};

@@ -8,8 +8,8 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::shown::shown;
 use super::hints;
+use super::shown::shown;
 
 /// Aliases may not make more of a document than this.
 const ALIASED_MAX: usize = 200_000;

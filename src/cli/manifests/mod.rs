@@ -5,11 +5,11 @@ mod files;
 
 use std::path::PathBuf;
 
+use serde_json::Value as Json;
 use smr_manifest::hints;
 use smr_manifest::shown::shown;
-use serde_json::Value as Json;
-use thiserror::Error;
 use smr_manifest::yaml::{Broken, Entry, Node, Place, Value};
+use thiserror::Error;
 
 /// The group of Kustomize's own files.
 const KUSTOMIZE: &str = "kustomize.config.k8s.io";

@@ -3,8 +3,8 @@
 
 use serde_json::Value as Json;
 
-use crate::yaml::{Node, Value};
 use super::{Constraint, Problems, nearest};
+use crate::yaml::{Node, Value};
 
 /// How much all annotations of an object may hold, in bytes.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
@@ -232,8 +232,7 @@ fn annotations(metadata: &Node, problems: &mut Problems) {
     for entry in entries {
         qualified(field, "the key", &entry.key.to_lowercase(), problems);
     }
-    let size =
-        |e: &crate::yaml::Entry| e.key.len() + e.node.text().map_or(0, str::len);
+    let size = |e: &crate::yaml::Entry| e.key.len() + e.node.text().map_or(0, str::len);
     let size: usize = entries.iter().map(size).sum();
     if size > ANNOTATIONS_MAX {
         let message = format!("have {size} bytes, may have at most {ANNOTATIONS_MAX}: remove some");
