@@ -332,11 +332,6 @@ fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// Whether a namespace may have this name.
-pub fn is_namespace(text: &str) -> bool {
-    text.len() <= 63 && is_label(text)
-}
-
 /// A label of a DNS name (RFC 1123).
 fn is_label(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -13,7 +13,7 @@ use smr_api::{GROUP, SessionManagerRoleSpec};
 use thiserror::Error;
 
 use crate::yaml::Node;
-pub use metadata::{is_name, is_namespace, is_qualified};
+pub use metadata::{is_name, is_qualified};
 
 /// The CRD can't be used to validate with: a mistake in this program.
 #[derive(Debug, Error)]
