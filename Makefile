@@ -39,6 +39,7 @@ lint: ## Format, and clippy with warnings denied
 pure: ## The pure crates compile on their own
 	$(CARGO) check -p smr-api
 	$(CARGO) check -p smr-core
+	$(CARGO) check -p smr-manifest
 
 .PHONY: unit
 unit: ## What needs no server: unit and property tests, the emulator's conformance
@@ -129,9 +130,9 @@ bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 m
 	$(CARGO) bench -p smr-core --bench core
 
 .PHONY: deny
-deny: ## Licences and sources of the dependencies, where cargo-deny is installed
-	@if command -v cargo-deny >/dev/null; then \
-		cargo-deny --offline check bans licenses sources; \
-	else \
-		echo 'skipped: cargo-deny is not installed (cargo install --locked cargo-deny)'; \
-	fi
+deny: ## Licences, sources and advisories of the dependencies; says what it could not check
+	@hack/cargo-deny.sh
+
+.PHONY: check-release
+check-release: ## What takes too long for 'make test': builds cargo-deny and checks the dependencies
+	@hack/cargo-deny.sh build

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use session_manager_role::cli::Cli;
-use session_manager_role::cli::shown::shown_lines;
+use smr_manifest::shown::shown_lines;
 
 /// A sweep reads pages of megabytes and keeps nothing of them: this allocator gives the memory back
 /// to the system, as .cargo/config.toml tells it to, where glibc's keeps it. There is none for

@@ -381,7 +381,7 @@ async fn a_hook_passes_files_as_they_come() {
         .collect();
     let bench = Bench::new(&files);
     let hook = std::fs::read_to_string(root().join(".pre-commit-hooks.yaml")).unwrap();
-    let hook: serde_json::Value = serde_yaml::from_str(&hook).unwrap();
+    let hook: serde_json::Value = serde_saphyr::from_str(&hook).unwrap();
     let entry = hook[0]["entry"]
         .as_str()
         .unwrap()

@@ -6,14 +6,16 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
-use smr_api::{PAUSED_ANNOTATION, Pause};
+use smr_api::{PAUSED_ANNOTATION, Pause, forms};
+use smr_core::validate::wrong;
 use thiserror::Error;
 
-use super::manifests::{self, Document, Given, ManifestError, Manifests, hints};
-use super::schema::{Checked, Problem, Schema, SchemaError, is_namespace};
-use super::shown::shown;
+use super::manifests::{self, Document, Given, ManifestError, Manifests};
 use super::{CliError, flag};
 use smr_api::Key;
+use smr_manifest::hints;
+use smr_manifest::schema::{Checked, Problem, Schema, SchemaError};
+use smr_manifest::shown::shown;
 
 /// Nothing to work on.
 #[derive(Debug, Error)]
@@ -87,7 +89,7 @@ pub(super) fn pause(checked: &Checked) -> Pause {
 pub(super) fn key(document: &Document, namespace: &str) -> Key {
     let text = |field: &str| {
         let node = document.node.get("metadata").and_then(|m| m.get(field));
-        node.and_then(manifests::yaml::Node::text)
+        node.and_then(smr_manifest::yaml::Node::text)
             .map(str::to_owned)
     };
     Key {
@@ -115,7 +117,7 @@ impl<'a> Namespace<'a> {
     pub fn of_flag(given: Option<&'a str>) -> Result<Self, CliError> {
         match given {
             None => Ok(Self::Default("default")),
-            Some(name) if is_namespace(name) => Ok(Self::Flag(name)),
+            Some(name) if wrong(&forms::NAMESPACE, name).is_none() => Ok(Self::Flag(name)),
             Some(name) => Err(flag(
                 "--namespace",
                 format!(

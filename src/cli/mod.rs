@@ -8,13 +8,11 @@ mod controller_policy;
 mod crd;
 mod limits;
 mod load;
-pub mod manifests;
+mod manifests;
 mod plan;
 mod render;
 mod run;
-pub mod schema;
 mod selector;
-pub mod shown;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
-use serde_yaml::Value as Json;
 use smr_api::Pause;
 use smr_core::account::Account;
 use smr_core::desired::PolicyHome;
@@ -15,6 +14,7 @@ use smr_core::limits::Limits;
 use smr_core::names::Subject;
 use smr_core::validate::Invalid;
 use smr_core::wanted::{Wanted, unclear_pause, wanted};
+use smr_manifest::{Ordered, to_yaml};
 
 use super::account::{self, AccountArgs};
 use super::clashes::{WayOut, clashes};
@@ -93,8 +93,8 @@ struct Rendered {
     policy: Policy,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_profile: Option<Named>,
-    policy_document: Json,
-    trust_policy: Json,
+    policy_document: Ordered,
+    trust_policy: Ordered,
     /// Empty where nothing is needed.
     counterparts: Counterparts,
 }
@@ -129,11 +129,11 @@ struct Policy {
 #[serde(rename_all = "camelCase")]
 struct Counterparts {
     #[serde(skip_serializing_if = "Option::is_none")]
-    bucket_policy: Option<Json>,
+    bucket_policy: Option<Ordered>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bucket_key_policy: Option<Json>,
+    bucket_key_policy: Option<Ordered>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    session_key_policy: Option<Json>,
+    session_key_policy: Option<Ordered>,
 }
 
 pub(super) fn run(args: Args) -> Result<(), CliError> {
@@ -168,7 +168,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     }
     let rendered =
         |(loaded, wanted): &(Loaded, Wanted)| part(&Rendered::of(&loaded.key, wanted), only);
-    let parts: Vec<Json> = all.iter().map(rendered).collect();
+    let parts: Vec<Ordered> = all.iter().map(rendered).collect();
     Ok(std::io::stdout().write_all(laid_out(&parts, output).as_bytes())?)
 }
 
@@ -258,30 +258,28 @@ impl Rendered {
     }
 }
 
-/// A document of ours, which is JSON and so YAML: such a value keeps the order of AWS's page.
-fn json(text: &str) -> Json {
-    serde_yaml::from_str(text).unwrap_or_default()
+/// A document of ours, in the order of AWS's page.
+fn json(text: &str) -> Ordered {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
-fn part(rendered: &Rendered, only: Option<Only>) -> Json {
+fn part(rendered: &Rendered, only: Option<Only>) -> Ordered {
     match only {
-        None => serde_yaml::to_value(rendered).unwrap_or_default(),
+        None => Ordered::of(rendered).unwrap_or_default(),
         Some(Only::Policy) => rendered.policy_document.clone(),
         Some(Only::Trust) => rendered.trust_policy.clone(),
-        Some(Only::Counterparts) => {
-            serde_yaml::to_value(&rendered.counterparts).unwrap_or_default()
-        }
+        Some(Only::Counterparts) => Ordered::of(&rendered.counterparts).unwrap_or_default(),
     }
 }
 
 /// JSON documents one after the other, as jq reads them; YAML documents with their separator.
-fn laid_out(parts: &[Json], output: Output) -> String {
-    let one = |part: &Json| match output {
+fn laid_out(parts: &[Ordered], output: Output) -> String {
+    let one = |part: &Ordered| match output {
         Output::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(part).unwrap_or_default()
         ),
-        Output::Yaml => serde_yaml::to_string(part).unwrap_or_default(),
+        Output::Yaml => to_yaml(part).unwrap_or_default(),
     };
     let separator = match output {
         Output::Json => "",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use smr_api::forms;
 use tracing::{info, warn};
 
@@ -45,7 +45,7 @@ pub(super) struct Args {
     /// How IAM is looked at as a whole: by what costs least, by the account's details, or by
     /// lists of our paths (where the account's details are denied, lists are used anyway)
     #[arg(long, env = "SMR_SWEEP", value_enum, default_value_t)]
-    sweep: SweepMode,
+    sweep: Sweep,
     /// Where /metrics, /livez and /readyz are served. [::] is IPv4 and IPv6; where IPv6 is off, it
     /// becomes 0.0.0.0. A port alone, such as :8080, is [::]:8080
     #[arg(long, env = "SMR_METRICS_ADDR", default_value = "[::]:8080", value_parser = address, value_name = "ADDRESS:PORT", help_heading = OPERATION)]
@@ -66,14 +66,55 @@ pub(super) struct Args {
     log_level: Option<String>,
     /// Form of the logs, which go to standard error
     #[arg(long, env = "SMR_LOG_FORMAT", value_enum, default_value_t, help_heading = OPERATION)]
-    log_format: LogFormat,
+    log_format: LogForm,
     // Last: its heading would be that of every flag after it.
     #[command(flatten)]
     limits: LimitsArgs,
 }
 
+/// `--sweep`
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Sweep {
+    /// What costs least; lists where the account's details are denied.
+    #[default]
+    Auto,
+    /// `GetAccountAuthorizationDetails`, whatever it costs.
+    AccountDetails,
+    /// Lists of our paths, and each object on its own in rotation.
+    Lists,
+}
+
+impl From<Sweep> for SweepMode {
+    fn from(flag: Sweep) -> Self {
+        match flag {
+            Sweep::Auto => Self::Auto,
+            Sweep::AccountDetails => Self::AccountDetails,
+            Sweep::Lists => Self::Lists,
+        }
+    }
+}
+
+/// `--log-format`
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum LogForm {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<LogForm> for LogFormat {
+    fn from(flag: LogForm) -> Self {
+        match flag {
+            LogForm::Text => Self::Text,
+            LogForm::Json => Self::Json,
+        }
+    }
+}
+
 pub(super) fn run(args: Args) -> Result<(), CliError> {
-    logs::init(args.log_format, args.log_level.as_deref())?;
+    logs::init(args.log_format.into(), args.log_level.as_deref())?;
     let settings = settings(args)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -118,7 +159,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         resync_interval,
         concurrency: usize::from(concurrency),
         requests_per_second: iam_requests_per_second,
-        sweep,
+        sweep: sweep.into(),
         metrics_addr,
         lease,
     })

@@ -32,11 +32,10 @@ const RETRY: Duration = Duration::from_secs(10);
 /// What the account's details are taken to cost before the first sweep, in calls.
 const FIRST_GUESS: usize = 3;
 
-/// `--sweep`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// How IAM is read as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SweepMode {
     /// What costs least; lists where the account's details are denied.
-    #[default]
     Auto,
     /// `GetAccountAuthorizationDetails`, whatever it costs.
     AccountDetails,

@@ -24,11 +24,10 @@ const REPEATED: [&str; 5] = [
     "kube_client::client::builder",
 ];
 
-/// The form of a line of the log, `--log-format`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
-    #[default]
     Text,
     /// One JSON object a line.
     Json,

@@ -171,7 +171,7 @@ impl Bench {
             partition: Partition::Aws,
         };
         let wanted = wanted(
-            &serde_yaml::from_str(spec).unwrap(),
+            &serde_saphyr::from_str(spec).unwrap(),
             &subject,
             None,
             &account,

@@ -183,7 +183,7 @@ async fn what_had_fields_can_become_empty_again() {
     ] {
         world.apply("web", before).await;
         let object = world.apply("web", after).await;
-        let after: smr_api::SessionManagerRoleSpec = serde_yaml::from_str(after).unwrap();
+        let after: smr_api::SessionManagerRoleSpec = serde_saphyr::from_str(after).unwrap();
         assert_eq!(object.spec, after, "{before}");
     }
 }

@@ -15,9 +15,9 @@ use generate::{Generator, Target};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use serde_json::{Value, json};
-use session_manager_role::cli::manifests::yaml;
-use session_manager_role::cli::schema::{Constraint, Problem, Schema};
 use smr_api::SessionManagerRole;
+use smr_manifest::schema::{Constraint, Problem, Schema};
+use smr_manifest::yaml;
 
 const SEED: u64 = 13;
 /// How many are made, and how many of them change an object that is there.

@@ -76,7 +76,7 @@ async fn life_on_moto_goes_as_on_the_emulator_but_as_listed() {
     let endpoint = std::env::var("SMR_MOTO_ENDPOINT").expect("SMR_MOTO_ENDPOINT is not set");
     let list = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/scenarios.yaml");
     let listed: BTreeMap<String, String> =
-        serde_yaml::from_str(&std::fs::read_to_string(list).unwrap()).unwrap();
+        serde_saphyr::from_str(&std::fs::read_to_string(list).unwrap()).unwrap();
     let (rows, listed): (BTreeSet<&str>, BTreeSet<&str>) =
         (listed.keys().map(String::as_str)).partition(|name| name.starts_with(ROW));
     let moto = || Moto {

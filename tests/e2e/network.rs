@@ -39,7 +39,7 @@ async fn plan_notes(world: &World, env: &[(&str, &str)]) -> String {
 /// The same kubeconfig with a `proxy-url`.
 fn with_proxy(kubeconfig: &Path, url: &str, directory: &TempDir) -> PathBuf {
     let text = std::fs::read_to_string(kubeconfig).unwrap();
-    let mut config: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+    let mut config: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
     config["clusters"][0]["cluster"]["proxy-url"] = url.into();
     let path = directory.path().join("kubeconfig");
     std::fs::write(&path, config.to_string()).unwrap();

@@ -13,7 +13,7 @@ async fn plan(world: &World, name: &str, spec: &str, flags: &[&str]) -> Value {
     let manifest = json!({
         "apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole",
         "metadata": { "name": name, "namespace": world.namespace },
-        "spec": serde_yaml::from_str::<Value>(spec).unwrap(),
+        "spec": serde_saphyr::from_str::<Value>(spec).unwrap(),
     });
     let report = world.plan(&manifest.to_string(), flags).await;
     assert!(report["notes"].as_array().unwrap().is_empty(), "{report}");

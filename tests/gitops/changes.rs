@@ -20,7 +20,7 @@ const WORDS: &str =
 
 /// The object that a manifest makes in the site's namespace.
 fn object(site: &Site, manifest: &str) -> SessionManagerRole {
-    let mut object: SessionManagerRole = serde_yaml::from_str(manifest).unwrap();
+    let mut object: SessionManagerRole = serde_saphyr::from_str(manifest).unwrap();
     object.metadata.namespace = Some(site.world.namespace.clone());
     object
 }

@@ -261,7 +261,7 @@ impl Site {
     /// From now on a sync that fails is tried again, as the sample repository has it. (Until then it
     /// fails at once, so that a test need not wait for the last try.)
     pub async fn retry_as_the_sample(&self) {
-        let set: Value = serde_yaml::from_str(&sample("argocd/apps/teams.yaml")).unwrap();
+        let set: Value = serde_saphyr::from_str(&sample("argocd/apps/teams.yaml")).unwrap();
         let retry = &set["spec"]["template"]["spec"]["syncPolicy"]["retry"];
         assert!(retry.is_object(), "{set}");
         let patch = json!({ "spec": { "syncPolicy": { "retry": retry } } });

@@ -247,7 +247,7 @@ impl<I: StandIn> World<I> {
     }
 
     pub async fn try_apply(&self, name: &str, spec: &str) -> kube::Result<SessionManagerRole> {
-        let spec: Value = serde_yaml::from_str(spec).unwrap();
+        let spec: Value = serde_saphyr::from_str(spec).unwrap();
         let object = json!({
             "apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole",
             "metadata": { "name": name }, "spec": spec,
@@ -267,7 +267,7 @@ impl<I: StandIn> World<I> {
         let client = self.client.clone();
         let api: Api<DynamicObject> = Api::namespaced_with(client, &self.namespace, &kind);
         let mut object = api.get(name).await?;
-        object.data["spec"] = serde_yaml::from_str(spec).unwrap();
+        object.data["spec"] = serde_saphyr::from_str(spec).unwrap();
         api.replace(name, &PostParams::default(), &object).await?;
         Ok(())
     }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 fn generated() -> String {
-    smr_api::crd_yaml(|value| serde_yaml::to_string(value).unwrap()).unwrap()
+    smr_api::crd_yaml(|value| smr_manifest::to_yaml(value).unwrap()).unwrap()
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn properties(schema: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) 
 }
 
 fn schema() -> Value {
-    let crd: Value = serde_yaml::from_str(&generated()).unwrap();
+    let crd: Value = serde_saphyr::from_str(&generated()).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 

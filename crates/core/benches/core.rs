@@ -34,7 +34,7 @@ fn core(criterion: &mut Criterion) {
         partition: Partition::Aws,
     };
     for (name, spec) in [("minimal", "{}"), ("full", FULL)] {
-        let spec = serde_yaml::from_str(spec).unwrap();
+        let spec = serde_saphyr::from_str(spec).unwrap();
         let want = || wanted(&spec, &subject, None, &account, &limits, None).unwrap();
         let it = want();
         let (observed, recorded) = converged(&it);

@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn resolved(name: &str, spec: &str, path: &str) -> Names {
-        let spec = serde_yaml::from_str(spec).unwrap();
+        let spec = serde_saphyr::from_str(spec).unwrap();
         let limits = Limits {
             default_path: path.into(),
             ..Limits::new("c")

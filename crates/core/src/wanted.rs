@@ -171,7 +171,7 @@ mod tests {
         let found = live(&identity, AdoptionPolicy::WithConsent, &state);
         let mut limits = Limits::new("test");
         limits.allowed_paths = allowed.iter().map(|p| (*p).to_owned()).collect();
-        let spec = serde_yaml::from_str(spec).unwrap();
+        let spec = serde_saphyr::from_str(spec).unwrap();
         wanted(&spec, &subject(), None, &account(), &limits, Some(&found))
             .map(|wanted| wanted.desired.names)
     }

@@ -9,10 +9,11 @@ use std::io::Write as _;
 use clap::{Args as ClapArgs, ValueEnum};
 use smr_api::forms;
 use smr_core::account::{Account, Arn, Partition};
+use smr_core::document::Document;
 
 use self::others::ServiceAccount;
 use self::policy::Scope;
-use self::statement::{Document, MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
+use self::statement::{MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
 use super::limits::{cluster, text, texts};
 use super::{CliError, flag};
 
@@ -123,7 +124,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         );
         return Err(flag("--document", problem));
     }
-    Ok(std::io::stdout().write_all(document.to_json().as_bytes())?)
+    Ok(writeln!(
+        std::io::stdout(),
+        "{}",
+        document.to_pretty_json()
+    )?)
 }
 
 impl Args {

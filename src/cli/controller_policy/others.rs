@@ -2,9 +2,10 @@
 //! the controller's role, the SCP that keeps others off our tags. Values in, documents out. No IO.
 
 use smr_core::account::Account;
+use smr_core::document::{Document, Principal};
 use smr_core::ownership::KEYS;
 
-use super::statement::{Document, Statement};
+use super::statement::{allow, deny};
 
 /// All that a Session Manager role can ever need, whatever its policies say: it caps them.
 pub(super) fn boundary(account: &Account) -> Document {
@@ -23,25 +24,26 @@ pub(super) fn boundary(account: &Account) -> Document {
         "logs:DescribeLogGroups",
         "logs:DescribeLogStreams",
     ];
-    Document::new(vec![
-        Statement::allow("Sessions", &agent, everywhere()),
-        Statement::allow("CloudWatchLogs", &logs, everywhere()),
-        Statement::allow(
+    let statements = vec![
+        allow("Sessions", &agent, everywhere()),
+        allow("CloudWatchLogs", &logs, everywhere()),
+        allow(
             "S3Logs",
             &["s3:PutObject", "s3:PutObjectAcl"],
             vec![format!("arn:{partition}:s3:::*/*")],
         ),
-        Statement::allow(
+        allow(
             "S3Encryption",
             &["s3:GetEncryptionConfiguration"],
             everywhere(),
         ),
-        Statement::allow(
+        allow(
             "Keys",
             &["kms:Decrypt", "kms:GenerateDataKey"],
             vec![format!("arn:{partition}:kms:*:*:key/*")],
         ),
-    ])
+    ];
+    Document { statements }
 }
 
 /// The controller's ServiceAccount.
@@ -57,8 +59,8 @@ pub(super) fn trust_irsa(account: &Account, provider: &str, who: &ServiceAccount
         "arn:{}:iam::{}:oidc-provider/{provider}",
         account.partition, account.id
     );
-    let statement = Statement::allow("Irsa", &["sts:AssumeRoleWithWebIdentity"], Vec::new())
-        .principal("Federated", arn)
+    let statement = allow("Irsa", &["sts:AssumeRoleWithWebIdentity"], Vec::new())
+        .principal(Principal::Federated(arn))
         .when(
             "StringEquals",
             &format!("{provider}:aud"),
@@ -69,18 +71,20 @@ pub(super) fn trust_irsa(account: &Account, provider: &str, who: &ServiceAccount
             &format!("{provider}:sub"),
             [format!("system:serviceaccount:{namespace}:{name}")],
         );
-    Document::new(vec![statement])
+    Document {
+        statements: vec![statement],
+    }
 }
 
 /// EKS Pod Identity, narrowed by the tags that it sends.
 pub(super) fn trust_pod_identity(eks_cluster: Option<&str>, who: &ServiceAccount) -> Document {
     let tag = |name: &str| format!("aws:RequestTag/{name}");
-    let mut statement = Statement::allow(
+    let mut statement = allow(
         "PodIdentity",
         &["sts:AssumeRole", "sts:TagSession"],
         Vec::new(),
     )
-    .principal("Service", "pods.eks.amazonaws.com")
+    .principal(Principal::Service("pods.eks.amazonaws.com".to_owned()))
     .when(
         "StringEquals",
         &tag("kubernetes-namespace"),
@@ -94,7 +98,9 @@ pub(super) fn trust_pod_identity(eks_cluster: Option<&str>, who: &ServiceAccount
     if let Some(cluster) = eks_cluster {
         statement = statement.when("StringEquals", &tag("eks-cluster-name"), [cluster]);
     }
-    Document::new(vec![statement])
+    Document {
+        statements: vec![statement],
+    }
 }
 
 /// Nobody but the controllers sets or removes the tags that prove ownership. The consent tag is
@@ -111,9 +117,11 @@ pub(super) fn scp(controllers: &[String]) -> Document {
         "iam:UntagPolicy",
         "iam:UntagInstanceProfile",
     ];
-    let statement = Statement::deny("KeepOffOwnershipTags", &actions, vec!["*".to_owned()])
+    let statement = deny("KeepOffOwnershipTags", &actions, vec!["*".to_owned()])
         // Keys of role tags are the same whatever their case.
         .when("ForAnyValue:StringEqualsIgnoreCase", "aws:TagKeys", KEYS)
         .when("ArnNotLike", "aws:PrincipalArn", controllers);
-    Document::new(vec![statement])
+    Document {
+        statements: vec![statement],
+    }
 }

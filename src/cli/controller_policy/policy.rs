@@ -3,9 +3,10 @@
 //! authorization reference; resource tags of policies and profiles come as aws:ResourceTag only.
 
 use smr_core::account::Account;
+use smr_core::document::{Document, Statement};
 use smr_core::ownership::{ADOPTABLE_BY, CLUSTER};
 
-use super::statement::{Document, Statement};
+use super::statement::{allow, deny};
 
 /// What the policy is made of.
 pub(super) struct Scope {
@@ -50,7 +51,9 @@ const BOUNDARY: &str = "iam:PermissionsBoundary";
 
 /// Looks at everything, as a foreign object of a wanted name must be named; changes nothing.
 pub(super) fn read_only(scope: &Scope) -> Document {
-    Document::new(scope.reading())
+    Document {
+        statements: scope.reading(),
+    }
 }
 
 /// All that the controller does, and no more.
@@ -60,7 +63,7 @@ pub(super) fn policy(scope: &Scope) -> Document {
     statements.extend(scope.tagging());
     statements.extend(scope.changing());
     statements.extend(scope.guarding());
-    Document::new(statements)
+    Document { statements }
 }
 
 impl Scope {
@@ -102,14 +105,14 @@ impl Scope {
             .map(|kind| self.arn(kind))
             .to_vec();
         vec![
-            Statement::allow("Read", &READ, all),
-            Statement::allow("List", &LIST, vec!["*".to_owned()]),
+            allow("Read", &READ, all),
+            allow("List", &LIST, vec!["*".to_owned()]),
         ]
     }
 
     /// Only with the ownership tag, and roles only with the boundary.
     fn creating(&self) -> Vec<Statement> {
-        let role = Statement::allow("CreateRole", &["iam:CreateRole"], self.managed("role")).when(
+        let role = allow("CreateRole", &["iam:CreateRole"], self.managed("role")).when(
             "StringEquals",
             &request_tag(),
             [&self.cluster],
@@ -118,11 +121,7 @@ impl Scope {
         let actions = ["iam:CreatePolicy", "iam:CreateInstanceProfile"];
         vec![
             self.bounded(role),
-            Statement::allow("Create", &actions, others).when(
-                "StringEquals",
-                &request_tag(),
-                [&self.cluster],
-            ),
+            allow("Create", &actions, others).when("StringEquals", &request_tag(), [&self.cluster]),
         ]
     }
 
@@ -133,13 +132,13 @@ impl Scope {
             .map(|kind| self.managed(kind))
             .concat();
         let mut statements = vec![
-            Statement::allow("TagAtCreation", &TAG, managed)
+            allow("TagAtCreation", &TAG, managed)
                 .when("StringEquals", &request_tag(), [&self.cluster])
                 .when("StringEqualsIfExists", &resource_tag(), [&self.cluster]),
-            Statement::allow("TagOurs", &TAG, self.all_of_ours())
+            allow("TagOurs", &TAG, self.all_of_ours())
                 .when("StringEquals", &resource_tag(), [&self.cluster])
                 .when("StringEqualsIfExists", &request_tag(), [&self.cluster]),
-            Statement::allow("UntagOurs", &UNTAG, self.all_of_ours()).when(
+            allow("UntagOurs", &UNTAG, self.all_of_ours()).when(
                 "StringEquals",
                 &resource_tag(),
                 [&self.cluster],
@@ -147,7 +146,7 @@ impl Scope {
         ];
         if !self.adopt.is_empty() {
             statements.push(
-                Statement::allow("Adopt", &TAG, self.adopt.clone())
+                allow("Adopt", &TAG, self.adopt.clone())
                     .when("StringEquals", &request_tag(), [&self.cluster])
                     .when(
                         "StringLike",
@@ -170,7 +169,7 @@ impl Scope {
             .collect();
         let others = [self.ours("policy"), self.ours("instance-profile")].concat();
         vec![
-            ours(Statement::allow(
+            ours(allow(
                 "ChangeRoles",
                 &[
                     "iam:UpdateRole",
@@ -180,7 +179,7 @@ impl Scope {
                 ],
                 roles(),
             )),
-            self.bounded(ours(Statement::allow(
+            self.bounded(ours(allow(
                 "GrantToRoles",
                 &[
                     "iam:PutRolePolicy",
@@ -189,13 +188,13 @@ impl Scope {
                 ],
                 roles(),
             ))),
-            self.bounded(ours(Statement::allow(
+            self.bounded(ours(allow(
                 "AttachToRoles",
                 &["iam:AttachRolePolicy"],
                 roles(),
             )))
             .when("ArnLike", "iam:PolicyARN", attachable),
-            ours(Statement::allow(
+            ours(allow(
                 "ChangeOthers",
                 &[
                     "iam:CreatePolicyVersion",
@@ -208,7 +207,7 @@ impl Scope {
                 others,
             )),
             // For AddRoleToInstanceProfile. Tag conditions are not reliable here, AWS says: the path it is.
-            Statement::allow("PassToEc2", &["iam:PassRole"], roles()).when(
+            allow("PassToEc2", &["iam:PassRole"], roles()).when(
                 "StringEquals",
                 "iam:PassedToService",
                 // In China it may be either form.
@@ -234,12 +233,12 @@ impl Scope {
             "iam:UntagPolicy",
         ];
         vec![
-            Statement::deny(
+            deny(
                 "KeepBoundary",
                 &["iam:DeleteRolePermissionsBoundary"],
                 vec!["*".to_owned()],
             ),
-            Statement::deny("KeepBoundaryPolicy", &writes, vec![boundary.clone()]),
+            deny("KeepBoundaryPolicy", &writes, vec![boundary.clone()]),
         ]
     }
 

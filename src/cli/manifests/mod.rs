@@ -2,17 +2,14 @@
 //! standard input. Documents of other kinds are counted and left alone.
 
 mod files;
-pub mod hints;
-mod object;
-mod stream;
-pub mod yaml;
 
 use std::path::PathBuf;
 
-use super::shown::shown;
 use serde_json::Value as Json;
+use smr_manifest::hints;
+use smr_manifest::shown::shown;
+use smr_manifest::yaml::{Broken, Entry, Node, Place, Value};
 use thiserror::Error;
-use yaml::{Broken, Entry, Node, Place, Value};
 
 /// The group of Kustomize's own files.
 const KUSTOMIZE: &str = "kustomize.config.k8s.io";
@@ -195,7 +192,7 @@ impl Manifests {
             broken,
         };
         let is_hook = given == Given::ByHook;
-        let documents = match stream::documents(text) {
+        let documents = match smr_manifest::documents(text) {
             Ok(documents) => documents,
             Err(_) if is_hook && !text.contains(KIND) && !text.contains(smr_api::GROUP) => {
                 self.skipped += 1;
@@ -235,7 +232,7 @@ impl Manifests {
             self.documents.push(Document::of(file, node));
             return Ok(());
         }
-        object::check(&node)?;
+        smr_manifest::check_object(&node)?;
         match node.get("items").map(|items| &items.value) {
             Some(Value::List(items)) => {
                 for item in items {

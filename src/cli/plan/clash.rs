@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::super::clashes::{WayOut, clashes};
 use super::super::load::Placed;
-use super::super::schema::Problem;
 use super::entry::{Action, Entry, Verdict};
+use smr_manifest::schema::Problem;
 
 /// Two manifests that ask for one name in IAM can't both have it. The one that has it keeps its plan;
 /// those that would be created are refused, as all are where nobody can be said to have it.

@@ -3,15 +3,15 @@
 
 use std::fmt::Write as _;
 
-use serde_yaml::Value as Ordered;
 use similar::TextDiff;
 use smr_core::plan::Plan;
 
-use super::super::shown::shown;
 use super::entry::{Action, DocumentChange, Entry, Outlook, Verdict};
 use super::rename::{self, Rename};
 use super::words::{self, Symbol};
 use super::{Mode, Report};
+use smr_manifest::Ordered;
+use smr_manifest::shown::shown;
 
 /// Colour, or none.
 #[derive(Clone, Copy, Debug)]
@@ -322,7 +322,7 @@ fn diff(document: &DocumentChange, paint: Paint, text: &mut String) {
 }
 
 fn pretty(document: &str) -> String {
-    let value = serde_yaml::from_str::<Ordered>(document).ok();
+    let value = serde_json::from_str::<Ordered>(document).ok();
     let laid_out = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
     format!("{}\n", laid_out.unwrap_or_else(|| document.to_owned()))
 }

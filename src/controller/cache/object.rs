@@ -255,7 +255,7 @@ pub(in crate::controller) mod tests {
     use super::*;
 
     pub fn object(yaml: &str) -> Object {
-        serde_yaml::from_str(yaml).unwrap()
+        serde_saphyr::from_str(yaml).unwrap()
     }
 
     #[test]

@@ -3,58 +3,13 @@
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
-use session_manager_role::cli::schema::Constraint;
+use smr_manifest::schema::Constraint;
 
 /// A key that all regions have.
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// What a text is broken with.
-const HOSTILE: [&str; 44] = [
-    "*",
-    "?",
-    "${aws:username}",
-    "\"",
-    "\\",
-    "\n",
-    "\r",
-    "\t",
-    "\u{a0}",
-    "\u{ad}",
-    "\u{ff}",
-    "\u{100}",
-    "\u{301}",
-    "\u{307}",
-    "\u{200b}",
-    "\u{2011}",
-    "\u{feff}",
-    "é",
-    "ж",
-    "ロ",
-    "\u{1f600}",
-    "“",
-    " ",
-    "/",
-    "//",
-    ":",
-    "..",
-    "-",
-    "_",
-    "#",
-    "A",
-    "0",
-    "arn:aws:",
-    "s3://",
-    "alias/",
-    "aws/",
-    "aws:",
-    "xn--",
-    "-s3alias",
-    "--x-s3",
-    "10.0.0.1",
-    "us-east-1a",
-    "sessionmanager.dev/x",
-    "key/1234ABCD",
-];
+const HOSTILE: [&str; 44] = include!("../../data/hostile.rs");
 
 /// A place in the schema and what it asks there: `spec.role.name`, `spec.tags.*`, `spec.hybrid.regions[]`.
 pub type Target = (String, Constraint);

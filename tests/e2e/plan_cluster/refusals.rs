@@ -135,7 +135,8 @@ async fn the_api_server_and_the_plan_refuse_the_same_for_the_same_fields() {
         &serde_json::to_value(smr_api::crd().unwrap()).unwrap(),
         &mut own_words,
     );
-    let cases: Vec<Value> = serde_yaml::from_str(include_str!("../../data/invalid.yaml")).unwrap();
+    let cases: Vec<Value> =
+        serde_saphyr::from_str(include_str!("../../data/invalid.yaml")).unwrap();
     assert!(cases.len() > 40 && own_words.len() > 15);
     let (mut wrong, mut compared) = (Vec::new(), 0);
     for case in &cases {

@@ -97,7 +97,7 @@ async fn another_stand_in_deviates_exactly_as_listed() {
         return;
     };
     let listed: BTreeMap<String, String> = match std::env::var("CONFORMANCE_DEVIATIONS") {
-        Ok(path) => serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap(),
+        Ok(path) => serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap(),
         Err(_) => BTreeMap::new(),
     };
     let failures = run(&endpoint).await;

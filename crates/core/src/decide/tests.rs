@@ -74,7 +74,7 @@ impl Scene {
     }
 
     fn goal(&self, live: Option<&Live>) -> Wanted {
-        let spec = serde_yaml::from_str(self.spec).unwrap();
+        let spec = serde_saphyr::from_str(self.spec).unwrap();
         let (subject, limits) = (subject(), Limits::new("test"));
         let status = self.status.as_ref();
         wanted(&spec, &subject, status, &account(), &limits, live).unwrap()
@@ -562,7 +562,7 @@ fn a_reading_holds_as_long_as_the_names_do() {
             limits
         };
         let goal = |live: Option<&Live>| {
-            let spec = serde_yaml::from_str(scene.spec).unwrap();
+            let spec = serde_saphyr::from_str(scene.spec).unwrap();
             wanted(&spec, &subject(), None, &account(), &limits, live).unwrap()
         };
         let mut known = scene.known();

@@ -82,7 +82,7 @@ fn with_options() -> Vec<(&'static str, String)> {
 }
 
 fn valid_in(partition: Partition, spec: &str) -> ValidSpec {
-    let spec = serde_yaml::from_str(spec).unwrap();
+    let spec = serde_saphyr::from_str(spec).unwrap();
     let limits = Limits::new("test");
     let names = Names::resolve(&subject(), Some(&spec), None, &limits, None);
     let account = Account {

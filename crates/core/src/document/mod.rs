@@ -20,39 +20,57 @@ pub type Conditions = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 /// A policy document, version 2012-10-17.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// The statements, in the order of AWS's page.
+    /// The statements, in order.
     pub statements: Vec<Statement>,
 }
 
-/// One statement that allows something; we never write a Deny.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+/// One statement. Those of managed roles only allow and have no Sid, as on AWS's page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Statement {
+    #[serde(rename = "Sid", skip_serializing_if = "Option::is_none")]
+    sid: Option<&'static str>,
     #[serde(rename = "Effect")]
-    effect: Allow,
+    effect: Effect,
     /// Who; only in trust policies and counterparts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<Principal>,
+    #[serde(rename = "Principal", skip_serializing_if = "Option::is_none")]
+    principal: Option<Principal>,
     /// Such as `ssm:UpdateInstanceInformation`.
     #[serde(rename = "Action")]
-    pub actions: Vec<String>,
-    /// ARNs or `*`; empty only in trust policies.
-    #[serde(
-        rename = "Resource",
-        skip_serializing_if = "Vec::is_empty",
-        serialize_with = "one_or_many"
-    )]
-    pub resources: Vec<String>,
+    actions: Vec<String>,
+    #[serde(rename = "Resource", skip_serializing_if = "Resources::is_empty")]
+    resources: Resources,
     /// All must hold.
     #[serde(rename = "Condition", skip_serializing_if = "Conditions::is_empty")]
-    pub conditions: Conditions,
+    conditions: Conditions,
 }
 
-/// The only effect we write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-enum Allow {
-    #[default]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Effect {
     Allow,
+    Deny,
+}
+
+/// ARNs or `*`; empty only in trust policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Resources {
+    values: Vec<String>,
+    /// Whether one of them is a list, too. AWS's page writes it without.
+    is_list: bool,
+}
+
+impl Resources {
+    fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+impl Serialize for Resources {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.values.as_slice() {
+            [one] if !self.is_list => serializer.serialize_str(one),
+            values => values.serialize(serializer),
+        }
+    }
 }
 
 /// Who a statement speaks of.
@@ -63,6 +81,8 @@ pub enum Principal {
     /// A role's ARN.
     #[serde(rename = "AWS")]
     Aws(String),
+    /// The ARN of an identity provider.
+    Federated(String),
 }
 
 impl Statement {
@@ -72,10 +92,41 @@ impl Statement {
         resources: impl IntoIterator<Item = R>,
     ) -> Self {
         Self {
+            sid: None,
+            effect: Effect::Allow,
+            principal: None,
             actions: actions.into_iter().map(Into::into).collect(),
-            resources: resources.into_iter().map(Into::into).collect(),
-            ..Self::default()
+            resources: Resources {
+                values: resources.into_iter().map(Into::into).collect(),
+                is_list: false,
+            },
+            conditions: Conditions::new(),
         }
+    }
+
+    /// Denies `actions` on `resources`.
+    pub fn deny<A: Into<String>, R: Into<String>>(
+        actions: impl IntoIterator<Item = A>,
+        resources: impl IntoIterator<Item = R>,
+    ) -> Self {
+        Self {
+            effect: Effect::Deny,
+            ..Self::allow(actions, resources)
+        }
+    }
+
+    /// The same with a name, unique in its document.
+    #[must_use]
+    pub fn sid(mut self, sid: &'static str) -> Self {
+        self.sid = Some(sid);
+        self
+    }
+
+    /// The same, with its resources as a list even where there is one.
+    #[must_use]
+    pub fn with_list(mut self) -> Self {
+        self.resources.is_list = true;
+        self
     }
 
     /// The same, for this principal only.
@@ -115,19 +166,22 @@ impl Document {
     pub fn to_json(&self) -> String {
         to_json(self)
     }
+
+    /// The same, laid out for people.
+    pub fn to_pretty_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Its size as IAM counts it: in characters, without white space.
+    pub fn size(&self) -> usize {
+        let text = self.to_json();
+        text.chars().filter(|c| !c.is_whitespace()).count()
+    }
 }
 
 /// JSON text of a value made of strings and lists, which can't fail to serialize.
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-/// One resource is written as AWS's page writes it: without a list.
-fn one_or_many<S: Serializer>(values: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    match values.as_slice() {
-        [one] => serializer.serialize_str(one),
-        _ => values.serialize(serializer),
-    }
 }
 
 #[cfg(test)]

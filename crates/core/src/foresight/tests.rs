@@ -6,7 +6,7 @@ use crate::observed::ObservedInstanceProfile;
 use crate::wanted::wanted;
 
 fn wanted_of(spec: &str) -> Wanted {
-    let spec = serde_yaml::from_str(spec).unwrap();
+    let spec = serde_saphyr::from_str(spec).unwrap();
     let subject = Subject {
         namespace: "team".into(),
         name: "web".into(),

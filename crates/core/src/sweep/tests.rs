@@ -21,7 +21,7 @@ fn in_sync(spec: &str) -> (Wanted, SessionManagerRoleStatus, Observed) {
         id: "111122223333".into(),
         partition: Partition::Aws,
     };
-    let spec = serde_yaml::from_str(spec).unwrap();
+    let spec = serde_saphyr::from_str(spec).unwrap();
     let wanted = wanted(&spec, &subject, None, &account, &limits, None).unwrap();
     let (state, _) = converged(&wanted);
     let outcome = Outcome::Converged {

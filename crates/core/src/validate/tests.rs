@@ -25,7 +25,7 @@ pub(crate) fn subject() -> Subject {
 
 /// Validates a spec in YAML with the given limits.
 pub(crate) fn check(spec: &str, limits: &Limits) -> Result<ValidSpec, Vec<Invalid>> {
-    let spec: SessionManagerRoleSpec = serde_yaml::from_str(spec).unwrap();
+    let spec: SessionManagerRoleSpec = serde_saphyr::from_str(spec).unwrap();
     let names = Names::resolve(&subject(), Some(&spec), None, limits, None);
     validate(&spec, &subject(), &names, &account(), limits)
 }

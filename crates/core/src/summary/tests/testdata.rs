@@ -87,7 +87,7 @@ impl State {
     }
 
     fn yaml(&self) -> String {
-        let spec: SessionManagerRoleSpec = serde_yaml::from_str(self.spec).unwrap();
+        let spec: SessionManagerRoleSpec = serde_saphyr::from_str(self.spec).unwrap();
         let mut object = SessionManagerRole::new("web", spec);
         let at = |minute| Time(at(BEGUN + 60 * minute));
         object.metadata.namespace = Some(subject().namespace);
@@ -103,7 +103,7 @@ impl State {
             object.metadata.annotations = Some(self.annotations.clone());
         }
         object.status = Some(self.status.clone());
-        serde_yaml::to_string(&object).unwrap()
+        smr_manifest::to_yaml(&object).unwrap()
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use smr_api::{GROUP, SessionManagerRoleSpec};
 use thiserror::Error;
 
-use super::manifests::yaml::Node;
-pub(super) use metadata::{is_name, is_namespace, is_qualified};
+use crate::yaml::Node;
+pub use metadata::{is_name, is_qualified};
 
 /// The CRD can't be used to validate with: a mistake in this program.
 #[derive(Debug, Error)]
@@ -215,4 +215,4 @@ fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a 
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

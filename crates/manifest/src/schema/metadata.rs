@@ -3,8 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::super::manifests::yaml::{Node, Value};
 use super::{Constraint, Problems, nearest};
+use crate::yaml::{Node, Value};
 
 /// How much all annotations of an object may hold, in bytes.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
@@ -232,8 +232,7 @@ fn annotations(metadata: &Node, problems: &mut Problems) {
     for entry in entries {
         qualified(field, "the key", &entry.key.to_lowercase(), problems);
     }
-    let size =
-        |e: &super::super::manifests::yaml::Entry| e.key.len() + e.node.text().map_or(0, str::len);
+    let size = |e: &crate::yaml::Entry| e.key.len() + e.node.text().map_or(0, str::len);
     let size: usize = entries.iter().map(size).sum();
     if size > ANNOTATIONS_MAX {
         let message = format!("have {size} bytes, may have at most {ANNOTATIONS_MAX}: remove some");
@@ -314,7 +313,7 @@ fn qualified(field: &str, what: &str, key: &str, problems: &mut Problems) {
 }
 
 /// A key of labels.
-pub(in crate::cli) fn is_qualified(key: &str) -> bool {
+pub fn is_qualified(key: &str) -> bool {
     let (prefix, name) = key
         .split_once('/')
         .map_or((None, key), |(p, n)| (Some(p), n));
@@ -322,7 +321,7 @@ pub(in crate::cli) fn is_qualified(key: &str) -> bool {
 }
 
 /// A name as labels and their keys have them.
-pub(in crate::cli) fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_end = |c: char| c.is_ascii_alphanumeric();
     text.len() <= 63 && text.starts_with(is_end) && text.ends_with(is_end) && text.chars().all(fits)
@@ -331,11 +330,6 @@ pub(in crate::cli) fn is_name(text: &str) -> bool {
 /// A DNS name (RFC 1123).
 fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
-}
-
-/// Whether a namespace may have this name.
-pub fn is_namespace(text: &str) -> bool {
-    text.len() <= 63 && is_label(text)
 }
 
 /// A label of a DNS name (RFC 1123).

@@ -8,7 +8,7 @@ use super::hints;
 use super::yaml::{Broken, Node, Value};
 
 /// A document has to be a map with a kind.
-pub(super) fn check(node: &Node) -> Result<(), Broken> {
+pub fn check(node: &Node) -> Result<(), Broken> {
     if let Some(what) = other_than_map(&node.value) {
         let is_comment = node.text().is_some_and(hints::is_json_comment);
         let problem = if is_comment {

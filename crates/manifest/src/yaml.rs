@@ -8,8 +8,8 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::super::shown::shown;
 use super::hints;
+use super::shown::shown;
 
 /// Aliases may not make more of a document than this.
 const ALIASED_MAX: usize = 200_000;
@@ -27,10 +27,10 @@ pub struct Place {
 
 impl Place {
     /// Where a text begins.
-    pub(super) const START: Self = Self { line: 1, column: 1 };
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
 
     /// The place after `text`, which begins here.
-    pub(super) fn after(self, text: &str) -> Self {
+    pub(crate) fn after(self, text: &str) -> Self {
         let lines = text.matches('\n').count();
         let last = text.rsplit('\n').next().unwrap_or_default();
         let before = if lines == 0 { self.column } else { 1 };
@@ -205,7 +205,7 @@ fn index_step(path: &str) -> Option<(usize, &str)> {
 }
 
 /// Takes a text apart into its documents; empty ones are left out. Places count from `start`.
-pub(super) fn parse_at(text: &str, start: Place) -> Result<Vec<Node>, Broken> {
+pub(crate) fn parse_at(text: &str, start: Place) -> Result<Vec<Node>, Broken> {
     let mut options = Options::default();
     options.emit_comments = false;
     options.flow_nesting_limit = DEPTH_MAX;

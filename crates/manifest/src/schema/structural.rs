@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use super::super::manifests::yaml::{Node, Value};
 use super::{Constraint, Problems, nearest};
+use crate::yaml::{Node, Value};
 
 /// What the API server adds to every kind.
 const META: [&str; 3] = ["apiVersion", "kind", "metadata"];

@@ -9,7 +9,7 @@ const SEPARATOR: &str = "---";
 
 /// Takes a text apart. Text that begins with `{` is JSON, document after document, as long as it is;
 /// what comes after at most one JSON document may be YAML.
-pub(super) fn documents(text: &str) -> Result<Vec<Node>, Broken> {
+pub fn documents(text: &str) -> Result<Vec<Node>, Broken> {
     if !text.trim_start().starts_with('{') {
         let mut found = Vec::new();
         return yaml_documents(text, Place::START, &mut found).map(|()| found);

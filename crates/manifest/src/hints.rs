@@ -2,7 +2,7 @@
 //! a sentence with the way out or nothing out. No IO.
 
 /// The first template expression of Helm, Go or Jinja.
-pub(in super::super) fn expression(text: &str) -> Option<&str> {
+pub fn expression(text: &str) -> Option<&str> {
     [("{{", "}}"), ("{%", "%}")]
         .into_iter()
         .filter_map(|(begin, end)| {
@@ -16,19 +16,19 @@ pub(in super::super) fn expression(text: &str) -> Option<&str> {
 }
 
 /// What to do with a template.
-pub(in super::super) fn way_out(expression: &str) -> String {
+pub fn way_out(expression: &str) -> String {
     format!(
         "{expression} is a template expression that was not rendered: render the template first, for Helm with 'helm template CHART | smr plan -f -'"
     )
 }
 
 /// JSON with a comment in it.
-pub(super) fn no_comments(line: usize) -> String {
+pub(crate) fn no_comments(line: usize) -> String {
     format!("JSON has no comments: remove the one in line {line}, or write YAML with #")
 }
 
 /// What may be the cause of what is wrong in line `line`.
-pub(super) fn hint(text: &str, line: usize) -> Option<String> {
+pub fn hint(text: &str, line: usize) -> Option<String> {
     let lines = || text.lines().take(line).zip(1..);
     let template = lines()
         .find_map(|(content, number)| Some((number, expression(content)?)))
@@ -43,6 +43,6 @@ pub(super) fn hint(text: &str, line: usize) -> Option<String> {
 }
 
 /// Whether a text begins as comments of JSON5 and JavaScript do.
-pub(super) fn is_json_comment(text: &str) -> bool {
+pub(crate) fn is_json_comment(text: &str) -> bool {
     text.starts_with("//") || text.starts_with("/*")
 }
