@@ -3,16 +3,20 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use kube::Client;
 use smr_api::forms;
 use tracing::{info, warn};
 
 use super::limits::{LimitsArgs, text, texts};
 use super::{CliError, flag, selector};
+use crate::clock::SystemClock;
 use crate::controller::sweep::SweepMode;
-use crate::controller::{self, Settings};
+use crate::controller::{self, Edges, RunError, Settings, watch};
+use crate::telemetry::health::Server;
 use crate::telemetry::logs::{self, LogFormat};
 use smr_lease::LeaseConfig;
 
@@ -115,6 +119,7 @@ impl From<LogForm> for LogFormat {
 
 pub(super) fn run(args: Args) -> Result<(), CliError> {
     logs::init(args.log_format.into(), args.log_level.as_deref())?;
+    let metrics_addr = args.metrics_addr;
     let settings = settings(args)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -131,7 +136,24 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         .worker_threads(worker_threads(cores))
         .enable_all()
         .build()?;
-    runtime.block_on(async { Ok(Box::pin(controller::run(settings, asked_to_stop()?)).await?) })
+    runtime.block_on(async {
+        let edges = edges(metrics_addr).await?;
+        Ok(Box::pin(controller::run(settings, edges, asked_to_stop()?)).await?)
+    })
+}
+
+/// The real ones: sockets, files, the system's clock.
+async fn edges(metrics_addr: SocketAddr) -> Result<Edges, RunError> {
+    let server = Server::bind(metrics_addr).await?;
+    let config = crate::kubernetes::config().await;
+    let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
+    Ok(Edges {
+        kube: Client::try_from(config.clone()).map_err(Box::new)?,
+        watch: Box::new(move |heartbeat| watch::client(config.clone(), heartbeat)),
+        aws: Box::pin(smr_iam::from_environment()),
+        server: Some(server),
+        clock: Arc::new(SystemClock::new()),
+    })
 }
 
 fn settings(args: Args) -> Result<Settings, CliError> {
@@ -145,7 +167,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         concurrency,
         iam_requests_per_second,
         sweep,
-        metrics_addr,
+        metrics_addr: _,
         leader_elect: _,
         lease_namespace: _,
         lease_duration: _,
@@ -160,7 +182,6 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         concurrency: usize::from(concurrency),
         requests_per_second: iam_requests_per_second,
         sweep: sweep.into(),
-        metrics_addr,
         lease,
     })
 }
@@ -211,6 +232,7 @@ fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
+            biased;
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }

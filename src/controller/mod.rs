@@ -10,4 +10,4 @@ pub mod state;
 pub mod sweep;
 pub mod watch;
 
-pub use run::{RunError, Settings, run};
+pub use run::{Edges, RunError, Settings, run};

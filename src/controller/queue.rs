@@ -169,6 +169,7 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
                     });
                 }
                 Next::At(at) => tokio::select! {
+                    biased;
                     () = changed => {}
                     () = sleep_until(at) => {}
                 },

@@ -2,12 +2,12 @@
 //! it ended. Does network IO.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::select_all;
-use kube::{Client, Config};
+use futures::future::{BoxFuture, select_all};
+use kube::Client;
+use smr_api::{FIELD_MANAGER, Key};
 use smr_core::limits::Limits;
 use smr_core::ports::Clock;
 use smr_lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
@@ -23,11 +23,9 @@ use super::queue::{Priority, Queue};
 use super::state::Tracker;
 use super::sweep::{Sight, SweepMode, Sweeper};
 use super::watch::{NOT_LISTED, Scope, Sink, Synced};
-use crate::clock::SystemClock;
 use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};
-use smr_api::Key;
-use smr_iam::{Aws, BULK_TIMEOUT, Budget, Gate, Recent};
+use smr_iam::{Aws, BULK_TIMEOUT, Budget, Gate, Recent, SdkConfig};
 
 /// Work in flight gets this long after SIGTERM: an attempt's time-out, and a little.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -53,8 +51,6 @@ pub struct Settings {
     pub requests_per_second: u32,
     /// `--sweep`
     pub sweep: SweepMode,
-    /// `--metrics-addr`
-    pub metrics_addr: SocketAddr,
     /// `--leader-elect`: the Lease, or none.
     pub lease: Option<LeaseConfig>,
 }
@@ -82,44 +78,62 @@ pub enum RunError {
     Task(#[from] JoinError),
 }
 
-/// Runs until `shutdown` resolves (SIGTERM) or leadership is lost.
-pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+/// What opens sockets and files, made by whoever runs the controller: a simulation has its own.
+/// Randomness is the thread's `fastrand` generator, which the AWS SDK and kube use too.
+pub struct Edges {
+    /// To the API server, for everything but watches.
+    pub kube: Client,
+    /// To the API server, for one watch whose every answer is a beat: see [`super::watch::client`].
+    pub watch: Box<dyn Fn(Heartbeat) -> kube::Result<Client> + Send + Sync>,
+    /// The settings of the edge to AWS, asked for once this replica leads.
+    pub aws: BoxFuture<'static, SdkConfig>,
+    /// Where `/metrics`, `/livez` and `/readyz` are served, if anywhere.
+    pub server: Option<Server>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Runs until `shutdown` resolves (SIGTERM) or leadership is lost. Nothing that it began outlives it,
+/// also where it is dropped.
+pub async fn run(
+    settings: Settings,
+    edges: Edges,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::new()?);
     let health = Health::new();
-    let server = Server::bind(settings.metrics_addr).await?;
-    info!(address = %server.address(), "serving /metrics, /livez and /readyz");
     let stopping = CancellationToken::new();
-    let serving = tokio::spawn(server.run(
-        metrics.clone(),
-        health.clone(),
-        stopping.clone().cancelled_owned(),
-    ));
-    let config = crate::kubernetes::config().await;
-    let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
-    let client = Client::try_from(config.clone()).map_err(Box::new)?;
+    let mut serving = JoinSet::new();
+    if let Some(server) = edges.server {
+        info!(address = %server.address(), "serving /metrics, /livez and /readyz");
+        let stopped = stopping.clone().cancelled_owned();
+        serving.spawn(server.run(metrics.clone(), health.clone(), stopped));
+    }
     let controller = Controller {
         settings,
-        config,
-        client,
+        kube: edges.kube,
+        watch: edges.watch,
         metrics,
         health,
-        clock: Arc::new(SystemClock::new()),
+        clock: edges.clock,
         stopping: stopping.clone(),
     };
-    let ended = controller.lead(shutdown).await;
+    let ended = controller.lead(edges.aws, shutdown).await;
     stopping.cancel();
-    match serving.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "the metrics server ended badly"),
-        Err(error) => warn!(%error, "the metrics server ended badly"),
+    while let Some(served) = serving.join_next().await {
+        match served {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the metrics server ended badly"),
+            Err(error) => warn!(%error, "the metrics server ended badly"),
+        }
     }
     ended
 }
 
 struct Controller {
     settings: Settings,
-    config: Config,
-    client: Client,
+    kube: Client,
+    watch: Box<dyn Fn(Heartbeat) -> kube::Result<Client> + Send + Sync>,
     metrics: Arc<Metrics>,
     health: Health,
     clock: Arc<dyn Clock>,
@@ -128,40 +142,45 @@ struct Controller {
 
 impl Controller {
     /// Waits for the Lease where there is one, and works as long as it lasts.
-    async fn lead(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    async fn lead(
+        self,
+        aws: BoxFuture<'static, SdkConfig>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let Some(config) = self.settings.lease.clone() else {
             self.metrics.leader(true);
-            self.work(Fence::always(), shutdown).await?;
+            self.work(Fence::always(), aws, shutdown).await?;
             return Ok(());
         };
         let identity = config.identity.clone();
-        let (elector, fence) = Elector::new(self.client.clone(), config, self.clock.clone());
+        let (elector, fence) = Elector::new(self.kube.clone(), config, self.clock.clone());
         let (drained, at_shutdown) = tokio::sync::oneshot::channel();
-        let election = tokio::spawn(
-            elector.run(async move { at_shutdown.await.unwrap_or(AtShutdown::LetExpire) }),
-        );
+        let mut election = JoinSet::new();
+        election
+            .spawn(elector.run(async move { at_shutdown.await.unwrap_or(AtShutdown::LetExpire) }));
         // A standby is ready: it can take over at any moment.
         self.health.set_ready();
         self.metrics.leader(false);
         info!(identity, "waiting for the Lease");
         tokio::pin!(shutdown);
         let how = tokio::select! {
+            biased;
+            () = &mut shutdown => AtShutdown::Release,
             () = fence.acquired() => {
                 info!(identity, "leading");
                 self.metrics.leader(true);
                 self.health.set_not_ready(NOT_LISTED);
-                let how = self.work(fence, shutdown).await?;
+                let how = self.work(fence, aws, shutdown).await?;
                 self.metrics.leader(false);
                 how
             }
-            () = &mut shutdown => AtShutdown::Release,
             () = fence.lost() => AtShutdown::LetExpire,
         };
         // The other end is gone only if the election has ended already.
         let _ = drained.send(how);
-        match election.await?? {
-            Outcome::Stopped => Ok(()),
-            Outcome::Lost => Err(RunError::LeaseLost),
+        match election.join_next().await.transpose()?.transpose()? {
+            Some(Outcome::Stopped) | None => Ok(()),
+            Some(Outcome::Lost) => Err(RunError::LeaseLost),
         }
     }
 
@@ -169,46 +188,22 @@ impl Controller {
     async fn work(
         &self,
         fence: Fence,
+        aws: BoxFuture<'static, SdkConfig>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<AtShutdown, RunError> {
         let Self {
             settings,
-            client,
             metrics,
             health,
             stopping,
-            clock,
-            config: _,
+            ..
         } = self;
         let budget = Budget::new(settings.requests_per_second);
-        let gate = Gate::new(
-            budget,
-            Arc::new(fence.clone()),
-            stopping.clone(),
-            metrics.clone(),
-        );
-        let aws = Aws::new(&smr_iam::from_environment().await, gate.clone());
-        let instance = settings
-            .lease
-            .as_ref()
-            .map_or_else(|| "session-manager-role".to_owned(), |l| l.identity.clone());
-        let store = Store::default();
+        let may_write = Arc::new(fence.clone());
+        let gate = Gate::new(budget, may_write, stopping.clone(), metrics.clone());
         let queue: Queue<Key> = Queue::new();
-        let cluster = Cluster::new(client.clone(), fence.clone(), instance);
-        let context = Arc::new(Context {
-            limits: settings.limits.clone(),
-            resync_interval: settings.resync_interval,
-            selector: settings.selector.clone(),
-            aws,
-            publisher: Publisher::new(cluster, store.clone(), clock.clone(), metrics.clone()),
-            store,
-            queue: queue.clone(),
-            tracker: Tracker::default(),
-            // Until now another replica may have written.
-            recent: Recent::new(clock.clone()),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-        });
+        let aws = Aws::new(&aws.await, gate.clone());
+        let context = Arc::new(self.context(aws, &fence, queue.clone()));
         let mut watches = self.watches(&context, &queue)?;
         let mut workers = self.workers(&context, &queue);
         let mut gauges = tokio::time::interval(GAUGES);
@@ -217,8 +212,9 @@ impl Controller {
         tokio::pin!(lost);
         let led_to_the_end = loop {
             tokio::select! {
-                () = &mut shutdown => break true,
+                biased;
                 () = &mut lost => break false,
+                () = &mut shutdown => break true,
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
                     metrics.queue_depth(queue.depth().ready);
@@ -252,6 +248,29 @@ impl Controller {
         })
     }
 
+    /// What all passes share.
+    fn context(&self, aws: Aws, fence: &Fence, queue: Queue<Key>) -> Context {
+        let settings = &self.settings;
+        let lease = settings.lease.as_ref();
+        let instance = lease.map_or_else(|| FIELD_MANAGER.to_owned(), |l| l.identity.clone());
+        let cluster = Cluster::new(self.kube.clone(), fence.clone(), instance);
+        let (store, clock, metrics) = (Store::default(), &self.clock, &self.metrics);
+        Context {
+            limits: settings.limits.clone(),
+            resync_interval: settings.resync_interval,
+            selector: settings.selector.clone(),
+            aws,
+            publisher: Publisher::new(cluster, store.clone(), clock.clone(), metrics.clone()),
+            store,
+            queue,
+            tracker: Tracker::default(),
+            // Until now another replica may have written.
+            recent: Recent::new(clock.clone()),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        }
+    }
+
     /// One watch for each namespace, or one for all; once each has listed its objects, the
     /// controller is ready and sweeps.
     fn watches(
@@ -270,7 +289,7 @@ impl Controller {
             let (synced, seen) = watch::channel(Err(NOT_LISTED.to_owned()));
             all.push(seen);
             let heartbeat = self.health.heartbeat("watch", super::watch::STUCK);
-            let client = super::watch::client(self.config.clone(), heartbeat)?;
+            let client = (self.watch)(heartbeat)?;
             let (metrics, store, queue) =
                 (self.metrics.clone(), context.store.clone(), queue.clone());
             let scope = Scope {

@@ -219,6 +219,7 @@ impl Server {
             sleep(GRACE).await;
         };
         tokio::select! {
+            biased;
             served = serving.into_future() => served.map_err(HealthError::Serve),
             () = limit => Ok(()),
         }

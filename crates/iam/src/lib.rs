@@ -15,6 +15,7 @@ mod recent;
 mod testing;
 mod write;
 
+pub use aws_config::SdkConfig;
 pub use budget::{Budget, Priority};
 pub use client::{Aws, CallFailed, Iam};
 pub use credentials::{explained, from_environment};
