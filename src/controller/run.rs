@@ -220,7 +220,7 @@ impl Controller {
                 () = &mut lost => break false,
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
-                    metrics.queue_depth(queue.depth().ready);
+                    metrics.queue_depth(queue.ready());
                     context.memories.settle(Timestamp::now());
                     context.recent.lock().forget(context.recent.now());
                 }

@@ -15,7 +15,7 @@ mod recent;
 mod testing;
 mod write;
 
-pub use budget::{Budget, Priority};
+pub use budget::Budget;
 pub use client::{Aws, CallFailed, Iam};
 pub use credentials::{explained, from_environment};
 pub use gate::{BULK_TIMEOUT, Gate};

@@ -33,7 +33,7 @@ use super::store::Store;
 use crate::telemetry::health::Heartbeat;
 use crate::telemetry::metrics::{Metrics, ReconcileResult};
 use smr_api::Key;
-use smr_iam::{self as iam, Aws, Failed, Iam, Recent};
+use smr_iam::{Aws, Failed, Iam, Recent};
 
 /// How often one pass looks at IAM again before it leaves the rest to the next.
 const ROUNDS: u32 = 5;
@@ -153,7 +153,7 @@ impl Context {
             request: object.reconcile_request().map(str::to_owned),
             object,
             memory: &mut memory,
-            urgency: urgency(priority),
+            urgency: priority,
             heartbeat,
         };
         // On the heap: the future of a pass is large.
@@ -251,15 +251,6 @@ impl Context {
     }
 }
 
-/// The budget's priorities follow the queue's.
-fn urgency(priority: Priority) -> iam::Priority {
-    match priority {
-        Priority::Edit => iam::Priority::Edit,
-        Priority::Repair => iam::Priority::Repair,
-        Priority::Resync => iam::Priority::Sweep,
-    }
-}
-
 /// One pass over one object.
 struct Pass<'a> {
     context: &'a Context,
@@ -267,7 +258,7 @@ struct Pass<'a> {
     /// The request that this pass answers: one that comes in its course was made after IAM was read.
     request: Option<String>,
     memory: &'a mut Memory,
-    urgency: iam::Priority,
+    urgency: Priority,
     /// Of the worker.
     heartbeat: &'a Heartbeat,
 }
