@@ -157,7 +157,7 @@ impl Sweeper {
             without_credentials: 0,
             probes: Rotation::default(),
             heartbeat,
-            answers: Answers::default(),
+            answers: Answers::new(fastrand::u64(..)),
             tags: Rotation::default(),
             looks: Rotation::default(),
             strays: BTreeMap::new(),
