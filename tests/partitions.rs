@@ -19,13 +19,14 @@ use iam_emulator::{Config, Emulator, RoleSnapshot, Snapshot};
 use serde_json::{Value, json};
 use session_manager_role::clock::SystemClock;
 use smr_core::desired::desired;
+use smr_core::fair::Priority;
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
 use smr_core::ports::Uncounted;
 use smr_core::validate::validate;
-use smr_iam::{Aws, Budget, Gate, Priority, Recent};
+use smr_iam::{Aws, Budget, Gate, Recent};
 use smr_lease::Fence;
 
 const ACCOUNT: &str = "111122223333";

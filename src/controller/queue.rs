@@ -9,39 +9,17 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use smr_core::fair::Next;
+pub use smr_core::fair::Priority;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use self::order::{Entry, Next, Order};
-
-/// What is at stake; the more urgent is the lesser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// A person changed or deleted the object.
-    Edit,
-    /// Something is known to be wrong in IAM.
-    Repair,
-    /// Nothing is known; it is time to look.
-    Resync,
-}
+use self::order::{Entry, Order};
 
 /// Whose a key is: within a priority, namespaces are served by turns.
 pub trait Namespaced {
     /// The namespace.
     fn namespace(&self) -> &str;
-}
-
-/// A reading of the queue for metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Depth {
-    /// Keys that could be worked on now.
-    pub ready: usize,
-    /// Keys that wait for their time.
-    pub delayed: usize,
-    /// Keys being worked on.
-    pub active: usize,
-    /// How long the oldest ready key has been ready.
-    pub oldest_wait: Duration,
 }
 
 /// A deduplicating queue with priorities and not-before times; clones share it.
@@ -130,20 +108,8 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
         self.0.changed.notify_waiters();
     }
 
-    /// Drops what the key waits for, also an "again" of one that is being worked on: the object
-    /// is gone.
-    pub fn forget(&self, key: &K) {
-        self.lock().order.forget(key);
-    }
-
-    /// The next ready key, the most urgent first; waits for one. `None` after
-    /// [`Queue::shutdown`], even if keys are left. Dropping the future loses nothing.
-    pub async fn next(&self) -> Option<Work<K>> {
-        self.next_up_to(Priority::Resync).await
-    }
-
-    /// As [`Queue::next`], but takes nothing less urgent than `least`: for workers that are kept
-    /// free for edits.
+    /// The next ready key that is not less urgent than `least`, the most urgent first; waits for one.
+    /// `None` after [`Queue::shutdown`], even if keys are left. Dropping the future loses nothing.
     pub async fn next_up_to(&self, least: Priority) -> Option<Work<K>> {
         loop {
             let changed = self.0.changed.notified();
@@ -159,13 +125,12 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
                 state.order.take(now, least)
             };
             match next {
-                Next::Ready { key, entry } => {
-                    let waited = now.saturating_duration_since(entry.at);
+                Next::Ready { item, at, priority } => {
                     return Some(Work {
                         queue: self.clone(),
-                        key,
-                        priority: entry.priority,
-                        waited,
+                        key: item,
+                        priority,
+                        waited: now.saturating_duration_since(at),
                     });
                 }
                 Next::At(at) => tokio::select! {
@@ -178,12 +143,12 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
         }
     }
 
-    /// A reading for metrics.
-    pub fn depth(&self) -> Depth {
-        self.lock().order.depth(Instant::now())
+    /// How many keys could be worked on now.
+    pub fn ready(&self) -> usize {
+        self.lock().order.ready(Instant::now())
     }
 
-    /// Makes every [`Queue::next`] return `None`, now and later.
+    /// Makes every [`Queue::next_up_to`] return `None`, now and later.
     pub fn shutdown(&self) {
         self.lock().closed = true;
         self.0.changed.notify_waiters();

@@ -217,7 +217,7 @@ impl Controller {
                 () = &mut shutdown => break true,
                 _ = gauges.tick() => {
                     metrics.objects(context.store.counts());
-                    metrics.queue_depth(queue.depth().ready);
+                    metrics.queue_depth(queue.ready());
                     context.tracker.forget_old(context.clock.now());
                     context.recent.lock().forget(context.clock.steady());
                 }

@@ -25,7 +25,7 @@ use super::queue::{Priority, Queue};
 use super::state::spread;
 use crate::telemetry::health::Heartbeat;
 use smr_api::Key;
-use smr_iam::{self as iam, Iam, IdentityError};
+use smr_iam::{Iam, IdentityError};
 
 /// How soon a sweep that failed is tried again, where the interval is not shorter.
 const RETRY: Duration = Duration::from_secs(10);
@@ -155,7 +155,7 @@ impl Sweeper {
             without_credentials: 0,
             probes: Rotation::default(),
             heartbeat,
-            answers: Answers::default(),
+            answers: Answers::new(fastrand::u64(..)),
             tags: Rotation::default(),
             looks: Rotation::default(),
             strays: BTreeMap::new(),
@@ -276,7 +276,7 @@ impl Sweeper {
 
     fn iam(&self, account: &Account) -> Iam {
         let aws = &self.context.aws;
-        let iam = aws.on_behalf_of(account, "", iam::Priority::Sweep);
+        let iam = aws.on_behalf_of(account, "", Priority::Resync);
         iam.beating(Arc::new(self.heartbeat.clone()))
     }
 

@@ -12,13 +12,14 @@ use aws_sdk_iam::config::Credentials;
 use iam_emulator::{Config, Emulator, Server};
 use session_manager_role::clock::SystemClock;
 use smr_core::account::{Account, Partition};
+use smr_core::fair::Priority;
 use smr_core::limits::Limits;
 use smr_core::names::Subject;
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
 use smr_core::ports::Uncounted;
 use smr_core::wanted::wanted;
-use smr_iam::{Aws, Budget, Gate, Priority, Recent};
+use smr_iam::{Aws, Budget, Gate, Recent};
 use smr_lease::Fence;
 use tokio_util::sync::CancellationToken;
 

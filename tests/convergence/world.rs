@@ -9,6 +9,7 @@ use iam_emulator::{Config, Emulator, Snapshot};
 use session_manager_role::clock::SystemClock;
 use smr_core::account::Account;
 use smr_core::desired::{Desired, desired};
+use smr_core::fair::Priority;
 use smr_core::limits::Limits;
 use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
@@ -16,7 +17,7 @@ use smr_core::plan::{Planned, Recorded, plan};
 use smr_core::ports::Uncounted;
 use smr_core::summary::{Facts, Object, Outcome, summarize};
 use smr_core::validate::validate;
-use smr_iam::{Aws, Budget, Gate, Iam, Priority, Recent};
+use smr_iam::{Aws, Budget, Gate, Iam, Recent};
 use smr_lease::Fence;
 
 use super::deeds::Kind;

@@ -13,6 +13,7 @@ pub mod difference;
 pub mod document;
 pub mod effect;
 pub mod failure;
+pub mod fair;
 pub mod foresight;
 pub mod limits;
 pub mod names;

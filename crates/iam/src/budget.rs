@@ -10,21 +10,11 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use smr_core::fair::{self, Priority};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use self::bucket::Bucket;
-
-/// What a call is for; the more urgent is the lesser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// A person's change or deletion.
-    Edit,
-    /// Putting right what is known to be wrong.
-    Repair,
-    /// Looking at everything.
-    Sweep,
-}
 
 /// One token bucket for all calls to IAM; clones share it.
 ///
@@ -45,16 +35,7 @@ struct Shared {
 /// Leave to send one request. It is spent, whatever becomes of the request.
 #[derive(Debug)]
 #[must_use = "a permit is one token of the account's budget"]
-pub struct Permit {
-    waited: Duration,
-}
-
-impl Permit {
-    /// How long the permit was waited for.
-    pub fn waited(&self) -> Duration {
-        self.waited
-    }
-}
+pub(crate) struct Permit;
 
 impl Budget {
     /// How long a call lets more urgent ones go first.
@@ -72,51 +53,45 @@ impl Budget {
 
     /// Waits for leave to send one request. Every attempt needs its own. Dropping the future
     /// gives up the place, and a token that was on its way.
-    pub async fn acquire(&self, priority: Priority, namespace: &str) -> Permit {
+    pub(crate) async fn acquire(&self, priority: Priority, namespace: &str) -> Permit {
         let start = Instant::now();
         let (sender, mut granted) = oneshot::channel();
-        let id = {
+        let place = {
             let mut bucket = self.lock();
-            let id = bucket.join(priority, namespace, start, sender);
+            let place = bucket.join(priority, namespace, start, sender);
             grant(&mut bucket, start);
-            id
+            place
         };
-        let mut place = Place {
+        let mut waiter = Waiter {
             budget: self,
-            id,
-            priority,
+            namespace,
+            place,
             taken: false,
         };
         tokio::select! {
             biased;
-            // The sender lives as long as the place.
+            // The sender lives as long as the waiter.
             _ = &mut granted => {}
             () = self.watch_clock() => {}
         }
-        place.taken = true;
-        Permit {
-            waited: start.elapsed(),
-        }
+        waiter.taken = true;
+        Permit
     }
 
     /// IAM throttled a request: slower from now on.
-    pub fn throttled(&self) {
+    pub(crate) fn throttled(&self) {
         self.lock().throttled(Instant::now());
     }
 
     /// IAM answered a request, with whatever but throttling: a little faster from now on.
-    pub fn succeeded(&self) {
+    pub(crate) fn succeeded(&self) {
         self.lock().succeeded(Instant::now());
     }
 
     /// The present rate in requests per second.
-    pub fn rate(&self) -> f64 {
+    #[cfg(test)]
+    pub(crate) fn rate(&self) -> f64 {
         self.lock().rate()
-    }
-
-    /// How many calls wait.
-    pub fn waiting(&self) -> usize {
-        self.lock().waiting()
     }
 
     /// Grants at the right moments, for as long as anyone waits.
@@ -147,18 +122,18 @@ fn grant(bucket: &mut Bucket<oneshot::Sender<()>>, now: Instant) -> Option<Insta
 }
 
 /// A place in the line, given up when dropped.
-struct Place<'a> {
+struct Waiter<'a> {
     budget: &'a Budget,
-    id: u64,
-    priority: Priority,
+    namespace: &'a str,
+    place: fair::Place<Instant>,
     taken: bool,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         if !self.taken {
             let mut bucket = self.budget.lock();
-            if !bucket.leave(self.priority, self.id) {
+            if !bucket.leave(self.namespace, &self.place) {
                 bucket.give_back();
                 grant(&mut bucket, Instant::now());
             }

@@ -13,9 +13,9 @@ use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::{BoxError, ProvideErrorMetadata, SdkError};
 use smr_core::account::Account;
 use smr_core::failure::Failure;
+use smr_core::fair::Priority;
 use smr_core::ports::Progress;
 
-use crate::budget::Priority;
 use crate::gate::{ATTEMPT_TIMEOUT, Access, CallError, Calls, Gate, timeouts};
 use crate::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven};
 

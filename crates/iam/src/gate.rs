@@ -11,13 +11,14 @@ use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use smr_api::labels::CallOutcome;
 use smr_core::failure::{Failure, FailureClass};
+use smr_core::fair::Priority;
 use smr_core::ports::{CallObserver, MayWrite, Progress};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::LOG;
-use crate::budget::{Budget, Priority};
+use crate::budget::Budget;
 use crate::errors;
 use crate::identity::Unproven;
 

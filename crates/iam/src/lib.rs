@@ -16,7 +16,7 @@ mod testing;
 mod write;
 
 pub use aws_config::SdkConfig;
-pub use budget::{Budget, Priority};
+pub use budget::Budget;
 pub use client::{Aws, CallFailed, Iam};
 pub use credentials::{explained, from_environment};
 pub use gate::{BULK_TIMEOUT, Gate};

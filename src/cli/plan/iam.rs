@@ -8,7 +8,8 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::step::Kind;
 
-use smr_iam::{Aws, Iam, Priority, WholeAccount};
+use smr_core::fair::Priority;
+use smr_iam::{Aws, Iam, WholeAccount};
 
 pub(super) struct Reading {
     iam: Iam,

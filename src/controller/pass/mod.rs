@@ -19,7 +19,7 @@ use smr_core::refusal::Decision as Remedy;
 use smr_core::summary::{Activity, Outcome, PausedBy};
 use smr_core::validate::Invalid;
 use smr_core::wanted::{recorded_elsewhere, unclear_pause};
-use smr_iam::{self as iam, Aws, Iam, Recent};
+use smr_iam::{Aws, Iam, Recent};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info_span, warn};
 
@@ -133,7 +133,7 @@ impl Context {
             request: object.reconcile_request().map(str::to_owned),
             object,
             state: &mut state,
-            urgency: urgency(priority),
+            urgency: priority,
             heartbeat,
         };
         // On the heap: the future of a pass is large.
@@ -168,15 +168,6 @@ impl Context {
     }
 }
 
-/// The budget's priorities follow the queue's.
-fn urgency(priority: Priority) -> iam::Priority {
-    match priority {
-        Priority::Edit => iam::Priority::Edit,
-        Priority::Repair => iam::Priority::Repair,
-        Priority::Resync => iam::Priority::Sweep,
-    }
-}
-
 /// One pass over one object.
 struct Pass<'a> {
     context: &'a Context,
@@ -184,7 +175,7 @@ struct Pass<'a> {
     /// The request that this pass answers: one that comes in its course was made after IAM was read.
     request: Option<String>,
     state: &'a mut ObjectState,
-    urgency: iam::Priority,
+    urgency: Priority,
     /// Of the worker.
     heartbeat: &'a Heartbeat,
 }

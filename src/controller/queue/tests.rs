@@ -45,7 +45,7 @@ impl Bench {
 
     fn take_up_to(&mut self, at: u64, least: Priority) -> &'static str {
         match self.order.take(self.start + Duration::from_secs(at), least) {
-            Next::Ready { key, .. } => key,
+            Next::Ready { item, .. } => item,
             Next::At(_) | Next::Empty => "",
         }
     }
@@ -104,12 +104,13 @@ fn a_key_waits_once_and_is_only_raised() {
     bench.add("key", 10, Priority::Repair);
     bench.add("key", 20, Priority::Edit);
     bench.add("other", 0, Priority::Repair);
-    let entry = bench.entry(10, Priority::Edit);
+    let Entry { at, priority } = bench.entry(10, Priority::Edit);
     assert_eq!(bench.take(5), "other");
     let next = bench
         .order
         .take(bench.start + 10 * SECOND, Priority::Resync);
-    assert_eq!(next, Next::Ready { key: "key", entry });
+    let item = "key";
+    assert_eq!(next, Next::Ready { item, at, priority });
     assert_eq!(bench.take(100), "");
 }
 
@@ -137,21 +138,6 @@ fn one_worker_per_key_and_again_right_after() {
     bench.order.done(&"key");
     bench.order.done(&"key");
     assert_eq!(bench.take(1000), "");
-}
-
-#[test]
-fn forgotten_keys_do_not_come_back() {
-    let mut bench = Bench::new();
-    bench.add("waiting", 0, Priority::Edit);
-    bench.order.forget(&"waiting");
-    bench.add("active", 0, Priority::Edit);
-    assert_eq!(bench.take(0), "active");
-    bench.add("active", 0, Priority::Edit);
-    bench.order.forget(&"active");
-    bench.order.done(&"active");
-    bench.order.forget(&"unknown");
-    assert_eq!(bench.take(100), "");
-    assert_eq!(bench.order.depth(bench.start), Depth::default());
 }
 
 #[test]
@@ -184,20 +170,13 @@ fn kept_free_workers_take_edits_only() {
 }
 
 #[test]
-fn the_depth_tells_ready_from_delayed() {
+fn what_waits_for_its_time_and_what_is_worked_on_is_not_ready() {
     let mut bench = Bench::new();
     for (key, at) in [("active", 0), ("old", 1), ("fresh", 9), ("later", 60)] {
         bench.add(key, at, Priority::Edit);
     }
     assert_eq!(bench.take(0), "active");
-    let depth = bench.order.depth(bench.start + 10 * SECOND);
-    let expected = Depth {
-        ready: 2,
-        delayed: 1,
-        active: 1,
-        oldest_wait: 9 * SECOND,
-    };
-    assert_eq!(depth, expected);
+    assert_eq!(bench.order.ready(bench.start + 10 * SECOND), 2);
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -214,14 +193,14 @@ async fn waiting_workers_wake_for_additions_times_and_shutdown() {
         adder.add("now", Priority::Resync);
     });
     let start = Instant::now();
-    let work = soon(queue.next()).await.unwrap();
+    let work = soon(queue.next_up_to(Priority::Resync)).await.unwrap();
     assert_eq!((*work.key(), work.priority()), ("now", Priority::Resync));
     assert_eq!(start.elapsed(), SECOND);
-    let later = soon(queue.next()).await.unwrap();
+    let later = soon(queue.next_up_to(Priority::Resync)).await.unwrap();
     assert_eq!((*later.key(), start.elapsed().as_secs()), ("later", 11));
     work.again_after(5 * SECOND, Priority::Resync);
     later.done();
-    let again = soon(queue.next()).await.unwrap();
+    let again = soon(queue.next_up_to(Priority::Resync)).await.unwrap();
     assert_eq!((*again.key(), start.elapsed().as_secs()), ("now", 16));
     let idle = tokio::spawn({
         let queue = queue.clone();
@@ -230,7 +209,7 @@ async fn waiting_workers_wake_for_additions_times_and_shutdown() {
     queue.add("left", Priority::Resync);
     queue.shutdown();
     assert!(soon(idle).await.unwrap());
-    assert!(soon(queue.next()).await.is_none());
+    assert!(soon(queue.next_up_to(Priority::Resync)).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,24 +219,29 @@ async fn a_panicking_worker_gives_its_key_back() {
     let worker = tokio::spawn({
         let queue = queue.clone();
         async move {
-            let work = queue.next().await;
+            let work = queue.next_up_to(Priority::Resync).await;
             queue.add("key", Priority::Repair);
             assert!(work.is_none(), "the worker's own failure");
         }
     });
     assert!(worker.await.is_err());
-    let work = soon(queue.next()).await.unwrap();
+    let work = soon(queue.next_up_to(Priority::Resync)).await.unwrap();
     assert_eq!((*work.key(), work.priority()), ("key", Priority::Repair));
-    assert_eq!(queue.depth().active, 1);
+    assert!(!queue.add_new(&"key", Priority::Edit), "it is worked on");
     drop(work);
-    assert_eq!(queue.depth(), Depth::default());
+    assert_eq!(queue.ready(), 0);
+    assert!(queue.add_new(&"key", Priority::Edit));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_wait_loses_nothing() {
     let queue = Queue::new();
     queue.add_after("key", 2 * SECOND, Priority::Edit);
-    assert!(timeout(SECOND, queue.next()).await.is_err());
-    let work = soon(queue.next()).await.unwrap();
+    assert!(
+        timeout(SECOND, queue.next_up_to(Priority::Resync))
+            .await
+            .is_err()
+    );
+    let work = soon(queue.next_up_to(Priority::Resync)).await.unwrap();
     assert_eq!(work.waited(), Duration::ZERO);
 }

@@ -66,7 +66,7 @@ impl Sweeper {
         let iam = self.iam(account);
         let pages_of_roles = self.roles.div_ceil(1000);
         let interest = self.interest(targets);
-        let answers = std::mem::take(&mut self.answers);
+        let answers = self.answers.take();
         let mut reading = Reading::new(self, account, targets, answers);
         let read = iam.read_account(&interest, pages_of_roles, |part| reading.take(part));
         let cost = match read.await {

@@ -3,22 +3,40 @@
 //! than to say what it should be.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 /// What was found in sync, in the last sweep and so far in this one. Fingerprints of 64 bits under a
 /// key of this process: nobody can make two of them alike.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answers {
-    key: RandomState,
+    key: u64,
     last: HashSet<u64>,
     now: HashSet<u64>,
 }
 
 impl Answers {
+    /// None yet, under a random key: it goes before all that a fingerprint is of.
+    pub fn new(key: u64) -> Self {
+        Self {
+            key,
+            last: HashSet::new(),
+            now: HashSet::new(),
+        }
+    }
+
+    /// All of them; none are left here, under the same key.
+    pub fn take(&mut self) -> Self {
+        let key = self.key;
+        std::mem::replace(self, Self::new(key))
+    }
+
     /// Whether `judge` finds it in sync: asked only where it was not so of the very same `question`
     /// in this sweep or the last. The question has to hold everything that the judgement rests on.
     pub fn in_sync(&mut self, question: &impl Hash, judge: impl FnOnce() -> bool) -> bool {
-        let print = self.key.hash_one(question);
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.key);
+        question.hash(&mut hasher);
+        let print = hasher.finish();
         let in_sync = self.now.contains(&print) || self.last.contains(&print) || judge();
         if in_sync {
             self.now.insert(print);
@@ -40,7 +58,7 @@ mod tests {
 
     #[test]
     fn only_what_was_in_sync_and_came_up_in_the_last_sweep_is_not_judged_again() {
-        let mut answers = Answers::default();
+        let mut answers = Answers::new(7);
         let judged = Cell::new(0);
         let ask = |answers: &mut Answers, question: &str, is: bool| {
             let found = answers.in_sync(&question, || {

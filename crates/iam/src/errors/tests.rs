@@ -9,6 +9,7 @@ use aws_sdk_iam::config::Credentials;
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
 use smr_core::account::Account;
+use smr_core::fair::Priority;
 use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
@@ -18,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use smr_core::ports::Uncounted;
 
 use super::*;
+use crate::Budget;
 use crate::testing::Still;
 use crate::testing::Writes;
 use crate::{Aws, Gate, Iam, Recent, explained};
-use crate::{Budget, Priority};
 use aws_credential_types::provider::error::CredentialsError;
 
 #[test]

@@ -8,12 +8,13 @@ use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
 use tokio_util::sync::CancellationToken;
 
+use smr_core::fair::Priority;
 use smr_core::ports::Uncounted;
 
 use super::*;
+use crate::Budget;
 use crate::testing::Writes;
 use crate::{Aws, Gate};
-use crate::{Budget, Priority};
 
 const OWN: &str = "111122223333";
 const OTHER: &str = "444455556666";
