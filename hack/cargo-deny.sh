@@ -23,11 +23,11 @@ if [[ -z "$deny" ]]; then
         say "⚠ not checked: licences, sources and advisories of the dependencies, as cargo-deny is not installed. 'make check-release' builds it and checks them"
         exit 0
     fi
-    say "cargo-deny $version is built once, some 6 minutes on 2 cores:"
+    say "cargo-deny $version is built once, which takes minutes:"
     mkdir -p "$cache"
     work=$(mktemp -d "$cache/building.XXXXXX")
     trap 'rm -rf "$work"' EXIT
-    # From a directory without a toolchain or settings of its own.
+    # Elsewhere, as the checkout's settings are for its own programs.
     (cd "$work" && cargo install --locked --version "$version" --root "$work/kept" --target-dir "$work/target" cargo-deny) ||
         fail "cargo-deny could not be built"
     mkdir -p "$kept"
@@ -37,11 +37,12 @@ fi
 
 "$deny" --offline check bans licenses sources
 
-# Where the database can't be fetched, one that was fetched before is better than none.
+# Where the database can't be fetched, one of before is better than none. cargo-deny takes none that is
+# older than 90 days.
 databases=${CARGO_HOME:-$HOME/.cargo}/advisory-dbs
 if "$deny" fetch db >/dev/null 2>&1; then
     "$deny" check advisories
-elif compgen -G "$databases/*/.git" >/dev/null; then
+elif [[ -n "$(find "$databases" -path '*/.git/FETCH_HEAD' -mtime -90 2>/dev/null)" ]]; then
     say "⚠ advisories are checked by an older database, as https://github.com/rustsec/advisory-db can't be reached"
     "$deny" --offline check advisories
 else
