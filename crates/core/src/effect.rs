@@ -5,102 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
-use crate::step::{Reply, Step, Target};
+use crate::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step, Target};
 
-/// Carries one step out on `state`.
+/// Carries one step out on `state`. A reply of another kind than its step's can't be made by the edge:
+/// nothing is known then.
 pub fn carry_out(state: &mut Observed, step: &Step, reply: &Reply) {
-    match (step, reply) {
-        (
-            Step::CreateRole {
-                name,
-                trust,
-                description,
-                max_session_duration,
-                boundary,
-                tags,
-                ..
-            },
-            Reply::Created { arn, id },
-        ) => {
-            state.role = Some(ObservedRole {
-                arn: arn.clone(),
-                id: id.clone(),
-                name: name.clone(),
-                trust: trust.clone(),
-                description: description.clone(),
-                max_session_duration: *max_session_duration,
-                boundary: boundary.clone(),
-                tags: tags.clone(),
-                last_used: None,
-                created: None,
-                attached: BTreeSet::new(),
-                inline: BTreeMap::new(),
-            });
-        }
-        (
-            Step::CreatePolicy {
-                name,
-                document,
-                tags,
-                ..
-            },
-            Reply::Created { arn, id },
-        ) => {
-            state.policy = Some(ObservedPolicy {
-                arn: arn.clone(),
-                id: id.clone(),
-                name: name.clone(),
-                tags: tags.clone(),
-                created: None,
-                default_version: "v1".to_owned(),
-                document: document.clone(),
-                versions: ["v1".to_owned()].into(),
-            });
-        }
-        (Step::CreateInstanceProfile { name, tags, .. }, Reply::Created { arn, id }) => {
-            state.instance_profile = Some(ObservedInstanceProfile {
-                arn: arn.clone(),
-                id: id.clone(),
-                name: name.clone(),
-                tags: tags.clone(),
-                created: None,
-                roles: BTreeSet::new(),
-            });
-        }
-        (Step::CreatePolicyVersion { document, .. }, Reply::Version(version)) => {
-            if let Some(policy) = &mut state.policy {
-                policy.versions.insert(version.clone());
-                policy.default_version.clone_from(version);
-                policy.document.clone_from(document);
-            }
-        }
-        // A reply of another kind than its step's can't be made by the edge; nothing is known then.
-        (
-            Step::CreateRole { .. }
-            | Step::CreatePolicy { .. }
-            | Step::CreateInstanceProfile { .. }
-            | Step::CreatePolicyVersion { .. },
-            Reply::Created { .. } | Reply::Version(_) | Reply::Done,
-        ) => {}
-        (Step::DeletePolicyVersion { version, .. }, _) => {
-            if let Some(policy) = &mut state.policy {
-                policy.versions.remove(version);
-            }
-        }
-        (Step::DeletePolicy { .. }, _) => state.policy = None,
-        (Step::DeleteRole { .. }, _) => state.role = None,
-        (Step::DeleteInstanceProfile { .. }, _) => state.instance_profile = None,
-        (Step::AddRoleToInstanceProfile { role, .. }, _) => {
-            if let Some(profile) = &mut state.instance_profile {
-                profile.roles.insert(role.clone());
-            }
-        }
-        (Step::RemoveRoleFromInstanceProfile { role, .. }, _) => {
-            if let Some(profile) = &mut state.instance_profile {
-                profile.roles.remove(role);
-            }
-        }
-        (Step::Tag { target, tags }, _) => {
+    match step {
+        Step::Role(step) => on_role(&mut state.role, step, reply),
+        Step::Policy(step) => on_policy(&mut state.policy, step, reply),
+        Step::InstanceProfile(step) => on_profile(&mut state.instance_profile, step, reply),
+        Step::Tag { target, tags } => {
             if let Some(all) = tags_of(state, target) {
                 for (key, value) in tags {
                     // IAM keeps the key of a role's tag as it was first spelled.
@@ -109,46 +23,75 @@ pub fn carry_out(state: &mut Observed, step: &Step, reply: &Reply) {
                 }
             }
         }
-        (Step::Untag { target, keys }, _) => {
+        Step::Untag { target, keys } => {
             if let Some(all) = tags_of(state, target) {
                 all.retain(|key, _| !keys.contains(key));
             }
         }
-        (
-            Step::AttachRolePolicy { .. }
-            | Step::DetachRolePolicy { .. }
-            | Step::PutRolePolicy { .. }
-            | Step::DeleteRolePolicy { .. }
-            | Step::UpdateAssumeRolePolicy { .. }
-            | Step::UpdateRole { .. }
-            | Step::PutRolePermissionsBoundary { .. },
-            _,
-        ) => {
-            if let Some(role) = &mut state.role {
+    }
+}
+
+fn on_role(state: &mut Option<ObservedRole>, step: &RoleStep, reply: &Reply) {
+    match step {
+        RoleStep::Create {
+            path: _,
+            name,
+            trust,
+            description,
+            max_session_duration,
+            boundary,
+            tags,
+        } => {
+            if let Reply::Created { arn, id } = reply {
+                *state = Some(ObservedRole {
+                    arn: arn.clone(),
+                    id: id.clone(),
+                    name: name.clone(),
+                    trust: trust.clone(),
+                    description: description.clone(),
+                    max_session_duration: *max_session_duration,
+                    boundary: boundary.clone(),
+                    tags: tags.clone(),
+                    last_used: None,
+                    created: None,
+                    attached: BTreeSet::new(),
+                    inline: BTreeMap::new(),
+                });
+            }
+        }
+        RoleStep::Delete { .. } => *state = None,
+        RoleStep::AttachPolicy { .. }
+        | RoleStep::DetachPolicy { .. }
+        | RoleStep::PutPolicy { .. }
+        | RoleStep::DeletePolicy { .. }
+        | RoleStep::UpdateTrust { .. }
+        | RoleStep::Update { .. }
+        | RoleStep::PutBoundary { .. } => {
+            if let Some(role) = state {
                 change_role(role, step);
             }
         }
     }
 }
 
-fn change_role(role: &mut ObservedRole, step: &Step) {
+fn change_role(role: &mut ObservedRole, step: &RoleStep) {
     match step {
-        Step::AttachRolePolicy { policy_arn, .. } => {
+        RoleStep::AttachPolicy { policy_arn, .. } => {
             role.attached.insert(policy_arn.clone());
         }
-        Step::DetachRolePolicy { policy_arn, .. } => {
+        RoleStep::DetachPolicy { policy_arn, .. } => {
             role.attached.remove(policy_arn);
         }
-        Step::PutRolePolicy {
+        RoleStep::PutPolicy {
             policy, document, ..
         } => {
             role.inline.insert(policy.clone(), Some(document.clone()));
         }
-        Step::DeleteRolePolicy { policy, .. } => {
+        RoleStep::DeletePolicy { policy, .. } => {
             role.inline.remove(policy);
         }
-        Step::UpdateAssumeRolePolicy { trust, .. } => role.trust.clone_from(trust),
-        Step::UpdateRole {
+        RoleStep::UpdateTrust { trust, .. } => role.trust.clone_from(trust),
+        RoleStep::Update {
             description,
             max_session_duration,
             ..
@@ -156,19 +99,78 @@ fn change_role(role: &mut ObservedRole, step: &Step) {
             role.description.clone_from(description);
             role.max_session_duration = *max_session_duration;
         }
-        Step::PutRolePermissionsBoundary { boundary, .. } => role.boundary = Some(boundary.clone()),
-        Step::CreateRole { .. }
-        | Step::CreatePolicy { .. }
-        | Step::CreateInstanceProfile { .. }
-        | Step::AddRoleToInstanceProfile { .. }
-        | Step::RemoveRoleFromInstanceProfile { .. }
-        | Step::CreatePolicyVersion { .. }
-        | Step::DeletePolicyVersion { .. }
-        | Step::Tag { .. }
-        | Step::Untag { .. }
-        | Step::DeleteRole { .. }
-        | Step::DeletePolicy { .. }
-        | Step::DeleteInstanceProfile { .. } => {}
+        RoleStep::PutBoundary { boundary, .. } => role.boundary = Some(boundary.clone()),
+        RoleStep::Create { .. } | RoleStep::Delete { .. } => {}
+    }
+}
+
+fn on_policy(state: &mut Option<ObservedPolicy>, step: &PolicyStep, reply: &Reply) {
+    match step {
+        PolicyStep::Create {
+            path: _,
+            name,
+            document,
+            description: _,
+            tags,
+        } => {
+            if let Reply::Created { arn, id } = reply {
+                *state = Some(ObservedPolicy {
+                    arn: arn.clone(),
+                    id: id.clone(),
+                    name: name.clone(),
+                    tags: tags.clone(),
+                    created: None,
+                    default_version: "v1".to_owned(),
+                    document: document.clone(),
+                    versions: ["v1".to_owned()].into(),
+                });
+            }
+        }
+        PolicyStep::CreateVersion { document, .. } => {
+            if let (Some(policy), Reply::Version(version)) = (state, reply) {
+                policy.versions.insert(version.clone());
+                policy.default_version.clone_from(version);
+                policy.document.clone_from(document);
+            }
+        }
+        PolicyStep::DeleteVersion { version, .. } => {
+            if let Some(policy) = state {
+                policy.versions.remove(version);
+            }
+        }
+        PolicyStep::Delete { .. } => *state = None,
+    }
+}
+
+fn on_profile(state: &mut Option<ObservedInstanceProfile>, step: &ProfileStep, reply: &Reply) {
+    match step {
+        ProfileStep::Create {
+            path: _,
+            name,
+            tags,
+        } => {
+            if let Reply::Created { arn, id } = reply {
+                *state = Some(ObservedInstanceProfile {
+                    arn: arn.clone(),
+                    id: id.clone(),
+                    name: name.clone(),
+                    tags: tags.clone(),
+                    created: None,
+                    roles: BTreeSet::new(),
+                });
+            }
+        }
+        ProfileStep::AddRole { role, .. } => {
+            if let Some(profile) = state {
+                profile.roles.insert(role.clone());
+            }
+        }
+        ProfileStep::RemoveRole { role, .. } => {
+            if let Some(profile) = state {
+                profile.roles.remove(role);
+            }
+        }
+        ProfileStep::Delete { .. } => *state = None,
     }
 }
 

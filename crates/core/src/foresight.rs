@@ -10,7 +10,7 @@ use crate::effect::carry_out;
 use crate::observed::Observed;
 use crate::ownership::KEYS;
 use crate::plan::{POLICY_OVERLAP, Plan, Planned, Recorded, RecordedObject, Refusal, plan};
-use crate::step::{Reply, Step};
+use crate::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step};
 use crate::wanted::{Wanted, other_account};
 
 /// What the controller will do.
@@ -84,9 +84,9 @@ fn presumed_creations(wanted: &Wanted, observed: &Observed) -> Vec<Step> {
         return Vec::new();
     };
     let is_absent = |step: &Step| match step {
-        Step::CreateRole { .. } => observed.role.is_none(),
-        Step::CreatePolicy { .. } => observed.policy.is_none(),
-        Step::CreateInstanceProfile { .. } => observed.instance_profile.is_none(),
+        Step::Role(RoleStep::Create { .. }) => observed.role.is_none(),
+        Step::Policy(PolicyStep::Create { .. }) => observed.policy.is_none(),
+        Step::InstanceProfile(ProfileStep::Create { .. }) => observed.instance_profile.is_none(),
         _ => false,
     };
     let first = planned.plan.stages.into_iter().next().unwrap_or_default();
@@ -184,7 +184,7 @@ fn after(wanted: &Wanted, observed: &Observed, steps: &Plan) -> Observed {
                 arn: step.arn(account, names),
                 id: "new".to_owned(),
             }
-        } else if matches!(step, Step::CreatePolicyVersion { .. }) {
+        } else if matches!(step, Step::Policy(PolicyStep::CreateVersion { .. })) {
             Reply::Version("new".to_owned())
         } else {
             Reply::Done

@@ -10,10 +10,37 @@ use crate::names::Names;
 
 /// One write to IAM. Serialized, it is the call's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-#[allow(missing_docs)] // The fields are the parameters of the IAM call of the variant's name.
+#[serde(untagged)]
 pub enum Step {
-    CreateRole {
+    /// To the role, its attachments and its inline policies.
+    Role(RoleStep),
+    /// To the managed policy and its versions.
+    Policy(PolicyStep),
+    /// To the instance profile.
+    InstanceProfile(ProfileStep),
+    /// Sets tags on one of the three.
+    Tag {
+        /// On which.
+        target: Target,
+        /// Set over what is there.
+        tags: Tags,
+    },
+    /// Takes tags from one of the three.
+    Untag {
+        /// From which.
+        target: Target,
+        /// The tags' keys.
+        keys: Vec<String>,
+    },
+}
+
+/// A call that is authorised on the role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+#[allow(missing_docs)] // The fields are the parameters of the IAM call.
+pub enum RoleStep {
+    /// `CreateRole`
+    Create {
         path: String,
         name: String,
         trust: String,
@@ -22,81 +49,73 @@ pub enum Step {
         boundary: Option<String>,
         tags: Tags,
     },
-    CreatePolicy {
-        path: String,
-        name: String,
-        document: String,
-        description: String,
-        tags: Tags,
-    },
-    CreateInstanceProfile {
-        path: String,
-        name: String,
-        tags: Tags,
-    },
-    AttachRolePolicy {
-        role: String,
-        policy_arn: String,
-    },
-    DetachRolePolicy {
-        role: String,
-        policy_arn: String,
-    },
-    PutRolePolicy {
+    /// `AttachRolePolicy`
+    AttachPolicy { role: String, policy_arn: String },
+    /// `DetachRolePolicy`
+    DetachPolicy { role: String, policy_arn: String },
+    /// `PutRolePolicy`
+    PutPolicy {
         role: String,
         policy: String,
         document: String,
     },
-    DeleteRolePolicy {
-        role: String,
-        policy: String,
-    },
-    AddRoleToInstanceProfile {
-        profile: String,
-        role: String,
-    },
-    RemoveRoleFromInstanceProfile {
-        profile: String,
-        role: String,
-    },
-    UpdateAssumeRolePolicy {
-        role: String,
-        trust: String,
-    },
-    UpdateRole {
+    /// `DeleteRolePolicy`
+    DeletePolicy { role: String, policy: String },
+    /// `UpdateAssumeRolePolicy`
+    UpdateTrust { role: String, trust: String },
+    /// `UpdateRole`
+    Update {
         role: String,
         description: String,
         max_session_duration: i32,
     },
-    PutRolePermissionsBoundary {
-        role: String,
-        boundary: String,
+    /// `PutRolePermissionsBoundary`
+    PutBoundary { role: String, boundary: String },
+    /// `DeleteRole`
+    Delete { role: String },
+}
+
+/// A call that is authorised on the managed policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+#[allow(missing_docs)] // The fields are the parameters of the IAM call.
+pub enum PolicyStep {
+    /// `CreatePolicy`
+    Create {
+        path: String,
+        name: String,
+        document: String,
+        description: String,
+        tags: Tags,
     },
-    CreatePolicyVersion {
+    /// `CreatePolicyVersion`, as the default one
+    CreateVersion {
         policy_arn: String,
         document: String,
     },
-    DeletePolicyVersion {
-        policy_arn: String,
-        version: String,
-    },
-    Tag {
-        target: Target,
+    /// `DeletePolicyVersion`
+    DeleteVersion { policy_arn: String, version: String },
+    /// `DeletePolicy`
+    Delete { policy_arn: String },
+}
+
+/// A call that is authorised on the instance profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+#[allow(missing_docs)] // The fields are the parameters of the IAM call.
+pub enum ProfileStep {
+    /// `CreateInstanceProfile`
+    Create {
+        path: String,
+        name: String,
         tags: Tags,
     },
-    Untag {
-        target: Target,
-        keys: Vec<String>,
-    },
-    DeleteRole {
-        role: String,
-    },
-    DeletePolicy {
-        policy_arn: String,
-    },
-    DeleteInstanceProfile {
-        profile: String,
-    },
+    /// `AddRoleToInstanceProfile`
+    AddRole { profile: String, role: String },
+    /// `RemoveRoleFromInstanceProfile`
+    RemoveRole { profile: String, role: String },
+    /// `DeleteInstanceProfile`
+    Delete { profile: String },
 }
 
 /// What tags are set on or taken from.
@@ -156,98 +175,44 @@ impl fmt::Display for Kind {
     }
 }
 
+impl Target {
+    /// Of which kind it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Role(_) => Kind::Role,
+            Self::Policy(_) => Kind::Policy,
+            Self::InstanceProfile(_) => Kind::InstanceProfile,
+        }
+    }
+}
+
 impl Step {
     /// The IAM action, as metrics, logs and policies name it.
     pub const fn action(&self) -> &'static str {
         match self {
-            Self::CreateRole { .. } => "CreateRole",
-            Self::CreatePolicy { .. } => "CreatePolicy",
-            Self::CreateInstanceProfile { .. } => "CreateInstanceProfile",
-            Self::AttachRolePolicy { .. } => "AttachRolePolicy",
-            Self::DetachRolePolicy { .. } => "DetachRolePolicy",
-            Self::PutRolePolicy { .. } => "PutRolePolicy",
-            Self::DeleteRolePolicy { .. } => "DeleteRolePolicy",
-            Self::AddRoleToInstanceProfile { .. } => "AddRoleToInstanceProfile",
-            Self::RemoveRoleFromInstanceProfile { .. } => "RemoveRoleFromInstanceProfile",
-            Self::UpdateAssumeRolePolicy { .. } => "UpdateAssumeRolePolicy",
-            Self::UpdateRole { .. } => "UpdateRole",
-            Self::PutRolePermissionsBoundary { .. } => "PutRolePermissionsBoundary",
-            Self::CreatePolicyVersion { .. } => "CreatePolicyVersion",
-            Self::DeletePolicyVersion { .. } => "DeletePolicyVersion",
-            Self::Tag {
-                target: Target::Role(_),
-                ..
-            } => "TagRole",
-            Self::Tag {
-                target: Target::Policy(_),
-                ..
-            } => "TagPolicy",
-            Self::Tag {
-                target: Target::InstanceProfile(_),
-                ..
-            } => "TagInstanceProfile",
-            Self::Untag {
-                target: Target::Role(_),
-                ..
-            } => "UntagRole",
-            Self::Untag {
-                target: Target::Policy(_),
-                ..
-            } => "UntagPolicy",
-            Self::Untag {
-                target: Target::InstanceProfile(_),
-                ..
-            } => "UntagInstanceProfile",
-            Self::DeleteRole { .. } => "DeleteRole",
-            Self::DeletePolicy { .. } => "DeletePolicy",
-            Self::DeleteInstanceProfile { .. } => "DeleteInstanceProfile",
+            Self::Role(step) => step.action(),
+            Self::Policy(step) => step.action(),
+            Self::InstanceProfile(step) => step.action(),
+            Self::Tag { target, .. } => match target.kind() {
+                Kind::Role => "TagRole",
+                Kind::Policy => "TagPolicy",
+                Kind::InstanceProfile => "TagInstanceProfile",
+            },
+            Self::Untag { target, .. } => match target.kind() {
+                Kind::Role => "UntagRole",
+                Kind::Policy => "UntagPolicy",
+                Kind::InstanceProfile => "UntagInstanceProfile",
+            },
         }
     }
 
     /// Which of the three objects the call is authorised on.
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::CreateRole { .. }
-            | Self::AttachRolePolicy { .. }
-            | Self::DetachRolePolicy { .. }
-            | Self::PutRolePolicy { .. }
-            | Self::DeleteRolePolicy { .. }
-            | Self::UpdateAssumeRolePolicy { .. }
-            | Self::UpdateRole { .. }
-            | Self::PutRolePermissionsBoundary { .. }
-            | Self::Tag {
-                target: Target::Role(_),
-                ..
-            }
-            | Self::Untag {
-                target: Target::Role(_),
-                ..
-            }
-            | Self::DeleteRole { .. } => Kind::Role,
-            Self::CreatePolicy { .. }
-            | Self::CreatePolicyVersion { .. }
-            | Self::DeletePolicyVersion { .. }
-            | Self::Tag {
-                target: Target::Policy(_),
-                ..
-            }
-            | Self::Untag {
-                target: Target::Policy(_),
-                ..
-            }
-            | Self::DeletePolicy { .. } => Kind::Policy,
-            Self::CreateInstanceProfile { .. }
-            | Self::AddRoleToInstanceProfile { .. }
-            | Self::RemoveRoleFromInstanceProfile { .. }
-            | Self::Tag {
-                target: Target::InstanceProfile(_),
-                ..
-            }
-            | Self::Untag {
-                target: Target::InstanceProfile(_),
-                ..
-            }
-            | Self::DeleteInstanceProfile { .. } => Kind::InstanceProfile,
+            Self::Role(_) => Kind::Role,
+            Self::Policy(_) => Kind::Policy,
+            Self::InstanceProfile(_) => Kind::InstanceProfile,
+            Self::Tag { target, .. } | Self::Untag { target, .. } => target.kind(),
         }
     }
 
@@ -263,26 +228,18 @@ impl Step {
     /// The document that the call sends, and what it is called.
     pub fn document(&self) -> Option<(&str, &'static str)> {
         match self {
-            Self::CreateRole { trust, .. } | Self::UpdateAssumeRolePolicy { trust, .. } => {
+            Self::Role(RoleStep::Create { trust, .. } | RoleStep::UpdateTrust { trust, .. }) => {
                 Some((trust, "trust policy"))
             }
-            Self::CreatePolicy { document, .. }
-            | Self::CreatePolicyVersion { document, .. }
-            | Self::PutRolePolicy { document, .. } => Some((document, "policy")),
-            Self::CreateInstanceProfile { .. }
-            | Self::AttachRolePolicy { .. }
-            | Self::DetachRolePolicy { .. }
-            | Self::DeleteRolePolicy { .. }
-            | Self::AddRoleToInstanceProfile { .. }
-            | Self::RemoveRoleFromInstanceProfile { .. }
-            | Self::UpdateRole { .. }
-            | Self::PutRolePermissionsBoundary { .. }
-            | Self::DeletePolicyVersion { .. }
+            Self::Role(RoleStep::PutPolicy { document, .. })
+            | Self::Policy(
+                PolicyStep::Create { document, .. } | PolicyStep::CreateVersion { document, .. },
+            ) => Some((document, "policy")),
+            Self::Role(_)
+            | Self::Policy(_)
+            | Self::InstanceProfile(_)
             | Self::Tag { .. }
-            | Self::Untag { .. }
-            | Self::DeleteRole { .. }
-            | Self::DeletePolicy { .. }
-            | Self::DeleteInstanceProfile { .. } => None,
+            | Self::Untag { .. } => None,
         }
     }
 
@@ -290,10 +247,48 @@ impl Step {
     pub const fn creates(&self) -> bool {
         matches!(
             self,
-            Self::CreateRole { .. }
-                | Self::CreatePolicy { .. }
-                | Self::CreateInstanceProfile { .. }
+            Self::Role(RoleStep::Create { .. })
+                | Self::Policy(PolicyStep::Create { .. })
+                | Self::InstanceProfile(ProfileStep::Create { .. })
         )
+    }
+}
+
+impl RoleStep {
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "CreateRole",
+            Self::AttachPolicy { .. } => "AttachRolePolicy",
+            Self::DetachPolicy { .. } => "DetachRolePolicy",
+            Self::PutPolicy { .. } => "PutRolePolicy",
+            Self::DeletePolicy { .. } => "DeleteRolePolicy",
+            Self::UpdateTrust { .. } => "UpdateAssumeRolePolicy",
+            Self::Update { .. } => "UpdateRole",
+            Self::PutBoundary { .. } => "PutRolePermissionsBoundary",
+            Self::Delete { .. } => "DeleteRole",
+        }
+    }
+}
+
+impl PolicyStep {
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "CreatePolicy",
+            Self::CreateVersion { .. } => "CreatePolicyVersion",
+            Self::DeleteVersion { .. } => "DeletePolicyVersion",
+            Self::Delete { .. } => "DeletePolicy",
+        }
+    }
+}
+
+impl ProfileStep {
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "CreateInstanceProfile",
+            Self::AddRole { .. } => "AddRoleToInstanceProfile",
+            Self::RemoveRole { .. } => "RemoveRoleFromInstanceProfile",
+            Self::Delete { .. } => "DeleteInstanceProfile",
+        }
     }
 }
 

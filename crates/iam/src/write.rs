@@ -4,6 +4,7 @@
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::effect::carry_out;
 use smr_core::failure::{Failure, FailureClass};
@@ -12,7 +13,7 @@ use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
 use smr_core::refusal::{Decision, Explanation, Failed};
-use smr_core::step::{Reply, Step, Target};
+use smr_core::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step, Target};
 use tracing::info;
 
 use crate::LOG;
@@ -20,6 +21,14 @@ use crate::client::Iam;
 use crate::convert::sdk_tags;
 use crate::gate::Access;
 use crate::recent::Recent;
+
+/// Sends a write through the gate.
+macro_rules! send {
+    ($iam:ident, $action:ident, $arn:ident, $call:ident) => {
+        $iam.send($action, Access::Write, $arn, || $call.clone().send())
+            .await
+    };
+}
 
 impl Iam {
     /// Carries a plan out stage by stage, the steps of a stage side by side, and stops after the
@@ -88,14 +97,25 @@ impl Iam {
     }
 
     async fn call(&self, step: &Step, arn: String) -> Result<Reply, Failure> {
-        let (client, action) = (&self.client, step.action());
-        macro_rules! send {
-            ($call:expr) => {
-                self.send(action, Access::Write, arn, || $call.send()).await
-            };
-        }
+        let action = step.action();
         match step {
-            Step::CreateRole {
+            Step::Role(step) => self.on_role(step, action, arn).await,
+            Step::Policy(step) => self.on_policy(step, action, arn).await,
+            Step::InstanceProfile(step) => self.on_profile(step, action, arn).await,
+            Step::Tag { target, tags } => self.tag(target, tags, action, arn).await,
+            Step::Untag { target, keys } => self.untag(target, keys, action, arn).await,
+        }
+    }
+
+    async fn on_role(
+        &self,
+        step: &RoleStep,
+        action: &'static str,
+        arn: String,
+    ) -> Result<Reply, Failure> {
+        let iam = &self.client;
+        match step {
+            RoleStep::Create {
                 path,
                 name,
                 trust,
@@ -104,215 +124,219 @@ impl Iam {
                 boundary,
                 tags,
             } => {
-                let answer = send!(
-                    client
-                        .create_role()
-                        .path(path)
-                        .role_name(name)
-                        .assume_role_policy_document(trust)
-                        .description(description)
-                        .max_session_duration(*max_session_duration)
-                        .set_permissions_boundary(boundary.clone())
-                        .set_tags(Some(sdk_tags(tags)))
-                )?;
+                let call = (iam.create_role())
+                    .path(path)
+                    .role_name(name)
+                    .assume_role_policy_document(trust)
+                    .description(description)
+                    .max_session_duration(*max_session_duration)
+                    .set_permissions_boundary(boundary.clone())
+                    .set_tags(Some(sdk_tags(tags)));
+                let answer = send!(self, action, arn, call)?;
                 Ok(answer.role.map_or(Reply::Done, |role| Reply::Created {
                     arn: role.arn,
                     id: role.role_id,
                 }))
             }
-            Step::CreatePolicy {
+            RoleStep::AttachPolicy { role, policy_arn } => {
+                let call = (iam.attach_role_policy())
+                    .role_name(role)
+                    .policy_arn(policy_arn);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::DetachPolicy { role, policy_arn } => {
+                let call = (iam.detach_role_policy())
+                    .role_name(role)
+                    .policy_arn(policy_arn);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::PutPolicy {
+                role,
+                policy,
+                document,
+            } => {
+                let call = (iam.put_role_policy())
+                    .role_name(role)
+                    .policy_name(policy)
+                    .policy_document(document);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::DeletePolicy { role, policy } => {
+                let call = (iam.delete_role_policy())
+                    .role_name(role)
+                    .policy_name(policy);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::UpdateTrust { role, trust } => {
+                let call = (iam.update_assume_role_policy())
+                    .role_name(role)
+                    .policy_document(trust);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::Update {
+                role,
+                description,
+                max_session_duration,
+            } => {
+                let call = (iam.update_role())
+                    .role_name(role)
+                    .description(description)
+                    .max_session_duration(*max_session_duration);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::PutBoundary { role, boundary } => {
+                let call = (iam.put_role_permissions_boundary())
+                    .role_name(role)
+                    .permissions_boundary(boundary);
+                done(send!(self, action, arn, call))
+            }
+            RoleStep::Delete { role } => {
+                let call = iam.delete_role().role_name(role);
+                done(send!(self, action, arn, call))
+            }
+        }
+    }
+
+    async fn on_policy(
+        &self,
+        step: &PolicyStep,
+        action: &'static str,
+        arn: String,
+    ) -> Result<Reply, Failure> {
+        let iam = &self.client;
+        match step {
+            PolicyStep::Create {
                 path,
                 name,
                 document,
                 description,
                 tags,
             } => {
-                let answer = send!(
-                    client
-                        .create_policy()
-                        .path(path)
-                        .policy_name(name)
-                        .policy_document(document)
-                        .description(description)
-                        .set_tags(Some(sdk_tags(tags)))
-                )?;
-                Ok(answer
-                    .policy
-                    .and_then(|p| {
-                        Some(Reply::Created {
-                            arn: p.arn?,
-                            id: p.policy_id?,
-                        })
-                    })
-                    .unwrap_or(Reply::Done))
+                let call = (iam.create_policy())
+                    .path(path)
+                    .policy_name(name)
+                    .policy_document(document)
+                    .description(description)
+                    .set_tags(Some(sdk_tags(tags)));
+                let policy = send!(self, action, arn, call)?.policy;
+                let created = policy.and_then(|p| p.arn.zip(p.policy_id));
+                Ok(created.map_or(Reply::Done, |(arn, id)| Reply::Created { arn, id }))
             }
-            Step::CreateInstanceProfile { path, name, tags } => {
-                let answer = send!(
-                    client
-                        .create_instance_profile()
-                        .path(path)
-                        .instance_profile_name(name)
-                        .set_tags(Some(sdk_tags(tags)))
-                )?;
-                Ok(answer
-                    .instance_profile
-                    .map_or(Reply::Done, |p| Reply::Created {
-                        arn: p.arn,
-                        id: p.instance_profile_id,
-                    }))
-            }
-            Step::CreatePolicyVersion {
+            PolicyStep::CreateVersion {
                 policy_arn,
                 document,
             } => {
-                let answer = send!(
-                    client
-                        .create_policy_version()
-                        .policy_arn(policy_arn)
-                        .policy_document(document)
-                        .set_as_default(true)
-                )?;
-                Ok(answer
-                    .policy_version
-                    .and_then(|v| v.version_id)
-                    .map_or(Reply::Done, Reply::Version))
-            }
-            Step::AttachRolePolicy { role, policy_arn } => done(send!(
-                client
-                    .attach_role_policy()
-                    .role_name(role)
+                let call = (iam.create_policy_version())
                     .policy_arn(policy_arn)
-            )),
-            Step::DetachRolePolicy { role, policy_arn } => done(send!(
-                client
-                    .detach_role_policy()
-                    .role_name(role)
-                    .policy_arn(policy_arn)
-            )),
-            Step::PutRolePolicy {
-                role,
-                policy,
-                document,
-            } => done(send!(
-                client
-                    .put_role_policy()
-                    .role_name(role)
-                    .policy_name(policy)
                     .policy_document(document)
-            )),
-            Step::DeleteRolePolicy { role, policy } => done(send!(
-                client
-                    .delete_role_policy()
-                    .role_name(role)
-                    .policy_name(policy)
-            )),
-            Step::AddRoleToInstanceProfile { profile, role } => done(send!(
-                client
-                    .add_role_to_instance_profile()
-                    .instance_profile_name(profile)
-                    .role_name(role)
-            )),
-            Step::RemoveRoleFromInstanceProfile { profile, role } => done(send!(
-                client
-                    .remove_role_from_instance_profile()
-                    .instance_profile_name(profile)
-                    .role_name(role)
-            )),
-            Step::UpdateAssumeRolePolicy { role, trust } => done(send!(
-                client
-                    .update_assume_role_policy()
-                    .role_name(role)
-                    .policy_document(trust)
-            )),
-            Step::UpdateRole {
-                role,
-                description,
-                max_session_duration,
-            } => done(send!(
-                client
-                    .update_role()
-                    .role_name(role)
-                    .description(description)
-                    .max_session_duration(*max_session_duration)
-            )),
-            Step::PutRolePermissionsBoundary { role, boundary } => done(send!(
-                client
-                    .put_role_permissions_boundary()
-                    .role_name(role)
-                    .permissions_boundary(boundary)
-            )),
-            Step::DeletePolicyVersion {
+                    .set_as_default(true);
+                let version = send!(self, action, arn, call)?.policy_version;
+                let id = version.and_then(|v| v.version_id);
+                Ok(id.map_or(Reply::Done, Reply::Version))
+            }
+            PolicyStep::DeleteVersion {
                 policy_arn,
                 version,
-            } => done(send!(
-                client
-                    .delete_policy_version()
+            } => {
+                let call = (iam.delete_policy_version())
                     .policy_arn(policy_arn)
-                    .version_id(version)
-            )),
-            Step::Tag {
-                target: Target::Role(name),
-                tags,
-            } => done(send!(
-                client
-                    .tag_role()
-                    .role_name(name)
-                    .set_tags(Some(sdk_tags(tags)))
-            )),
-            Step::Tag {
-                target: Target::Policy(arn),
-                tags,
-            } => done(send!(
-                client
-                    .tag_policy()
-                    .policy_arn(arn)
-                    .set_tags(Some(sdk_tags(tags)))
-            )),
-            Step::Tag {
-                target: Target::InstanceProfile(name),
-                tags,
-            } => done(send!(
-                client
-                    .tag_instance_profile()
-                    .instance_profile_name(name)
-                    .set_tags(Some(sdk_tags(tags)))
-            )),
-            Step::Untag {
-                target: Target::Role(name),
-                keys,
-            } => done(send!(
-                client
-                    .untag_role()
-                    .role_name(name)
-                    .set_tag_keys(Some(keys.clone()))
-            )),
-            Step::Untag {
-                target: Target::Policy(arn),
-                keys,
-            } => done(send!(
-                client
-                    .untag_policy()
-                    .policy_arn(arn)
-                    .set_tag_keys(Some(keys.clone()))
-            )),
-            Step::Untag {
-                target: Target::InstanceProfile(name),
-                keys,
-            } => done(send!(
-                client
-                    .untag_instance_profile()
-                    .instance_profile_name(name)
-                    .set_tag_keys(Some(keys.clone()))
-            )),
-            Step::DeleteRole { role } => done(send!(client.delete_role().role_name(role))),
-            Step::DeletePolicy { policy_arn } => {
-                done(send!(client.delete_policy().policy_arn(policy_arn)))
+                    .version_id(version);
+                done(send!(self, action, arn, call))
             }
-            Step::DeleteInstanceProfile { profile } => done(send!(
-                client
-                    .delete_instance_profile()
+            PolicyStep::Delete { policy_arn } => {
+                let call = iam.delete_policy().policy_arn(policy_arn);
+                done(send!(self, action, arn, call))
+            }
+        }
+    }
+
+    async fn on_profile(
+        &self,
+        step: &ProfileStep,
+        action: &'static str,
+        arn: String,
+    ) -> Result<Reply, Failure> {
+        let iam = &self.client;
+        match step {
+            ProfileStep::Create { path, name, tags } => {
+                let call = (iam.create_instance_profile())
+                    .path(path)
+                    .instance_profile_name(name)
+                    .set_tags(Some(sdk_tags(tags)));
+                let profile = send!(self, action, arn, call)?.instance_profile;
+                Ok(profile.map_or(Reply::Done, |p| Reply::Created {
+                    arn: p.arn,
+                    id: p.instance_profile_id,
+                }))
+            }
+            ProfileStep::AddRole { profile, role } => {
+                let call = (iam.add_role_to_instance_profile())
                     .instance_profile_name(profile)
-            )),
+                    .role_name(role);
+                done(send!(self, action, arn, call))
+            }
+            ProfileStep::RemoveRole { profile, role } => {
+                let call = (iam.remove_role_from_instance_profile())
+                    .instance_profile_name(profile)
+                    .role_name(role);
+                done(send!(self, action, arn, call))
+            }
+            ProfileStep::Delete { profile } => {
+                let call = iam.delete_instance_profile().instance_profile_name(profile);
+                done(send!(self, action, arn, call))
+            }
+        }
+    }
+
+    async fn tag(
+        &self,
+        target: &Target,
+        tags: &Tags,
+        action: &'static str,
+        arn: String,
+    ) -> Result<Reply, Failure> {
+        let (iam, tags) = (&self.client, Some(sdk_tags(tags)));
+        match target {
+            Target::Role(name) => {
+                let call = iam.tag_role().role_name(name).set_tags(tags);
+                done(send!(self, action, arn, call))
+            }
+            Target::Policy(policy) => {
+                let call = iam.tag_policy().policy_arn(policy).set_tags(tags);
+                done(send!(self, action, arn, call))
+            }
+            Target::InstanceProfile(name) => {
+                let call = (iam.tag_instance_profile())
+                    .instance_profile_name(name)
+                    .set_tags(tags);
+                done(send!(self, action, arn, call))
+            }
+        }
+    }
+
+    async fn untag(
+        &self,
+        target: &Target,
+        keys: &[String],
+        action: &'static str,
+        arn: String,
+    ) -> Result<Reply, Failure> {
+        let (iam, keys) = (&self.client, Some(keys.to_vec()));
+        match target {
+            Target::Role(name) => {
+                let call = iam.untag_role().role_name(name).set_tag_keys(keys);
+                done(send!(self, action, arn, call))
+            }
+            Target::Policy(policy) => {
+                let call = iam.untag_policy().policy_arn(policy).set_tag_keys(keys);
+                done(send!(self, action, arn, call))
+            }
+            Target::InstanceProfile(name) => {
+                let call = (iam.untag_instance_profile())
+                    .instance_profile_name(name)
+                    .set_tag_keys(keys);
+                done(send!(self, action, arn, call))
+            }
         }
     }
 }

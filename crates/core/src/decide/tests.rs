@@ -15,7 +15,7 @@ use crate::ownership::{ADOPTABLE_BY, UID};
 use crate::plan::tests::iam::Iam;
 use crate::plan::{Recorded, plan};
 use crate::refusal::{Explanation, Failed};
-use crate::step::Kind;
+use crate::step::{Kind, RoleStep};
 use crate::summary::{Object, summarize};
 use crate::validate::tests::{account, subject};
 use crate::wanted::wanted;
@@ -92,11 +92,11 @@ impl Scene {
 
     /// The process writes to the role's name now.
     fn writes(&mut self, state: &Observed) {
-        let step = Step::UpdateRole {
+        let step = Step::Role(RoleStep::Update {
             role: "team.web".to_owned(),
             description: String::new(),
             max_session_duration: 3600,
-        };
+        });
         let now = self.now.steady;
         (self.recent).wrote(now, &account().id, &step, state, state);
     }
@@ -251,9 +251,9 @@ fn a_round_decides_on_what_it_sees() {
     };
     let freed = {
         let mut scene = new();
-        let role = Step::DeleteRole {
+        let role = Step::Role(RoleStep::Delete {
             role: "team.web".to_owned(),
-        };
+        });
         let (now, before) = (scene.now.steady, full.clone());
         let after = without_role(full.clone());
         (scene.recent).wrote(now, &account().id, &role, &before, &after);

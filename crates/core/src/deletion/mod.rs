@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::ownership::{Identity, KEYS, Standing, prove};
 use crate::plan::{Plan, Recorded, RecordedObject};
-use crate::step::{Step, Target};
+use crate::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 
 pub use late::Leaving;
 
@@ -168,31 +168,31 @@ fn delete(ours: &Ours) -> Plan {
     let mut then = Vec::new();
     if let Some(profile) = ours.profile {
         for role in &profile.roles {
-            first.push(Step::RemoveRoleFromInstanceProfile {
+            first.push(Step::InstanceProfile(ProfileStep::RemoveRole {
                 profile: profile.name.clone(),
                 role: role.clone(),
-            });
+            }));
         }
-        then.push(Step::DeleteInstanceProfile {
+        then.push(Step::InstanceProfile(ProfileStep::Delete {
             profile: profile.name.clone(),
-        });
+        }));
     }
     if let Some(role) = ours.role {
         for policy_arn in &role.attached {
-            first.push(Step::DetachRolePolicy {
+            first.push(Step::Role(RoleStep::DetachPolicy {
                 role: role.name.clone(),
                 policy_arn: policy_arn.clone(),
-            });
+            }));
         }
         for policy in role.inline.keys() {
-            first.push(Step::DeleteRolePolicy {
+            first.push(Step::Role(RoleStep::DeletePolicy {
                 role: role.name.clone(),
                 policy: policy.clone(),
-            });
+            }));
         }
-        then.push(Step::DeleteRole {
+        then.push(Step::Role(RoleStep::Delete {
             role: role.name.clone(),
-        });
+        }));
     }
     if let Some(policy) = ours.policy {
         for version in policy
@@ -200,14 +200,14 @@ fn delete(ours: &Ours) -> Plan {
             .iter()
             .filter(|v| **v != policy.default_version)
         {
-            first.push(Step::DeletePolicyVersion {
+            first.push(Step::Policy(PolicyStep::DeleteVersion {
                 policy_arn: policy.arn.clone(),
                 version: version.clone(),
-            });
+            }));
         }
-        then.push(Step::DeletePolicy {
+        then.push(Step::Policy(PolicyStep::Delete {
             policy_arn: policy.arn.clone(),
-        });
+        }));
     }
     Plan {
         stages: [first, then]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::tests::{converged, wanted};
+use crate::step::{PolicyStep, ProfileStep, RoleStep};
 
 fn state() -> Observed {
     converged(&wanted("{tags: {env: prod}}")).0
@@ -36,88 +37,88 @@ const ARN: &str = "arn:aws:iam::111122223333:policy/session-manager/team.web";
 #[test]
 fn what_changes_a_role() {
     let (done, name) = (&Reply::Done, || NAME.to_owned());
-    let attach = Step::AttachRolePolicy {
+    let attach = Step::Role(RoleStep::AttachPolicy {
         role: name(),
         policy_arn: "x".into(),
-    };
+    });
     check(&attach, done, |s| {
         role(s).attached.insert("x".into());
     });
-    let detach = Step::DetachRolePolicy {
+    let detach = Step::Role(RoleStep::DetachPolicy {
         role: name(),
         policy_arn: ARN.into(),
-    };
+    });
     check(&detach, done, |s| role(s).attached.clear());
-    let put = Step::PutRolePolicy {
+    let put = Step::Role(RoleStep::PutPolicy {
         role: name(),
         policy: "p".into(),
         document: "{}".into(),
-    };
+    });
     check(&put, done, |s| {
         role(s).inline.insert("p".into(), Some("{}".into()));
     });
-    let trust = Step::UpdateAssumeRolePolicy {
+    let trust = Step::Role(RoleStep::UpdateTrust {
         role: name(),
         trust: "{}".into(),
-    };
+    });
     check(&trust, done, |s| role(s).trust = "{}".into());
-    let update = Step::UpdateRole {
+    let update = Step::Role(RoleStep::Update {
         role: name(),
         description: "d".into(),
         max_session_duration: 7200,
-    };
+    });
     check(&update, done, |s| {
         role(s).description = "d".into();
         role(s).max_session_duration = 7200;
     });
-    let boundary = Step::PutRolePermissionsBoundary {
+    let boundary = Step::Role(RoleStep::PutBoundary {
         role: name(),
         boundary: "b".into(),
-    };
+    });
     check(&boundary, done, |s| role(s).boundary = Some("b".into()));
-    let delete = Step::DeleteRole { role: name() };
+    let delete = Step::Role(RoleStep::Delete { role: name() });
     check(&delete, done, |s| s.role = None);
 }
 
 #[test]
 fn what_changes_a_policy() {
-    let version = Step::CreatePolicyVersion {
+    let version = Step::Policy(PolicyStep::CreateVersion {
         policy_arn: ARN.into(),
         document: "{}".into(),
-    };
+    });
     check(&version, &Reply::Version("v2".into()), |s| {
         policy(s).versions.insert("v2".into());
         policy(s).default_version = "v2".into();
         policy(s).document = "{}".into();
     });
-    let gone = Step::DeletePolicyVersion {
+    let gone = Step::Policy(PolicyStep::DeleteVersion {
         policy_arn: ARN.into(),
         version: "v1".into(),
-    };
+    });
     check(&gone, &Reply::Done, |s| policy(s).versions.clear());
-    let delete = Step::DeletePolicy {
+    let delete = Step::Policy(PolicyStep::Delete {
         policy_arn: ARN.into(),
-    };
+    });
     check(&delete, &Reply::Done, |s| s.policy = None);
 }
 
 #[test]
 fn what_changes_an_instance_profile() {
-    let out = Step::RemoveRoleFromInstanceProfile {
+    let out = Step::InstanceProfile(ProfileStep::RemoveRole {
         profile: NAME.into(),
         role: NAME.into(),
-    };
+    });
     check(&out, &Reply::Done, |s| profile(s).roles.clear());
-    let into = Step::AddRoleToInstanceProfile {
+    let into = Step::InstanceProfile(ProfileStep::AddRole {
         profile: NAME.into(),
         role: "x".into(),
-    };
+    });
     check(&into, &Reply::Done, |s| {
         profile(s).roles.insert("x".into());
     });
-    let delete = Step::DeleteInstanceProfile {
+    let delete = Step::InstanceProfile(ProfileStep::Delete {
         profile: NAME.into(),
-    };
+    });
     check(&delete, &Reply::Done, |s| s.instance_profile = None);
 }
 
@@ -174,7 +175,7 @@ fn what_is_created_is_as_the_reply_names_it() {
     };
     let mut found = Observed::default();
     for step in [
-        Step::CreateRole {
+        Step::Role(RoleStep::Create {
             path: "/".into(),
             name: "r".into(),
             trust: "{}".into(),
@@ -182,19 +183,19 @@ fn what_is_created_is_as_the_reply_names_it() {
             max_session_duration: 7200,
             boundary: Some("b".into()),
             tags: tags.clone(),
-        },
-        Step::CreatePolicy {
+        }),
+        Step::Policy(PolicyStep::Create {
             path: "/".into(),
             name: "p".into(),
             document: "{}".into(),
             description: "d".into(),
             tags: tags.clone(),
-        },
-        Step::CreateInstanceProfile {
+        }),
+        Step::InstanceProfile(ProfileStep::Create {
             path: "/".into(),
             name: "i".into(),
             tags: tags.clone(),
-        },
+        }),
     ] {
         let before = found.clone();
         // Without an id nothing is known, and the next reading tells.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::step::Step;
+use crate::step::{RoleStep, Step};
 
 /// The kinds of policies that AWS names when it denies a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +124,10 @@ pub(super) const TAKEN: &str = "IAM holds an object of this name (in any case, u
 /// A managed policy that does not exist: who asks for it.
 pub(super) fn missing(step: &Step) -> String {
     let (what, policy) = match step {
-        Step::CreateRole { boundary, .. } => (BOUNDARY, boundary.as_deref().unwrap_or_default()),
-        Step::PutRolePermissionsBoundary { boundary, .. } => (BOUNDARY, boundary.as_str()),
+        Step::Role(RoleStep::Create { boundary, .. }) => {
+            (BOUNDARY, boundary.as_deref().unwrap_or_default())
+        }
+        Step::Role(RoleStep::PutBoundary { boundary, .. }) => (BOUNDARY, boundary.as_str()),
         _ => (
             "spec.additionalPolicyArns",
             step.needs_policy().unwrap_or_default(),

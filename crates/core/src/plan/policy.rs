@@ -9,7 +9,7 @@ use crate::canonical::{Canonical, DocumentDifference, differences, excess};
 use crate::desired::{Desired, PolicyHome};
 use crate::difference::Importance;
 use crate::observed::{Observed, ObservedPolicy};
-use crate::step::{Kind, Step, Target};
+use crate::step::{Kind, PolicyStep, RoleStep, Step, Target};
 
 /// IAM's limit of versions of one managed policy.
 const VERSIONS_MAX: usize = 5;
@@ -91,13 +91,13 @@ fn managed(
             );
             findings.step(
                 Phase::Prepare,
-                Step::CreatePolicy {
+                Step::Policy(PolicyStep::Create {
                     path: names.path.clone(),
                     name: names.policy.clone(),
                     document: desired.policy.document.clone(),
                     description: description.to_owned(),
                     tags: wanted_tags.clone(),
-                },
+                }),
             );
         }
         Some(found) => {
@@ -129,10 +129,10 @@ fn managed(
         }
         findings.step(
             Phase::Converge,
-            Step::AttachRolePolicy {
+            Step::Role(RoleStep::AttachPolicy {
                 role: names.role.clone(),
                 policy_arn: arn,
-            },
+            }),
         );
     }
 }
@@ -144,9 +144,11 @@ fn document(desired: &Desired, found: &ObservedPolicy, findings: &mut Findings) 
         return;
     }
     findings.tell_all(Kind::Policy, DriftField::Document, sentences);
-    let delete = |version: &String| Step::DeletePolicyVersion {
-        policy_arn: found.arn.clone(),
-        version: version.clone(),
+    let delete = |version: &String| {
+        Step::Policy(PolicyStep::DeleteVersion {
+            policy_arn: found.arn.clone(),
+            version: version.clone(),
+        })
     };
     if found.versions.len() >= VERSIONS_MAX
         && let Some(oldest) = found.oldest_spare_version()
@@ -155,10 +157,10 @@ fn document(desired: &Desired, found: &ObservedPolicy, findings: &mut Findings) 
     }
     findings.step(
         Phase::Converge,
-        Step::CreatePolicyVersion {
+        Step::Policy(PolicyStep::CreateVersion {
             policy_arn: found.arn.clone(),
             document: wanted.clone(),
-        },
+        }),
     );
     // A version that allows more is not left lying about for someone to make the default again.
     let narrows = match (Canonical::parse(&found.document), Canonical::parse(wanted)) {
@@ -173,11 +175,11 @@ fn document(desired: &Desired, found: &ObservedPolicy, findings: &mut Findings) 
 fn inline(desired: &Desired, observed: &Observed, findings: &mut Findings) {
     let name = &desired.names.policy;
     let wanted = &desired.policy.document;
-    let put = Step::PutRolePolicy {
+    let put = Step::Role(RoleStep::PutPolicy {
         role: desired.names.role.clone(),
         policy: name.clone(),
         document: wanted.clone(),
-    };
+    });
     let Some(role) = &observed.role else {
         findings.step(Phase::Converge, put);
         return;
@@ -220,10 +222,10 @@ fn former_type(
                 );
                 findings.step(
                     Phase::Withdraw,
-                    Step::DeleteRolePolicy {
+                    Step::Role(RoleStep::DeletePolicy {
                         role: names.role.clone(),
                         policy: names.policy.clone(),
-                    },
+                    }),
                 );
             }
         }
@@ -262,10 +264,10 @@ fn former_type(
             if is_attached {
                 findings.step(
                     Phase::Withdraw,
-                    Step::DetachRolePolicy {
+                    Step::Role(RoleStep::DetachPolicy {
                         role: names.role.clone(),
                         policy_arn: policy.arn.clone(),
-                    },
+                    }),
                 );
             }
             for version in policy
@@ -275,17 +277,17 @@ fn former_type(
             {
                 findings.step(
                     Phase::Withdraw,
-                    Step::DeletePolicyVersion {
+                    Step::Policy(PolicyStep::DeleteVersion {
                         policy_arn: policy.arn.clone(),
                         version: version.clone(),
-                    },
+                    }),
                 );
             }
             findings.step(
                 Phase::Delete,
-                Step::DeletePolicy {
+                Step::Policy(PolicyStep::Delete {
                     policy_arn: policy.arn.clone(),
-                },
+                }),
             );
         }
     }

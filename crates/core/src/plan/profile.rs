@@ -5,7 +5,7 @@ use super::{Findings, Owned, Phase, Recorded, tags};
 use crate::desired::Desired;
 use crate::difference::{Importance, Width};
 use crate::observed::Observed;
-use crate::step::{Kind, Step, Target};
+use crate::step::{Kind, ProfileStep, Step, Target};
 use smr_api::DriftField;
 
 pub(super) fn compare(
@@ -20,10 +20,10 @@ pub(super) fn compare(
     };
     let names = &desired.names;
     let profile = &names.instance_profile;
-    let add = Step::AddRoleToInstanceProfile {
+    let add = Step::InstanceProfile(ProfileStep::AddRole {
         profile: profile.clone(),
         role: names.role.clone(),
-    };
+    });
     let Some(found) = &observed.instance_profile else {
         let arn = names.instance_profile_arn(&desired.account);
         findings.tell(
@@ -34,11 +34,11 @@ pub(super) fn compare(
         );
         findings.step(
             Phase::Prepare,
-            Step::CreateInstanceProfile {
+            Step::InstanceProfile(ProfileStep::Create {
                 path: names.path.clone(),
                 name: profile.clone(),
                 tags: wanted.tags.clone(),
-            },
+            }),
         );
         findings.step(Phase::Converge, add);
         return;
@@ -60,10 +60,10 @@ pub(super) fn compare(
         );
         findings.step(
             Phase::Prepare,
-            Step::RemoveRoleFromInstanceProfile {
+            Step::InstanceProfile(ProfileStep::RemoveRole {
                 profile: profile.clone(),
                 role: other.clone(),
-            },
+            }),
         );
     }
     if !found

@@ -8,7 +8,7 @@ use crate::canonical::differences;
 use crate::desired::{Desired, PolicyHome};
 use crate::difference::{Importance, Width};
 use crate::observed::{Observed, ObservedRole};
-use crate::step::{Kind, Step, Target};
+use crate::step::{Kind, RoleStep, Step, Target};
 
 /// IAM's quota of managed policies on one role, unless the account's was raised.
 const ATTACHED_USUALLY: usize = 10;
@@ -31,10 +31,10 @@ pub(super) fn compare(
         findings.tell_all(Kind::Role, DriftField::TrustPolicy, trust);
         findings.step(
             Phase::Converge,
-            Step::UpdateAssumeRolePolicy {
+            Step::Role(RoleStep::UpdateTrust {
                 role: name.clone(),
                 trust: wanted.trust.clone(),
-            },
+            }),
         );
     }
     settings(desired, found, findings);
@@ -59,10 +59,10 @@ pub(super) fn compare(
         );
         findings.step(
             Phase::Prepare,
-            Step::PutRolePermissionsBoundary {
+            Step::Role(RoleStep::PutBoundary {
                 role: name.clone(),
                 boundary: boundary.clone(),
-            },
+            }),
         );
     }
     tags::compare(
@@ -88,7 +88,7 @@ fn create(desired: &Desired, findings: &mut Findings) {
     );
     findings.step(
         Phase::Prepare,
-        Step::CreateRole {
+        Step::Role(RoleStep::Create {
             path: names.path.clone(),
             name: names.role.clone(),
             trust: wanted.trust.clone(),
@@ -96,15 +96,15 @@ fn create(desired: &Desired, findings: &mut Findings) {
             max_session_duration: wanted.max_session_duration,
             boundary: wanted.boundary.clone(),
             tags: wanted.tags.clone(),
-        },
+        }),
     );
     for arn in &desired.additional_policy_arns {
         findings.step(
             joins_in(desired, None),
-            Step::AttachRolePolicy {
+            Step::Role(RoleStep::AttachPolicy {
                 role: names.role.clone(),
                 policy_arn: arn.clone(),
-            },
+            }),
         );
     }
 }
@@ -136,11 +136,11 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
     if differs {
         findings.step(
             Phase::Converge,
-            Step::UpdateRole {
+            Step::Role(RoleStep::Update {
                 role: desired.names.role.clone(),
                 description: wanted.description.clone(),
                 max_session_duration: wanted.max_session_duration,
-            },
+            }),
         );
     }
 }
@@ -163,10 +163,10 @@ fn attachments(
         );
         findings.step(
             joining,
-            Step::AttachRolePolicy {
+            Step::Role(RoleStep::AttachPolicy {
                 role: role.clone(),
                 policy_arn: arn.clone(),
-            },
+            }),
         );
     }
     let own = desired.policy_arn();
@@ -175,10 +175,10 @@ fn attachments(
         .difference(&desired.additional_policy_arns)
         .filter(|arn| **arn != own)
     {
-        let detach = Step::DetachRolePolicy {
+        let detach = Step::Role(RoleStep::DetachPolicy {
             role: role.clone(),
             policy_arn: arn.clone(),
-        };
+        });
         let was_listed = recorded.additional_policy_arns.contains(arn);
         match (was_listed, desired.unlisted) {
             (true, _) | (false, UnlistedPolicyAction::Remove) => {
@@ -208,10 +208,10 @@ fn attachments(
                 );
                 findings.step(
                     Phase::Withdraw,
-                    Step::DeleteRolePolicy {
+                    Step::Role(RoleStep::DeletePolicy {
                         role: role.clone(),
                         policy: name.clone(),
-                    },
+                    }),
                 );
             }
             UnlistedPolicyAction::Report => findings.unlisted.push(format!("{INLINE}{name}")),

@@ -2,7 +2,7 @@
 
 use crate::account::Arn;
 use crate::names::Names;
-use crate::step::{Kind, Step, Target};
+use crate::step::{Kind, PolicyStep, ProfileStep, RoleStep, Step, Target};
 
 /// A name in IAM. IAM does not tell names of one kind apart by case or path (IAM API reference,
 /// `CreateRole`), so neither does this.
@@ -106,94 +106,26 @@ impl Step {
     /// What the call writes, and to which names. A name that the call only refers to (a permissions
     /// boundary) is not among them.
     pub fn writes(&self) -> Vec<(IamName, Write)> {
-        let role = |name: &str| IamName::new(Kind::Role, name);
-        let profile = |name: &str| IamName::new(Kind::InstanceProfile, name);
-        let target = |target: &Target| match target {
-            Target::Role(name) => role(name),
-            Target::Policy(arn) => IamName::of_policy(arn),
-            Target::InstanceProfile(name) => profile(name),
-        };
         match self {
-            Self::CreateRole { name, .. } => vec![(role(name), Write::Created)],
-            Self::CreatePolicy { name, .. } => {
-                vec![(IamName::new(Kind::Policy, name), Write::Created)]
-            }
-            Self::CreateInstanceProfile { name, .. } => vec![(profile(name), Write::Created)],
-            Self::AttachRolePolicy {
-                role: name,
-                policy_arn,
-            } => vec![
-                (role(name), Write::Added),
-                (IamName::of_policy(policy_arn), Write::Added),
-            ],
-            Self::DetachRolePolicy {
-                role: name,
-                policy_arn,
-            } => vec![
-                (role(name), Write::Removed),
-                (IamName::of_policy(policy_arn), Write::Removed),
-            ],
-            Self::PutRolePolicy { role: name, .. } => vec![(role(name), Write::Added)],
-            Self::DeleteRolePolicy { role: name, .. } => vec![(role(name), Write::Removed)],
-            Self::AddRoleToInstanceProfile {
-                profile: to,
-                role: name,
-            } => vec![(profile(to), Write::Added), (role(name), Write::Added)],
-            Self::RemoveRoleFromInstanceProfile {
-                profile: from,
-                role: name,
-            } => vec![
-                (profile(from), Write::Removed),
-                (role(name), Write::Removed),
-            ],
-            Self::UpdateAssumeRolePolicy { role: name, .. }
-            | Self::UpdateRole { role: name, .. } => {
-                vec![(role(name), Write::Changed)]
-            }
-            Self::PutRolePermissionsBoundary { role: name, .. } => {
-                vec![(role(name), Write::Bounded)]
-            }
-            Self::CreatePolicyVersion { policy_arn, .. } => {
-                let policy = IamName::of_policy(policy_arn);
-                vec![(policy.clone(), Write::Added), (policy, Write::NewDefault)]
-            }
-            Self::DeletePolicyVersion { policy_arn, .. } => {
-                vec![(IamName::of_policy(policy_arn), Write::Removed)]
-            }
-            Self::Tag { target: on, .. } => vec![(target(on), Write::Tagged)],
-            Self::Untag { target: on, .. } => vec![(target(on), Write::Untagged)],
-            Self::DeleteRole { role: name } => vec![(role(name), Write::Deleted)],
-            Self::DeletePolicy { policy_arn } => {
-                vec![(IamName::of_policy(policy_arn), Write::Deleted)]
-            }
-            Self::DeleteInstanceProfile { profile: name } => {
-                vec![(profile(name), Write::Deleted)]
-            }
+            Self::Role(step) => of_role(step),
+            Self::Policy(step) => of_policy(step),
+            Self::InstanceProfile(step) => of_profile(step),
+            Self::Tag { target, .. } => vec![(target.iam_name(), Write::Tagged)],
+            Self::Untag { target, .. } => vec![(target.iam_name(), Write::Untagged)],
         }
     }
 
     /// The managed policy that has to exist for the call.
     pub fn needs_policy(&self) -> Option<&str> {
         match self {
-            Self::AttachRolePolicy { policy_arn, .. } => Some(policy_arn),
-            Self::CreateRole { boundary, .. } => boundary.as_deref(),
-            Self::PutRolePermissionsBoundary { boundary, .. } => Some(boundary),
-            Self::CreatePolicy { .. }
-            | Self::CreateInstanceProfile { .. }
-            | Self::DetachRolePolicy { .. }
-            | Self::PutRolePolicy { .. }
-            | Self::DeleteRolePolicy { .. }
-            | Self::AddRoleToInstanceProfile { .. }
-            | Self::RemoveRoleFromInstanceProfile { .. }
-            | Self::UpdateAssumeRolePolicy { .. }
-            | Self::UpdateRole { .. }
-            | Self::CreatePolicyVersion { .. }
-            | Self::DeletePolicyVersion { .. }
+            Self::Role(RoleStep::AttachPolicy { policy_arn, .. }) => Some(policy_arn),
+            Self::Role(RoleStep::Create { boundary, .. }) => boundary.as_deref(),
+            Self::Role(RoleStep::PutBoundary { boundary, .. }) => Some(boundary),
+            Self::Role(_)
+            | Self::Policy(_)
+            | Self::InstanceProfile(_)
             | Self::Tag { .. }
-            | Self::Untag { .. }
-            | Self::DeleteRole { .. }
-            | Self::DeletePolicy { .. }
-            | Self::DeleteInstanceProfile { .. } => None,
+            | Self::Untag { .. } => None,
         }
     }
 
@@ -201,9 +133,9 @@ impl Step {
     pub const fn frees_a_name(&self) -> bool {
         matches!(
             self,
-            Self::DeleteRole { .. }
-                | Self::DeletePolicy { .. }
-                | Self::DeleteInstanceProfile { .. }
+            Self::Role(RoleStep::Delete { .. })
+                | Self::Policy(PolicyStep::Delete { .. })
+                | Self::InstanceProfile(ProfileStep::Delete { .. })
                 | Self::Untag { .. }
         )
     }
@@ -211,25 +143,88 @@ impl Step {
     /// Whether the call takes something away: that it is absent already is as good.
     pub const fn takes_away(&self) -> bool {
         match self {
-            Self::DetachRolePolicy { .. }
-            | Self::DeleteRolePolicy { .. }
-            | Self::RemoveRoleFromInstanceProfile { .. }
-            | Self::DeletePolicyVersion { .. }
-            | Self::Untag { .. }
-            | Self::DeleteRole { .. }
-            | Self::DeletePolicy { .. }
-            | Self::DeleteInstanceProfile { .. } => true,
-            Self::CreateRole { .. }
-            | Self::CreatePolicy { .. }
-            | Self::CreateInstanceProfile { .. }
-            | Self::AttachRolePolicy { .. }
-            | Self::PutRolePolicy { .. }
-            | Self::AddRoleToInstanceProfile { .. }
-            | Self::UpdateAssumeRolePolicy { .. }
-            | Self::UpdateRole { .. }
-            | Self::PutRolePermissionsBoundary { .. }
-            | Self::CreatePolicyVersion { .. }
-            | Self::Tag { .. } => false,
+            Self::Role(step) => match step {
+                RoleStep::DetachPolicy { .. }
+                | RoleStep::DeletePolicy { .. }
+                | RoleStep::Delete { .. } => true,
+                RoleStep::Create { .. }
+                | RoleStep::AttachPolicy { .. }
+                | RoleStep::PutPolicy { .. }
+                | RoleStep::UpdateTrust { .. }
+                | RoleStep::Update { .. }
+                | RoleStep::PutBoundary { .. } => false,
+            },
+            Self::Policy(step) => match step {
+                PolicyStep::DeleteVersion { .. } | PolicyStep::Delete { .. } => true,
+                PolicyStep::Create { .. } | PolicyStep::CreateVersion { .. } => false,
+            },
+            Self::InstanceProfile(step) => match step {
+                ProfileStep::RemoveRole { .. } | ProfileStep::Delete { .. } => true,
+                ProfileStep::Create { .. } | ProfileStep::AddRole { .. } => false,
+            },
+            Self::Tag { .. } => false,
+            Self::Untag { .. } => true,
         }
+    }
+}
+
+impl Target {
+    fn iam_name(&self) -> IamName {
+        match self {
+            Self::Role(name) | Self::InstanceProfile(name) => IamName::new(self.kind(), name),
+            Self::Policy(arn) => IamName::of_policy(arn),
+        }
+    }
+}
+
+fn of_role(step: &RoleStep) -> Vec<(IamName, Write)> {
+    let on = |name: &str, write: Write| (IamName::new(Kind::Role, name), write);
+    match step {
+        RoleStep::Create { name, .. } => vec![on(name, Write::Created)],
+        RoleStep::AttachPolicy { role, policy_arn } => vec![
+            on(role, Write::Added),
+            (IamName::of_policy(policy_arn), Write::Added),
+        ],
+        RoleStep::DetachPolicy { role, policy_arn } => vec![
+            on(role, Write::Removed),
+            (IamName::of_policy(policy_arn), Write::Removed),
+        ],
+        RoleStep::PutPolicy { role, .. } => vec![on(role, Write::Added)],
+        RoleStep::DeletePolicy { role, .. } => vec![on(role, Write::Removed)],
+        RoleStep::UpdateTrust { role, .. } | RoleStep::Update { role, .. } => {
+            vec![on(role, Write::Changed)]
+        }
+        RoleStep::PutBoundary { role, .. } => vec![on(role, Write::Bounded)],
+        RoleStep::Delete { role } => vec![on(role, Write::Deleted)],
+    }
+}
+
+fn of_policy(step: &PolicyStep) -> Vec<(IamName, Write)> {
+    let on = |arn: &str, write: Write| (IamName::of_policy(arn), write);
+    match step {
+        PolicyStep::Create { name, .. } => {
+            vec![(IamName::new(Kind::Policy, name), Write::Created)]
+        }
+        PolicyStep::CreateVersion { policy_arn, .. } => vec![
+            on(policy_arn, Write::Added),
+            on(policy_arn, Write::NewDefault),
+        ],
+        PolicyStep::DeleteVersion { policy_arn, .. } => vec![on(policy_arn, Write::Removed)],
+        PolicyStep::Delete { policy_arn } => vec![on(policy_arn, Write::Deleted)],
+    }
+}
+
+fn of_profile(step: &ProfileStep) -> Vec<(IamName, Write)> {
+    let on = |name: &str, write: Write| (IamName::new(Kind::InstanceProfile, name), write);
+    let role = |name: &str, write: Write| (IamName::new(Kind::Role, name), write);
+    match step {
+        ProfileStep::Create { name, .. } => vec![on(name, Write::Created)],
+        ProfileStep::AddRole { profile, role: it } => {
+            vec![on(profile, Write::Added), role(it, Write::Added)]
+        }
+        ProfileStep::RemoveRole { profile, role: it } => {
+            vec![on(profile, Write::Removed), role(it, Write::Removed)]
+        }
+        ProfileStep::Delete { profile } => vec![on(profile, Write::Deleted)],
     }
 }

@@ -13,7 +13,7 @@ use smr_core::fair::Priority;
 use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
-use smr_core::step::{Step, Target};
+use smr_core::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 use tokio_util::sync::CancellationToken;
 
 use smr_core::ports::Uncounted;
@@ -172,7 +172,7 @@ async fn message(iam: &Iam, step: Step) -> String {
 }
 
 fn create_role() -> Step {
-    Step::CreateRole {
+    Step::Role(RoleStep::Create {
         path: "/session-manager/".to_owned(),
         name: "team.web".to_owned(),
         trust: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.eu"},"Action":["sts:AssumeRole"]}]}"#.to_owned(),
@@ -180,37 +180,37 @@ fn create_role() -> Step {
         max_session_duration: 3600,
         boundary: None,
         tags: smr_core::Tags::new(),
-    }
+    })
 }
 
 fn create_policy() -> Step {
-    Step::CreatePolicy {
+    Step::Policy(PolicyStep::Create {
         path: "/session-manager/".to_owned(),
         name: "team.web".to_owned(),
         document: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:UpdateInstanceInformation"],"Resource":"*"},{"Effect":"Allow","Action":["s3:PutObject"],"Resource":"arn:aws:s3:::my-logs/*"},{"Effect":"Allow","Action":["kms:Decrypt"],"Resource":"arn:aws-iso:kms:a-b-1:111122223333:key/k"}]}"#.to_owned(),
         description: String::new(),
         tags: smr_core::Tags::new(),
-    }
+    })
 }
 
 fn attach() -> Step {
-    Step::AttachRolePolicy {
+    Step::Role(RoleStep::AttachPolicy {
         role: "team.web".to_owned(),
         policy_arn: "arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned(),
-    }
+    })
 }
 
 fn add_to_profile() -> Step {
-    Step::AddRoleToInstanceProfile {
+    Step::InstanceProfile(ProfileStep::AddRole {
         profile: "team.web".to_owned(),
         role: "team.web".to_owned(),
-    }
+    })
 }
 
 fn delete_policy() -> Step {
-    Step::DeletePolicy {
+    Step::Policy(PolicyStep::Delete {
         policy_arn: names().policy_arn(&account()),
-    }
+    })
 }
 
 /// `is not authorized`, as AWS begins every refusal of this kind.

@@ -1,6 +1,7 @@
 //! Everything that can drift, in every way: the sentences and the exact steps, in snapshots that
 //! read like a report. Each row is also carried out, and then nothing is left to do.
 
+use crate::step::RoleStep;
 use std::fmt::Write as _;
 
 use super::*;
@@ -362,14 +363,14 @@ fn a_further_policy_that_left_the_spec_is_detached_and_others_are_not() {
     let detached: Vec<&Step> = found
         .plan
         .steps()
-        .filter(|s| matches!(s, Step::DetachRolePolicy { .. }))
+        .filter(|s| matches!(s, Step::Role(RoleStep::DetachPolicy { .. })))
         .collect();
     assert_eq!(
         detached,
-        [&Step::DetachRolePolicy {
+        [&Step::Role(RoleStep::DetachPolicy {
             role: "team.web".into(),
             policy_arn: AGENT.into()
-        }]
+        })]
     );
     assert_eq!(found.unlisted, [OTHER]);
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::effect::carry_out;
 use crate::ownership::{ADOPTABLE_BY, TAGS_MAX};
-use crate::step::{Reply, Target};
+use crate::step::{PolicyStep, ProfileStep, Reply, RoleStep, Target};
 
 /// IAM's default quota of managed policies on one role.
 const ATTACHED_MAX: usize = 10;
@@ -63,13 +63,13 @@ impl<'a> Iam<'a> {
         let Desired { account, names, .. } = self.desired;
         self.created += 1;
         match step {
-            Step::CreateRole { .. }
-            | Step::CreatePolicy { .. }
-            | Step::CreateInstanceProfile { .. } => Reply::Created {
+            Step::Role(RoleStep::Create { .. })
+            | Step::Policy(PolicyStep::Create { .. })
+            | Step::InstanceProfile(ProfileStep::Create { .. }) => Reply::Created {
                 arn: step.arn(account, names),
                 id: format!("{}-{}", step.kind().as_str(), self.created),
             },
-            Step::CreatePolicyVersion { .. } => {
+            Step::Policy(PolicyStep::CreateVersion { .. }) => {
                 let versions = self.state.policy.iter().flat_map(|p| &p.versions);
                 let highest: u32 = versions
                     .map(|v| v[1..].parse::<u32>().unwrap())
@@ -91,16 +91,16 @@ impl<'a> Iam<'a> {
         let is_policy = |arn: &String| policy.filter(|p| p.arn == *arn);
         let unless = |holds: bool, why| (!holds).then_some(why);
         match step {
-            Step::CreateRole { tags, .. } => {
+            Step::Role(RoleStep::Create { tags, .. }) => {
                 unless(role.is_none(), "EntityAlreadyExists").or(too_many(tags.len()))
             }
-            Step::CreatePolicy { tags, .. } => {
+            Step::Policy(PolicyStep::Create { tags, .. }) => {
                 unless(policy.is_none(), "EntityAlreadyExists").or(too_many(tags.len()))
             }
-            Step::CreateInstanceProfile { tags, .. } => {
+            Step::InstanceProfile(ProfileStep::Create { tags, .. }) => {
                 unless(profile.is_none(), "EntityAlreadyExists").or(too_many(tags.len()))
             }
-            Step::AttachRolePolicy { role, policy_arn } => {
+            Step::Role(RoleStep::AttachPolicy { role, policy_arn }) => {
                 let Some(role) = is_role(role) else {
                     return Some("NoSuchEntity: role");
                 };
@@ -110,38 +110,38 @@ impl<'a> Iam<'a> {
                     "LimitExceeded: PoliciesPerRole",
                 ))
             }
-            Step::DetachRolePolicy { role, policy_arn } => unless(
+            Step::Role(RoleStep::DetachPolicy { role, policy_arn }) => unless(
                 is_role(role).is_some_and(|r| r.attached.contains(policy_arn)),
                 "NoSuchEntity: not attached",
             ),
-            Step::PutRolePolicy { role, .. }
-            | Step::UpdateAssumeRolePolicy { role, .. }
-            | Step::UpdateRole { role, .. }
-            | Step::PutRolePermissionsBoundary { role, .. } => {
+            Step::Role(RoleStep::PutPolicy { role, .. })
+            | Step::Role(RoleStep::UpdateTrust { role, .. })
+            | Step::Role(RoleStep::Update { role, .. })
+            | Step::Role(RoleStep::PutBoundary { role, .. }) => {
                 unless(is_role(role).is_some(), "NoSuchEntity: role")
             }
-            Step::DeleteRolePolicy { role, policy } => unless(
+            Step::Role(RoleStep::DeletePolicy { role, policy }) => unless(
                 is_role(role).is_some_and(|r| r.inline.contains_key(policy)),
                 "NoSuchEntity: inline policy",
             ),
-            Step::AddRoleToInstanceProfile { profile, role } => {
+            Step::InstanceProfile(ProfileStep::AddRole { profile, role }) => {
                 unless(is_role(role).is_some(), "NoSuchEntity: role").or(unless(
                     is_profile(profile).is_some_and(|p| p.roles.is_empty()),
                     "LimitExceeded: a role is in it, or NoSuchEntity",
                 ))
             }
-            Step::RemoveRoleFromInstanceProfile { profile, role } => unless(
+            Step::InstanceProfile(ProfileStep::RemoveRole { profile, role }) => unless(
                 is_profile(profile).is_some_and(|p| p.roles.contains(role)),
                 "NoSuchEntity: role in profile",
             ),
-            Step::CreatePolicyVersion { policy_arn, .. } => unless(
+            Step::Policy(PolicyStep::CreateVersion { policy_arn, .. }) => unless(
                 is_policy(policy_arn).is_some_and(|p| p.versions.len() < 5),
                 "LimitExceeded: VersionsPerPolicy, or NoSuchEntity",
             ),
-            Step::DeletePolicyVersion {
+            Step::Policy(PolicyStep::DeleteVersion {
                 policy_arn,
                 version,
-            } => unless(
+            }) => unless(
                 is_policy(policy_arn)
                     .is_some_and(|p| p.versions.contains(version) && p.default_version != *version),
                 "DeleteConflict: the default version, or NoSuchEntity",
@@ -163,17 +163,17 @@ impl<'a> Iam<'a> {
                     .is_some_and(|found| keys.iter().all(|k| found.contains_key(k))),
                 "the tag is not there",
             ),
-            Step::DeleteRole { role } => unless(
+            Step::Role(RoleStep::Delete { role }) => unless(
                 is_role(role).is_some_and(|r| r.attached.is_empty() && r.inline.is_empty())
                     && !profile.is_some_and(|p| p.roles.contains(role)),
                 "DeleteConflict",
             ),
-            Step::DeletePolicy { policy_arn } => unless(
+            Step::Policy(PolicyStep::Delete { policy_arn }) => unless(
                 is_policy(policy_arn).is_some_and(|p| p.versions.len() == 1)
                     && !role.is_some_and(|r| r.attached.contains(policy_arn)),
                 "DeleteConflict",
             ),
-            Step::DeleteInstanceProfile { profile } => unless(
+            Step::InstanceProfile(ProfileStep::Delete { profile }) => unless(
                 is_profile(profile).is_some_and(|p| p.roles.is_empty()),
                 "DeleteConflict",
             ),

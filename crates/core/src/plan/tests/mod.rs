@@ -9,6 +9,7 @@ mod property;
 mod same;
 mod types;
 
+use crate::step::{PolicyStep, ProfileStep, RoleStep};
 use jiff::Timestamp;
 use smr_api::SessionManagerRoleStatus;
 
@@ -125,7 +126,7 @@ fn line(desired: &Desired, step: &Step) -> String {
         all.join(", ")
     };
     let rest = match step {
-        Step::CreateRole {
+        Step::Role(RoleStep::Create {
             path,
             name,
             trust,
@@ -133,58 +134,60 @@ fn line(desired: &Desired, step: &Step) -> String {
             max_session_duration,
             boundary,
             tags: set,
-        } => format!(
+        }) => format!(
             "{path}{name} {} {description:?} {max_session_duration} s, boundary {}, tags {}",
             document(trust),
             boundary.as_deref().unwrap_or("none"),
             tags(set)
         ),
-        Step::CreatePolicy {
+        Step::Policy(PolicyStep::Create {
             path,
             name,
             document: text,
             description,
             tags: set,
-        } => format!(
+        }) => format!(
             "{path}{name} {} {description:?}, tags {}",
             document(text),
             tags(set)
         ),
-        Step::CreateInstanceProfile {
+        Step::InstanceProfile(ProfileStep::Create {
             path,
             name,
             tags: set,
-        } => format!("{path}{name}, tags {}", tags(set)),
-        Step::AttachRolePolicy { role, policy_arn }
-        | Step::DetachRolePolicy { role, policy_arn } => format!("{role} {policy_arn}"),
-        Step::PutRolePolicy {
+        }) => format!("{path}{name}, tags {}", tags(set)),
+        Step::Role(RoleStep::AttachPolicy { role, policy_arn })
+        | Step::Role(RoleStep::DetachPolicy { role, policy_arn }) => format!("{role} {policy_arn}"),
+        Step::Role(RoleStep::PutPolicy {
             role,
             policy,
             document: text,
-        } => format!("{role} {policy} {}", document(text)),
-        Step::DeleteRolePolicy { role, policy } => format!("{role} {policy}"),
-        Step::AddRoleToInstanceProfile { profile, role }
-        | Step::RemoveRoleFromInstanceProfile { profile, role } => format!("{profile} {role}"),
-        Step::UpdateAssumeRolePolicy { role, trust } => format!("{role} {}", document(trust)),
-        Step::UpdateRole {
+        }) => format!("{role} {policy} {}", document(text)),
+        Step::Role(RoleStep::DeletePolicy { role, policy }) => format!("{role} {policy}"),
+        Step::InstanceProfile(ProfileStep::AddRole { profile, role })
+        | Step::InstanceProfile(ProfileStep::RemoveRole { profile, role }) => {
+            format!("{profile} {role}")
+        }
+        Step::Role(RoleStep::UpdateTrust { role, trust }) => format!("{role} {}", document(trust)),
+        Step::Role(RoleStep::Update {
             role,
             description,
             max_session_duration,
-        } => format!("{role} {description:?} {max_session_duration} s"),
-        Step::PutRolePermissionsBoundary { role, boundary } => format!("{role} {boundary}"),
-        Step::CreatePolicyVersion {
+        }) => format!("{role} {description:?} {max_session_duration} s"),
+        Step::Role(RoleStep::PutBoundary { role, boundary }) => format!("{role} {boundary}"),
+        Step::Policy(PolicyStep::CreateVersion {
             policy_arn,
             document: text,
-        } => format!("{policy_arn} {}", document(text)),
-        Step::DeletePolicyVersion {
+        }) => format!("{policy_arn} {}", document(text)),
+        Step::Policy(PolicyStep::DeleteVersion {
             policy_arn,
             version,
-        } => format!("{policy_arn} {version}"),
+        }) => format!("{policy_arn} {version}"),
         Step::Tag { tags: set, .. } => tags(set),
         Step::Untag { keys, .. } => keys.join(", "),
-        Step::DeleteRole { role } => role.clone(),
-        Step::DeletePolicy { policy_arn } => policy_arn.clone(),
-        Step::DeleteInstanceProfile { profile } => profile.clone(),
+        Step::Role(RoleStep::Delete { role }) => role.clone(),
+        Step::Policy(PolicyStep::Delete { policy_arn }) => policy_arn.clone(),
+        Step::InstanceProfile(ProfileStep::Delete { profile }) => profile.clone(),
     };
     format!("{} {rest}", step.action())
 }

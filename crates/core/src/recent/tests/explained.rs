@@ -1,7 +1,7 @@
 //! Refusals in the minute after an own write.
 
 use super::*;
-use crate::step::Target;
+use crate::step::{ProfileStep, RoleStep, Target};
 
 fn refusal(class: FailureClass, said: &str) -> Failure {
     Failure {
@@ -15,11 +15,11 @@ fn refusal(class: FailureClass, said: &str) -> Failure {
 }
 
 fn delete_role(name: &str) -> Step {
-    Step::DeleteRole { role: name.into() }
+    Step::Role(RoleStep::Delete { role: name.into() })
 }
 
 fn create_role(name: &str) -> Step {
-    Step::CreateRole {
+    Step::Role(RoleStep::Create {
         path: "/".into(),
         name: name.into(),
         trust: String::new(),
@@ -27,7 +27,7 @@ fn create_role(name: &str) -> Step {
         max_session_duration: 3600,
         boundary: None,
         tags: smr_api::Tags::new(),
-    }
+    })
 }
 
 fn tag_role() -> Step {
@@ -123,10 +123,10 @@ fn what_is_not_found_must_be_what_was_made() {
     let mut recent = RecentWrites::new(at(-1000));
     recent.wrote(at(100), ACCOUNT, &create_role("r"), &nothing(), &nothing());
     let theirs = "arn:aws:iam::111122223333:policy/theirs";
-    let attach = Step::AttachRolePolicy {
+    let attach = Step::Role(RoleStep::AttachPolicy {
         role: "r".into(),
         policy_arn: theirs.into(),
-    };
+    });
     let explained = |said: &str| {
         let failure = refusal(FailureClass::NotFound, said).of_step(&attach, "p");
         let explained = recent.explain(at(101), ACCOUNT, &attach, &failure, &nothing());
@@ -192,21 +192,21 @@ fn a_deletion_makes_room_for_any_name_of_its_kind() {
     };
     assert!(explained(&create_role("r")));
     assert!(!explained(&tag_role()));
-    assert!(!explained(&Step::CreateInstanceProfile {
+    assert!(!explained(&Step::InstanceProfile(ProfileStep::Create {
         path: "/".into(),
         name: "r".into(),
         tags: smr_api::Tags::new(),
-    }));
+    })));
 }
 
 /// A policy that the role does not have any more is gone, whoever's it is: nothing is missing.
 #[test]
 fn what_is_detached_already_is_not_missing() {
     let theirs = "arn:aws:iam::111122223333:policy/theirs";
-    let detach = Step::DetachRolePolicy {
+    let detach = Step::Role(RoleStep::DetachPolicy {
         role: "r".into(),
         policy_arn: theirs.into(),
-    };
+    });
     let said = format!("Policy {theirs} was not found.");
     let failure = refusal(FailureClass::NotFound, &said).of_step(&detach, "p");
     assert_eq!(failure.class, FailureClass::NotFound);
@@ -215,10 +215,10 @@ fn what_is_detached_already_is_not_missing() {
         |recent: &RecentWrites| recent.explain(at(101), ACCOUNT, &detach, &failure, &nothing());
     assert_eq!(explained(&recent), Explanation::None);
     // Attached a moment ago: IAM may not know it yet.
-    let attach = Step::AttachRolePolicy {
+    let attach = Step::Role(RoleStep::AttachPolicy {
         role: "r".into(),
         policy_arn: theirs.into(),
-    };
+    });
     recent.wrote(at(100), ACCOUNT, &attach, &nothing(), &nothing());
     assert_eq!(explained(&recent), Explanation::OwnWrite);
 }

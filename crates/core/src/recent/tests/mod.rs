@@ -2,6 +2,7 @@
 
 mod explained;
 
+use crate::step::RoleStep;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
@@ -38,11 +39,11 @@ impl History {
     }
 
     fn wrote(&mut self, second: i64, next: Observed) {
-        let step = Step::UpdateRole {
+        let step = Step::Role(RoleStep::Update {
             role: "r".into(),
             description: String::new(),
             max_session_duration: 3600,
-        };
+        });
         self.recent
             .wrote(at(second), ACCOUNT, &step, &self.expected, &next);
         self.expected = next;

@@ -17,7 +17,7 @@ use crate::effect::carry_out;
 use crate::ownership::UID;
 use crate::plan::{Recorded, plan};
 use crate::refusal::Explanation;
-use crate::step::{Reply, Step};
+use crate::step::{PolicyStep, Reply, Step};
 use crate::validate::tests::{account, valid};
 
 const READY: &str = ConditionType::Ready.as_str();
@@ -43,7 +43,7 @@ fn after(desired: &Desired, mut state: Observed) -> Observed {
     let found = plan(desired, &state, &recorded, None).unwrap();
     for step in found.plan.steps() {
         let reply = match step {
-            Step::CreatePolicyVersion { .. } => Reply::Version("v2".into()),
+            Step::Policy(PolicyStep::CreateVersion { .. }) => Reply::Version("v2".into()),
             _ => Reply::Created {
                 arn: step.arn(&desired.account, &desired.names),
                 id: format!("ID-{}", step.kind()),
