@@ -70,11 +70,11 @@ async fn an_invalid_object_is_refused_in_plain_words() {
             "spec.sessionLogs.s3.kmsKeyArn is needed with encryption KMS",
         ),
         (
-            "{tags: {'aws:x': y}}",
+            "{tags: {'aws:x': 'y'}}",
             "can't start with sessionmanager.dev/ or aws:",
         ),
         (
-            "{tags: {'SessionManager.dev/owner': y}}",
+            "{tags: {'SessionManager.dev/owner': 'y'}}",
             "can't start with sessionmanager.dev/ or aws:",
         ),
         (

@@ -111,7 +111,7 @@ pub async fn every_field_that_can_change<I: StandIn>(world: &World<I>) -> Sessio
             json!("d"),
         ),
         ("tags: {all: x}", "/policies/*/tags/all", json!("x")),
-        ("tags: {all: y}", "/policies/*/tags/all", json!("y")),
+        ("tags: {all: 'y'}", "/policies/*/tags/all", json!("y")),
         (
             &format!("additionalPolicyArns: ['{AGENT}']"),
             "/roles/*/attached",
