@@ -24,7 +24,7 @@ pub trait Namespaced {
 
 /// A deduplicating queue with priorities and not-before times; clones share it.
 ///
-/// A less urgent key that has been ready for [`Queue::PATIENCE`] goes before fresh edits, but
+/// A less urgent key that has been ready for half a minute goes before fresh edits, but
 /// takes at most every fourth turn, so that neither starves the other. Within a priority the
 /// namespaces have turns, and within a namespace the first to come is the first served.
 #[derive(Debug)]
@@ -62,9 +62,6 @@ impl<K: Ord + Clone + Namespaced> Default for Queue<K> {
 }
 
 impl<K: Ord + Clone + Namespaced> Queue<K> {
-    /// How long a ready key lets more urgent ones go first.
-    pub const PATIENCE: Duration = order::PATIENCE;
-
     /// An empty queue.
     pub fn new() -> Self {
         Queue::default()
@@ -78,7 +75,7 @@ impl<K: Ord + Clone + Namespaced> Queue<K> {
     }
 
     /// As [`Queue::add`], but not before `delay` has passed.
-    pub fn add_after(&self, key: K, delay: Duration, priority: Priority) {
+    fn add_after(&self, key: K, delay: Duration, priority: Priority) {
         let entry = Entry {
             at: Instant::now() + delay,
             priority,

@@ -8,7 +8,6 @@ mod bucket;
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use smr_core::fair::{self, Priority};
 use tokio::sync::oneshot;
@@ -19,7 +18,7 @@ use self::bucket::Bucket;
 /// One token bucket for all calls to IAM; clones share it.
 ///
 /// Calls go by priority, and within one by turns of the namespaces. A less urgent call that has
-/// waited for [`Budget::PATIENCE`] goes first, but at most every fourth time. The rate falls by
+/// waited for five seconds goes first, but at most every fourth time. The rate falls by
 /// 30 % when IAM throttles, at most once a second, and rises by about 3 % a second of use, up to
 /// the ceiling.
 #[derive(Clone, Debug)]
@@ -38,9 +37,6 @@ struct Shared {
 pub(crate) struct Permit;
 
 impl Budget {
-    /// How long a call lets more urgent ones go first.
-    pub const PATIENCE: Duration = bucket::PATIENCE;
-
     /// A budget that starts at its ceiling, in requests per second (at least 1), with a burst of
     /// one second's worth, or of 8.
     pub fn new(requests_per_second: u32) -> Budget {

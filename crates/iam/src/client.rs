@@ -143,11 +143,6 @@ impl Aws {
         *last = Some((account.clone(), client.clone()));
         client
     }
-
-    /// The gate of all calls.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
-    }
 }
 
 /// IAM as one pass over one object uses it.

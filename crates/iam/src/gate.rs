@@ -23,7 +23,7 @@ use crate::errors;
 use crate::identity::Unproven;
 
 /// No attempt lasts longer. The SDK sets no read time-out by itself.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// But a read of many objects at once, to which no write is bound.
 pub const BULK_TIMEOUT: Duration = Duration::from_secs(30);
 /// No connection takes longer to make.

@@ -1,5 +1,6 @@
 use std::future::pending;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use kube::core::Status;
@@ -8,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
 
+use super::config::unique_identity;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,17 +22,17 @@ struct Store {
     writes: usize,
 }
 
-/// A time of day that stands still: the election never compares it.
-#[derive(Debug)]
-struct Noon;
+/// A time of day that has nothing to do with how long anything takes: another one each time.
+#[derive(Debug, Default)]
+struct Days(AtomicI64);
 
-impl Clock for Noon {
+impl Clock for Days {
     fn now(&self) -> Timestamp {
-        at(43_200)
+        at(self.0.fetch_add(1, Ordering::Relaxed))
     }
 
     fn steady(&self) -> Timestamp {
-        at(43_200)
+        at(0)
     }
 }
 
@@ -139,7 +141,7 @@ fn start(store: &Arc<Mutex<Store>>, identity: &str) -> Running {
     let config = config(identity);
     let fence = Fence::elected(config.terms(), receiver);
     let client = Client::new(store);
-    let election = Election::new(client.clone(), config, Arc::new(Noon), standing).unwrap();
+    let election = Election::new(client.clone(), config, Arc::<Days>::default(), standing).unwrap();
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
         match stopped.await {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Namespaced;
 
 /// How long a ready key lets more urgent ones go first.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// When a key may be worked on, and how urgent it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

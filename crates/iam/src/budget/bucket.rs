@@ -6,7 +6,7 @@ use smr_core::fair::{Lines, Next, Place, Priority};
 use tokio::time::Instant;
 
 /// How long a call lets more urgent ones go first.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What throttling leaves of the rate.
 const CUT: f64 = 0.7;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 use tokio::time::{advance, sleep, timeout};
 
