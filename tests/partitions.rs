@@ -18,14 +18,14 @@ use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, RoleSnapshot, Snapshot};
 use serde_json::{Value, json};
 use session_manager_role::clock::SystemClock;
-use smr_core::desired::desired;
 use smr_core::fair::Priority;
 use smr_core::limits::Limits;
-use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
 use smr_core::ports::Uncounted;
-use smr_core::validate::validate;
+use smr_core::resolve::desired::desired;
+use smr_core::resolve::names::{Names, ObjectRef};
+use smr_core::resolve::validate::validate;
 use smr_iam::{Aws, Budget, Gate, Recent};
 use smr_lease::Fence;
 
@@ -203,7 +203,7 @@ async fn made(partition: &str, region: &'static str, spec: Value, limits: Limits
     let emulator = emulator(partition);
     let aws = aws(region, Connector::new(&emulator));
     let account = aws.account().await.unwrap();
-    let subject = Subject {
+    let subject = ObjectRef {
         namespace: "team".to_owned(),
         name: "web".to_owned(),
         uid: "uid".to_owned(),

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use smr_core::desired::PolicyHome;
+use smr_core::resolve::Resolved;
+use smr_core::resolve::desired::PolicyHome;
 use smr_core::step::Kind;
-use smr_core::wanted::Wanted;
 
 use smr_api::Key;
 
@@ -32,7 +32,7 @@ pub(super) struct Holder {
 /// A manifest that asks for a name.
 struct Asker<'a> {
     index: usize,
-    wanted: &'a Wanted,
+    wanted: &'a Resolved,
     name: &'a str,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum WayOut {
 }
 
 /// Every clash.
-pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Wanted)>) -> Vec<Clash> {
+pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Resolved)>) -> Vec<Clash> {
     let mut asked: BTreeMap<(Kind, String), Vec<Asker<'_>>> = BTreeMap::new();
     for (index, wanted) in all {
         for (kind, name) in names(wanted) {
@@ -63,7 +63,7 @@ pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Wanted)>) -> Vec
         }
     }
     asked.retain(|_, holders| holders.len() > 1);
-    let follows_role = |kind: Kind, name: &str, wanted: &Wanted| {
+    let follows_role = |kind: Kind, name: &str, wanted: &Resolved| {
         let role = &wanted.desired.names.role;
         kind != Kind::Role
             && role.eq_ignore_ascii_case(name)
@@ -94,7 +94,7 @@ pub(super) fn clashes<'a>(all: impl Iterator<Item = (usize, &'a Wanted)>) -> Vec
     found.into_values().collect()
 }
 
-fn names(wanted: &Wanted) -> impl Iterator<Item = (Kind, &str)> {
+fn names(wanted: &Resolved) -> impl Iterator<Item = (Kind, &str)> {
     let desired = &wanted.desired;
     let names = &desired.names;
     let is_managed = matches!(desired.policy.home, PolicyHome::Managed { .. });

@@ -5,7 +5,7 @@ use clap::Args;
 use smr_api::forms::{self, Form};
 use smr_core::Tags;
 use smr_core::limits::Limits;
-use smr_core::validate::wrong;
+use smr_core::resolve::validate::wrong;
 
 use super::{CliError, flag};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 use smr_api::{PAUSED_ANNOTATION, Pause, forms};
-use smr_core::validate::wrong;
+use smr_core::resolve::validate::wrong;
 use thiserror::Error;
 
 use super::manifests::{self, Document, Given, ManifestError, Manifests};

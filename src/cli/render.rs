@@ -9,11 +9,11 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 use smr_api::Pause;
 use smr_core::account::Account;
-use smr_core::desired::PolicyHome;
 use smr_core::limits::Limits;
-use smr_core::names::Subject;
-use smr_core::validate::Invalid;
-use smr_core::wanted::{Wanted, unclear_pause, wanted};
+use smr_core::resolve::desired::PolicyHome;
+use smr_core::resolve::names::ObjectRef;
+use smr_core::resolve::validate::Invalid;
+use smr_core::resolve::{Resolved, resolve, unclear_pause};
 use smr_manifest::{Ordered, to_yaml};
 
 use super::account::{self, AccountArgs};
@@ -167,7 +167,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         return Err(LoadError::Invalid(problems).into());
     }
     let rendered =
-        |(loaded, wanted): &(Loaded, Wanted)| part(&Rendered::of(&loaded.key, wanted), only);
+        |(loaded, wanted): &(Loaded, Resolved)| part(&Rendered::of(&loaded.key, wanted), only);
     let parts: Vec<Ordered> = all.iter().map(rendered).collect();
     Ok(std::io::stdout().write_all(laid_out(&parts, output).as_bytes())?)
 }
@@ -184,18 +184,22 @@ fn ask(expected: &AccountArgs) -> Result<Account, CliError> {
     })
 }
 
-fn come_to(loaded: &mut Loaded, account: &Account, limits: &Limits) -> Result<Wanted, Vec<Placed>> {
+fn come_to(
+    loaded: &mut Loaded,
+    account: &Account,
+    limits: &Limits,
+) -> Result<Resolved, Vec<Placed>> {
     let checked = std::mem::replace(&mut loaded.object, Err(Vec::new()))?;
     if let Pause::Unclear(value) = pause(&checked) {
         let Invalid { field, problem } = unclear_pause(&value);
         return Err(vec![loaded.placed(&field, &problem)]);
     }
-    let subject = Subject {
+    let subject = ObjectRef {
         namespace: loaded.key.namespace.clone(),
         name: loaded.key.name.clone(),
         uid: String::new(),
     };
-    wanted(&checked.spec, &subject, None, account, limits, None).map_err(|problems| {
+    resolve(&checked.spec, &subject, None, account, limits, None).map_err(|problems| {
         problems
             .iter()
             .map(|p| loaded.placed(&p.field, &p.problem))
@@ -204,7 +208,7 @@ fn come_to(loaded: &mut Loaded, account: &Account, limits: &Limits) -> Result<Wa
 }
 
 /// Names in IAM that several manifests ask for.
-fn shared_names(all: &[(Loaded, Wanted)]) -> Vec<Placed> {
+fn shared_names(all: &[(Loaded, Resolved)]) -> Vec<Placed> {
     let other = |index: usize| {
         let loaded = &all[index].0;
         (loaded.key.clone(), loaded.document.place_of(""))
@@ -221,7 +225,7 @@ fn shared_names(all: &[(Loaded, Wanted)]) -> Vec<Placed> {
 }
 
 impl Rendered {
-    fn of(key: &Key, wanted: &Wanted) -> Self {
+    fn of(key: &Key, wanted: &Resolved) -> Self {
         let desired = &wanted.desired;
         let (names, account) = (&desired.names, &desired.account);
         let managed = matches!(desired.policy.home, PolicyHome::Managed { .. });

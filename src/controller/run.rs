@@ -21,8 +21,8 @@ use super::pass::{Context, Next};
 use super::publish::{Cluster, Publisher};
 use super::queue::{Priority, Queue};
 use super::state::Tracker;
-use super::sweep::{Sight, SweepMode, Sweeper};
-use super::watch::{NOT_LISTED, Scope, Sink, Synced};
+use super::sweep::{Scope, SweepMode, Sweeper};
+use super::watch::{NOT_LISTED, Sink, Synced, Watched};
 use crate::telemetry::health::{Health, HealthError, Heartbeat, Server};
 use crate::telemetry::metrics::{Metrics, MetricsError};
 use smr_iam::{Aws, BULK_TIMEOUT, Budget, Gate, Recent, SdkConfig};
@@ -292,7 +292,7 @@ impl Controller {
             let client = (self.watch)(heartbeat)?;
             let (metrics, store, queue) =
                 (self.metrics.clone(), context.store.clone(), queue.clone());
-            let scope = Scope {
+            let scope = Watched {
                 namespace,
                 selector: self.settings.selector.clone(),
             };
@@ -306,14 +306,14 @@ impl Controller {
                 super::watch::run(client, &scope, sink).await;
             });
         }
-        let sight = Sight {
+        let scope = Scope {
             namespaces: self.settings.namespaces.clone(),
             selects: self.settings.selector.is_some(),
         };
         let heartbeat = self.health.heartbeat("sweep", STUCK);
         heartbeat.rest();
         let (mode, first_lists) = (self.settings.sweep, all.clone());
-        let sweeper = Sweeper::new(context.clone(), queue.clone(), mode, sight, heartbeat);
+        let sweeper = Sweeper::new(context.clone(), queue.clone(), mode, scope, heartbeat);
         tasks.spawn(async move {
             if are_listed(first_lists).await {
                 sweeper.run().await;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use smr_api::SessionManagerRoleStatus;
 use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass};
-use smr_core::names::Names;
+use smr_core::resolve::names::Names;
+use smr_core::resolve::{Resolved, recorded_elsewhere, resolve};
 use smr_core::sweep::{
-    Answers, ReadTags, Rotation, SWEEPS_PER_LOOK, Shows, Strategy, as_if_complete, as_if_tagged,
-    cheapest, needs_look,
+    Coverage, InSyncCache, ReadTags, RoundRobin, SWEEPS_PER_LOOK, Strategy, as_if_complete,
+    as_if_tagged, cheapest, needs_look,
 };
-use smr_core::wanted::{Wanted, recorded_elsewhere, wanted};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -45,7 +45,7 @@ pub enum SweepMode {
 
 /// What objects this controller sees: those outside can't be told from orphans.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct Scope {
     /// `--watch-namespace`; empty: all.
     pub namespaces: Vec<String>,
     /// Whether `--selector` hides some.
@@ -68,7 +68,7 @@ pub struct Sweeper {
     context: Arc<Context>,
     queue: Queue<Key>,
     mode: SweepMode,
-    sight: Sight,
+    scope: Scope,
     /// What the account's details cost the last time, in calls.
     details_calls: usize,
     /// How many roles the account has, whosever they are, as of the last time.
@@ -77,17 +77,17 @@ pub struct Sweeper {
     /// How many objects had no credentials the last time.
     without_credentials: usize,
     /// Which of them tries next.
-    probes: Rotation<Key>,
+    probes: RoundRobin<Key>,
     /// Of the loop.
     heartbeat: Heartbeat,
     /// What was in sync the last time.
-    answers: Answers,
+    answers: InSyncCache,
     /// Whose tags are read next, by ARN.
-    tags: Rotation<String>,
+    tags: RoundRobin<String>,
     /// Who is looked at on its own next.
-    looks: Rotation<Key>,
+    looks: RoundRobin<Key>,
     /// Owners of what lies under our paths and is nobody's here, by ARN, as far as they were read.
-    strays: BTreeMap<String, Option<String>>,
+    unclaimed: BTreeMap<String, Option<String>>,
     orphans: BTreeSet<String>,
 }
 
@@ -141,24 +141,24 @@ impl Sweeper {
         context: Arc<Context>,
         queue: Queue<Key>,
         mode: SweepMode,
-        sight: Sight,
+        scope: Scope,
         heartbeat: Heartbeat,
     ) -> Self {
         Self {
             context,
             queue,
             mode,
-            sight,
+            scope,
             details_calls: FIRST_GUESS,
             roles: 0,
             details: Details::default(),
             without_credentials: 0,
-            probes: Rotation::default(),
+            probes: RoundRobin::default(),
             heartbeat,
-            answers: Answers::new(fastrand::u64(..)),
-            tags: Rotation::default(),
-            looks: Rotation::default(),
-            strays: BTreeMap::new(),
+            answers: InSyncCache::new(fastrand::u64(..)),
+            tags: RoundRobin::default(),
+            looks: RoundRobin::default(),
+            unclaimed: BTreeMap::new(),
             orphans: BTreeSet::new(),
         }
     }
@@ -241,7 +241,7 @@ impl Sweeper {
     fn targets(&self) -> Vec<Target> {
         let mut targets = Vec::new();
         for (key, object) in self.context.store.each() {
-            if object.is_settled() {
+            if object.is_in_sync() {
                 targets.push(Target {
                     names: self.names(&object),
                     key,
@@ -295,7 +295,7 @@ impl Sweeper {
             self.judge(account, target, |wanted, status| {
                 let reading = as_if_complete(listed, &wanted.desired, status);
                 let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
-                needs_look(wanted, status, &reading, Shows::Lists)
+                needs_look(wanted, status, &reading, Coverage::Lists)
             });
         }
         // What lists leave out.
@@ -310,14 +310,14 @@ impl Sweeper {
         &self,
         account: &Account,
         target: &Target,
-        needs_look: impl FnOnce(&Wanted, &SessionManagerRoleStatus) -> Option<&'static str>,
+        needs_look: impl FnOnce(&Resolved, &SessionManagerRoleStatus) -> Option<&'static str>,
     ) -> bool {
         let Target { key, object, .. } = target;
         let (Ok(spec), Some(status)) = (&object.spec, object.written_status()) else {
             return false;
         };
         let (subject, limits) = (object.subject(), &self.context.limits);
-        let why = match wanted(spec, &subject, Some(status), account, limits, None) {
+        let why = match resolve(spec, &subject, Some(status), account, limits, None) {
             Ok(wanted) => needs_look(&wanted, status),
             Err(_) => Some("the operator's limits have changed"),
         };

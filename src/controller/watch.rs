@@ -35,7 +35,7 @@ pub const NOT_LISTED: &str = "the SessionManagerRoles are not listed yet";
 
 /// What is watched.
 #[derive(Clone, Debug)]
-pub struct Scope {
+pub struct Watched {
     /// One namespace, or all.
     pub namespace: Option<String>,
     /// Labels.
@@ -72,7 +72,7 @@ pub fn client(mut config: Config, heartbeat: Heartbeat) -> kube::Result<Client> 
 }
 
 /// Watches until the task is dropped.
-pub async fn run(client: Client, scope: &Scope, sink: Sink<'_>) {
+pub async fn run(client: Client, scope: &Watched, sink: Sink<'_>) {
     let api: Api<Object> = match &scope.namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
@@ -157,7 +157,7 @@ impl Backoff for Pauses {
     }
 }
 
-fn take(event: watcher::Event<Object>, scope: &Scope, sink: &Sink, listed: &mut BTreeSet<Key>) {
+fn take(event: watcher::Event<Object>, scope: &Watched, sink: &Sink, listed: &mut BTreeSet<Key>) {
     match event {
         watcher::Event::Init => listed.clear(),
         watcher::Event::InitApply(object) => {
@@ -184,7 +184,7 @@ fn take(event: watcher::Event<Object>, scope: &Scope, sink: &Sink, listed: &mut 
 /// What is in sync as far as its status tells waits for the sweep.
 fn seen(object: Object, sink: &Sink, put: impl FnOnce(&Store, Object) -> Change) {
     let key = object.key();
-    let settled = object.is_settled();
+    let settled = object.is_in_sync();
     let waiting = object.is_deleting()
         || object
             .written_status()

@@ -237,23 +237,23 @@ fn lacks_ipv6(address: SocketAddr, error: &io::Error) -> bool {
 
 fn router(metrics: Arc<Metrics>, health: Health) -> Router {
     let metrics = Router::new()
-        .route("/metrics", get(tell_metrics))
+        .route("/metrics", get(serve_metrics))
         .with_state(metrics);
     Router::new()
-        .route("/livez", get(tell_live))
-        .route("/readyz", get(tell_ready))
+        .route("/livez", get(serve_live))
+        .route("/readyz", get(serve_ready))
         .with_state(health)
         .merge(metrics)
 }
 
-async fn tell_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+async fn serve_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
     match metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, Metrics::content_type())], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-async fn tell_live(State(health): State<Health>) -> (StatusCode, String) {
+async fn serve_live(State(health): State<Health>) -> (StatusCode, String) {
     let stuck = health.stuck();
     if stuck.is_empty() {
         (StatusCode::OK, "ok\n".to_owned())
@@ -265,7 +265,7 @@ async fn tell_live(State(health): State<Health>) -> (StatusCode, String) {
     }
 }
 
-async fn tell_ready(State(health): State<Health>) -> (StatusCode, String) {
+async fn serve_ready(State(health): State<Health>) -> (StatusCode, String) {
     match health.why_not_ready() {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(why) => (

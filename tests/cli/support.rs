@@ -14,11 +14,11 @@ use session_manager_role::clock::SystemClock;
 use smr_core::account::{Account, Partition};
 use smr_core::fair::Priority;
 use smr_core::limits::Limits;
-use smr_core::names::Subject;
 use smr_core::observed::Observed;
 use smr_core::plan::{Recorded, plan};
 use smr_core::ports::Uncounted;
-use smr_core::wanted::wanted;
+use smr_core::resolve::names::ObjectRef;
+use smr_core::resolve::resolve;
 use smr_iam::{Aws, Budget, Gate, Recent};
 use smr_lease::Fence;
 use tokio_util::sync::CancellationToken;
@@ -162,7 +162,7 @@ impl Bench {
 
     /// IAM as the controller would leave it after it has seen `spec` as `default/<name>`.
     pub async fn converge(&self, name: &str, spec: &str) {
-        let subject = Subject {
+        let subject = ObjectRef {
             namespace: "default".into(),
             name: name.into(),
             uid: format!("uid-of-{name}"),

@@ -8,15 +8,15 @@ use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Snapshot};
 use session_manager_role::clock::SystemClock;
 use smr_core::account::Account;
-use smr_core::desired::{Desired, desired};
 use smr_core::fair::Priority;
 use smr_core::limits::Limits;
-use smr_core::names::{Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Planned, Recorded, plan};
 use smr_core::ports::Uncounted;
+use smr_core::resolve::desired::{Desired, desired};
+use smr_core::resolve::names::{Names, ObjectRef};
+use smr_core::resolve::validate::validate;
 use smr_core::summary::{Facts, Object, Outcome, summarize};
-use smr_core::validate::validate;
 use smr_iam::{Aws, Budget, Gate, Iam, Recent};
 use smr_lease::Fence;
 
@@ -78,7 +78,7 @@ impl World {
         let mut limits = Limits::new("test");
         limits.allowed_additional_policies = vec!["*".to_owned()];
         limits.tags.insert("cost-center".to_owned(), "7".to_owned());
-        let subject = Subject {
+        let subject = ObjectRef {
             namespace: "team".to_owned(),
             name: "web".to_owned(),
             uid: UID.to_owned(),
@@ -131,7 +131,7 @@ impl World {
         let believed = observe.await.unwrap();
         let facts = Facts {
             desired: &self.desired,
-            believed: &believed,
+            observed: &believed,
             counterparts: None,
             mode: smr_api::Mode::Enforce,
         };

@@ -14,7 +14,7 @@ const CLIENTS: usize = 16;
 /// How long they ask.
 const FOR: Duration = Duration::from_secs(5);
 
-/// Answers a second, reads and writes.
+/// InSyncCache a second, reads and writes.
 pub async fn ceiling(figures: &mut Figures) {
     let fleet = Fleet::new("ceiling").await;
     let client = fleet.world.someone();

@@ -9,11 +9,11 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use smr_core::account::{Account, Partition};
 use smr_core::canonical::Canonical;
-use smr_core::foresight::converged;
 use smr_core::limits::Limits;
-use smr_core::names::Subject;
 use smr_core::plan::{POLICY_OVERLAP, plan};
-use smr_core::wanted::wanted;
+use smr_core::preview::converged;
+use smr_core::resolve::names::ObjectRef;
+use smr_core::resolve::resolve;
 
 /// Everything that makes a document long.
 const FULL: &str = "
@@ -24,7 +24,7 @@ tags: {team: a, cost-centre: '4711'}
 
 fn core(criterion: &mut Criterion) {
     let limits = Limits::new("prod");
-    let subject = Subject {
+    let subject = ObjectRef {
         namespace: "team".into(),
         name: "web".into(),
         uid: "1f0a3c5e-6b1e-4f0e-9a53-0b2f4a9d7c11".into(),
@@ -35,7 +35,7 @@ fn core(criterion: &mut Criterion) {
     };
     for (name, spec) in [("minimal", "{}"), ("full", FULL)] {
         let spec = serde_saphyr::from_str(spec).unwrap();
-        let want = || wanted(&spec, &subject, None, &account, &limits, None).unwrap();
+        let want = || resolve(&spec, &subject, None, &account, &limits, None).unwrap();
         let it = want();
         let (observed, recorded) = converged(&it);
         let mut group = criterion.benchmark_group(name);

@@ -9,7 +9,7 @@ use crate::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step, Target};
 
 /// Carries one step out on `state`. A reply of another kind than its step's can't be made by the edge:
 /// nothing is known then.
-pub fn carry_out(state: &mut Observed, step: &Step, reply: &Reply) {
+pub fn simulate(state: &mut Observed, step: &Step, reply: &Reply) {
     match step {
         Step::Role(step) => on_role(&mut state.role, step, reply),
         Step::Policy(step) => on_policy(&mut state.policy, step, reply),

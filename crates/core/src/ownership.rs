@@ -3,7 +3,7 @@
 
 use smr_api::{AdoptionPolicy, Tags};
 
-use crate::names::Subject;
+use crate::resolve::names::ObjectRef;
 
 /// Every tag key of ours begins with this.
 pub const PREFIX: &str = "sessionmanager.dev/";
@@ -26,7 +26,7 @@ pub struct Identity {
     /// `--cluster-name`
     pub cluster: String,
     /// The object.
-    pub subject: Subject,
+    pub subject: ObjectRef,
 }
 
 impl Identity {
@@ -49,7 +49,7 @@ impl Identity {
 
 /// What an object's tags and id say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Ownership {
     /// Proven ours.
     Ours(Proof),
     /// Not ours, but both sides consent to a take-over: the stamp goes on before anything else.
@@ -99,24 +99,24 @@ pub fn prove(
     recorded_id: Option<&str>,
     id: &str,
     tags: &Tags,
-) -> Standing {
+) -> Ownership {
     let tag = |key: &str| tags.get(key).map(String::as_str);
     let as_recorded = recorded_id.is_none_or(|recorded| recorded == id);
     let names_us = names_us(identity, tags);
     let this_object = tag(UID) == Some(identity.subject.uid.as_str());
     if names_us && this_object {
         // With another id: our own re-creation before a crash.
-        return Standing::Ours(Proof::Full);
+        return Ownership::Ours(Proof::Full);
     }
     if names_us && as_recorded {
-        return Standing::Ours(Proof::EarlierUid);
+        return Ownership::Ours(Proof::EarlierUid);
     }
     if adoption == AdoptionPolicy::WithConsent
         && tag(ADOPTABLE_BY) == Some(identity.consent().as_str())
     {
-        return Standing::Adoptable;
+        return Ownership::Adoptable;
     }
-    Standing::NotOurs(match recorded_id {
+    Ownership::NotOurs(match recorded_id {
         Some(recorded) if recorded != id => NotOurs::Replaced {
             recorded: recorded.to_owned(),
             found: id.to_owned(),
@@ -159,7 +159,7 @@ mod tests {
     fn identity() -> Identity {
         Identity {
             cluster: "prod".into(),
-            subject: Subject {
+            subject: ObjectRef {
                 namespace: "team".into(),
                 name: "web".into(),
                 uid: "u1".into(),
@@ -174,7 +174,7 @@ mod tests {
             .collect()
     }
 
-    fn judge(recorded: Option<&str>, pairs: &[(&str, &str)]) -> Standing {
+    fn judge(recorded: Option<&str>, pairs: &[(&str, &str)]) -> Ownership {
         prove(
             &identity(),
             AdoptionPolicy::Never,
@@ -188,22 +188,22 @@ mod tests {
 
     #[test]
     fn our_tags_are_proof_whatever_id_was_recorded() {
-        assert_eq!(judge(None, &OURS), Standing::Ours(Proof::Full));
-        assert_eq!(judge(Some("AROA1"), &OURS), Standing::Ours(Proof::Full));
-        assert_eq!(judge(Some("AROA0"), &OURS), Standing::Ours(Proof::Full));
+        assert_eq!(judge(None, &OURS), Ownership::Ours(Proof::Full));
+        assert_eq!(judge(Some("AROA1"), &OURS), Ownership::Ours(Proof::Full));
+        assert_eq!(judge(Some("AROA0"), &OURS), Ownership::Ours(Proof::Full));
     }
 
     #[test]
     fn a_differing_uid_alone_is_taken_over_but_not_with_another_id() {
         let old = [(CLUSTER, "prod"), (OWNER, "team/web"), (UID, "u0")];
-        assert_eq!(judge(None, &old), Standing::Ours(Proof::EarlierUid));
+        assert_eq!(judge(None, &old), Ownership::Ours(Proof::EarlierUid));
         assert_eq!(
             judge(Some("AROA1"), &old),
-            Standing::Ours(Proof::EarlierUid)
+            Ownership::Ours(Proof::EarlierUid)
         );
         assert!(matches!(
             judge(Some("AROA0"), &old),
-            Standing::NotOurs(NotOurs::Replaced { .. })
+            Ownership::NotOurs(NotOurs::Replaced { .. })
         ));
     }
 
@@ -221,12 +221,12 @@ mod tests {
             ),
             (&[(OWNER, "team/web"), (UID, "u1")][..], "no ownership tags"),
         ] {
-            let Standing::NotOurs(NotOurs::NotOwned { holder }) = judge(None, pairs) else {
+            let Ownership::NotOurs(NotOurs::NotOwned { holder }) = judge(None, pairs) else {
                 panic!("{pairs:?}")
             };
             assert!(holder.contains(words), "{holder}");
         }
-        let Standing::NotOurs(NotOurs::NotOwned { holder }) = judge(Some("AROA1"), &[]) else {
+        let Ownership::NotOurs(NotOurs::NotOwned { holder }) = judge(Some("AROA1"), &[]) else {
             panic!()
         };
         assert!(holder.contains("changed or removed"), "{holder}");
@@ -238,16 +238,16 @@ mod tests {
         let judge = |adoption, tags: &Tags| prove(&identity(), adoption, None, "AROA1", tags);
         assert_eq!(
             judge(AdoptionPolicy::WithConsent, &consent),
-            Standing::Adoptable
+            Ownership::Adoptable
         );
         assert!(matches!(
             judge(AdoptionPolicy::Never, &consent),
-            Standing::NotOurs(_)
+            Ownership::NotOurs(_)
         ));
         let other = tags(&[(ADOPTABLE_BY, "prod/team/api")]);
         assert!(matches!(
             judge(AdoptionPolicy::WithConsent, &other),
-            Standing::NotOurs(_)
+            Ownership::NotOurs(_)
         ));
     }
 }

@@ -16,9 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use smr_api::{ConditionType, SessionManagerRoleStatus};
 
 use crate::failure::{Failure, FailureClass};
-use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::refusal::{self, Explanation};
+use crate::resolve::names::Names;
 use crate::step::{Kind, Step};
 use crate::summary::find;
 use reading::{Late, Past};
@@ -34,7 +34,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
 
 /// What to plan on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Seen {
     /// The reading, with late parts replaced by what is expected.
     pub state: Observed,
     /// Whether there were such parts: to be read again soon.
@@ -113,9 +113,9 @@ impl RecentWrites {
     }
 
     /// Judges a reading.
-    pub fn settle(&self, now: Timestamp, account: &str, names: &Names, read: Observed) -> Settled {
+    pub fn settle(&self, now: Timestamp, account: &str, names: &Names, read: Observed) -> Seen {
         let Some(of) = self.accounts.get(account) else {
-            return Settled {
+            return Seen {
                 state: read,
                 stale_parts: false,
             };
@@ -125,7 +125,7 @@ impl RecentWrites {
         let (policy, late_policy) = settled(now, of.policies.get(&policy), read.policy);
         let (instance_profile, late_profile) =
             settled(now, of.profiles.get(&profile), read.instance_profile);
-        Settled {
+        Seen {
             state: Observed {
                 role,
                 policy,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use smr_api::Tags;
 
 use crate::account::Account;
-use crate::names::Names;
+use crate::resolve::names::Names;
 
 /// One write to IAM. Serialized, it is the call's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

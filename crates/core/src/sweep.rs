@@ -4,25 +4,25 @@
 //! A bulk reading leaves parts out. What it does not show is taken for as it should be: a sweep
 //! only ever asks for a look, and the look reads everything, proves ownership and decides.
 
-mod answers;
-mod part;
-mod rotation;
-mod shows;
+mod coverage;
+mod in_sync;
+mod item;
+mod round_robin;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use smr_api::{SessionManagerRoleStatus, Tags};
 
-use crate::desired::{Desired, PolicyHome};
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::plan::{INLINE, POLICY_OVERLAP, Recorded, plan};
+use crate::resolve::Resolved;
+use crate::resolve::desired::{Desired, PolicyHome};
 use crate::step::Kind;
-use crate::wanted::Wanted;
 
-pub use answers::Answers;
-pub use part::{Part, is_told_of, part_needs_look, parts, tags_need_look};
-pub use rotation::Rotation;
-pub use shows::Shows;
+pub use coverage::Coverage;
+pub use in_sync::InSyncCache;
+pub use item::{BulkItem, is_told_of, part_needs_look, parts, tags_need_look};
+pub use round_robin::RoundRobin;
 
 /// Calls that a look at one object on its own takes: three for the role, three for the policy, one
 /// for the instance profile.
@@ -168,16 +168,17 @@ pub fn as_if_tagged(desired: &Desired, mut reading: Observed, read: ReadTags) ->
 
 /// Why an object needs a look; `None` where it is in sync with its status, as far as the reading shows.
 pub fn needs_look(
-    wanted: &Wanted,
+    wanted: &Resolved,
     status: &SessionManagerRoleStatus,
     reading: &Observed,
-    shows: Shows,
+    shows: Coverage,
 ) -> Option<&'static str> {
     let desired = &wanted.desired;
-    let told = shows::told(wanted, status);
+    let told = coverage::told(wanted, status);
     let (read, recorded) = (ids(reading, desired), recorded_ids(status));
-    let differ = (read.iter().zip(&recorded))
-        .any(|((kind, read), (_, recorded))| read != recorded && !shows::is_another(told, *kind));
+    let differ = (read.iter().zip(&recorded)).any(|((kind, read), (_, recorded))| {
+        read != recorded && !coverage::is_another(told, *kind)
+    });
     if differ {
         return Some("another unique id, or one of the three is missing");
     }
@@ -189,7 +190,7 @@ pub fn needs_look(
         return Some("IAM differs from spec, or no longer as status tells");
     }
     // With tags alone the policies are taken for as they should be.
-    let shows_policies = !matches!(shows, Shows::TagsOf(_));
+    let shows_policies = !matches!(shows, Coverage::TagsOf(_));
     if shows_policies && planned.unlisted != status.unlisted_policies {
         return Some("policies that spec does not list have changed");
     }

@@ -128,12 +128,12 @@ impl Identity {
     /// The account, unless `doubt` is still a reason to ask for it.
     pub(super) fn account_despite(&self, doubt: Doubt) -> Option<Account> {
         let (proven, asked) = self.proven()?;
-        let is_settled = match doubt {
+        let is_in_sync = match doubt {
             Doubt::No => true,
             Doubt::Unproven(doubt) => proven.access_key_id == doubt.access_key_id,
             Doubt::MayBeExchanged => asked.elapsed() < FRESH,
         };
-        is_settled.then_some(proven.account)
+        is_in_sync.then_some(proven.account)
     }
 
     fn proven(&self) -> Option<(Proven, Instant)> {

@@ -21,7 +21,7 @@ pub use client::{Aws, CallFailed, Iam};
 pub use credentials::{explained, from_environment};
 pub use gate::{BULK_TIMEOUT, Gate};
 pub use identity::IdentityError;
-pub use read::{Cost, Interest, ListedAccount, WholeAccount, with_own_document};
+pub use read::{BulkFilter, Cost, ListedAccount, WholeAccount, with_own_document};
 pub use recent::Recent;
 
 /// Where the log says that lines come from: one filter is for the whole program, whatever its crates.

@@ -6,13 +6,13 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use smr_core::Tags;
 use smr_core::account::Account;
-use smr_core::effect::carry_out;
+use smr_core::effect::simulate;
 use smr_core::failure::{Failure, FailureClass};
-use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
 use smr_core::refusal::{Decision, Explanation, Failed};
+use smr_core::resolve::names::Names;
 use smr_core::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step, Target};
 use tracing::info;
 
@@ -360,7 +360,7 @@ impl Stage<'_> {
         let (action, resource) = (step.action(), step.arn(self.account, self.names));
         info!(target: LOG, action, resource, "wrote to IAM");
         let before = self.state.clone();
-        carry_out(self.state, step, reply);
+        simulate(self.state, step, reply);
         let (account, after) = (&self.account.id, &*self.state);
         self.recent.wrote(self.now, account, step, &before, after);
     }
@@ -375,7 +375,7 @@ impl Stage<'_> {
         let explanation = (self.recent).explain(now, account, step, &failure, planned_on);
         let is_gone = step.takes_away() && failure.class == FailureClass::NotFound;
         if is_gone && explanation == Explanation::None {
-            carry_out(self.state, step, &Reply::Done);
+            simulate(self.state, step, &Reply::Done);
             return None;
         }
         Some(Failed {

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use clap::{Args as ClapArgs, ValueEnum};
 use smr_api::forms;
 use smr_core::account::{Account, Arn, Partition};
-use smr_core::document::Document;
+use smr_core::resolve::document::Document;
 
 use self::others::ServiceAccount;
 use self::policy::Scope;

@@ -2,8 +2,8 @@
 //! the controller's role, the SCP that keeps others off our tags. Values in, documents out. No IO.
 
 use smr_core::account::Account;
-use smr_core::document::{Document, Principal};
 use smr_core::ownership::KEYS;
+use smr_core::resolve::document::{Document, Principal};
 
 use super::statement::{allow, deny};
 

@@ -3,8 +3,8 @@
 //! authorization reference; resource tags of policies and profiles come as aws:ResourceTag only.
 
 use smr_core::account::Account;
-use smr_core::document::{Document, Statement};
 use smr_core::ownership::{ADOPTABLE_BY, CLUSTER};
+use smr_core::resolve::document::{Document, Statement};
 
 use super::statement::{allow, deny};
 

@@ -1,7 +1,7 @@
 //! Statements of the controller's own documents: each has a Sid, and lists even where there is one.
 //! Values in, statements out. No IO.
 
-use smr_core::document::Statement;
+use smr_core::resolve::document::Statement;
 
 /// IAM's limit for a managed policy, white space not counted.
 pub(super) const MANAGED_POLICY_MAX: usize = 6144;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use smr_api::Mode;
 use smr_core::account::Account;
-use smr_core::deletion::Users;
-use smr_core::foresight::converged;
+use smr_core::deletion::Usage;
 use smr_core::limits::Limits;
 use smr_core::observed::Observed;
 use smr_core::plan::Recorded;
-use smr_core::wanted::Wanted;
+use smr_core::preview::converged;
+use smr_core::resolve::Resolved;
 
 use super::super::CliError;
 use super::super::load::{self, LoadError, Loaded, Namespace};
@@ -80,7 +80,7 @@ fn changed(former: Option<Loaded>, loaded: Loaded, account: &Account, limits: &L
         Ok(sound) => sound,
         Err(entry) => return *entry,
     };
-    let wanted = match sound.wanted(UID_TO_BE, None, account, limits, None) {
+    let wanted = match sound.resolve(UID_TO_BE, None, account, limits, None) {
         Ok(wanted) => wanted,
         Err(entry) => return *entry,
     };
@@ -117,13 +117,13 @@ fn removed(former: Loaded, account: &Account, limits: &Limits) -> Entry {
         return sound.entry(entry::release(&was));
     }
     let (state, recorded) = converged(&was);
-    let users = Users {
+    let users = Usage {
         role_in_profiles: state
             .instance_profile
             .iter()
             .map(|p| p.name.clone())
             .collect(),
-        ..Users::default()
+        ..Usage::default()
     };
     let outlook = entry::deletion(&was, &state, &recorded, &users, was.valid.deletion_policy);
     sound.entry(outlook)
@@ -133,8 +133,8 @@ fn sound_and_wanted(
     loaded: Loaded,
     account: &Account,
     limits: &Limits,
-) -> Result<(Sound, Wanted), Box<Entry>> {
+) -> Result<(Sound, Resolved), Box<Entry>> {
     let sound = entry::sound(loaded)?;
-    let wanted = sound.wanted(UID_TO_BE, None, account, limits, None)?;
+    let wanted = sound.resolve(UID_TO_BE, None, account, limits, None)?;
     Ok((sound, wanted))
 }

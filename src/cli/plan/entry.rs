@@ -6,16 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use smr_api::{DeletionPolicy, Pause, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
-use smr_core::deletion::{Deletion, Users, plan_deletion};
+use smr_core::deletion::{Deletion, Usage, plan_deletion};
 use smr_core::difference::Differences;
-use smr_core::foresight::{Foresight, foresee};
 use smr_core::limits::Limits;
-use smr_core::names::{Live, Names, Subject};
 use smr_core::observed::Observed;
 use smr_core::plan::{Plan, Recorded};
+use smr_core::preview::{Preview, preview};
+use smr_core::resolve::names::{Live, Names, ObjectRef};
+use smr_core::resolve::validate::Invalid;
+use smr_core::resolve::{Resolved, resolve, unclear_pause};
 use smr_core::step::Kind;
-use smr_core::validate::Invalid;
-use smr_core::wanted::{Wanted, unclear_pause, wanted};
 
 use super::super::load::{Loaded, Placed, pause};
 use smr_api::Key;
@@ -81,7 +81,7 @@ pub(super) struct Outlook {
     /// ARNs of the three, as far as they are wanted.
     pub arns: BTreeMap<&'static str, String>,
     /// What the manifest comes to.
-    pub wanted: Option<Box<Wanted>>,
+    pub wanted: Option<Box<Resolved>>,
     pub steps: Plan,
     /// After IAM has spread the first ones.
     pub later: Plan,
@@ -204,9 +204,9 @@ pub(super) fn sound(mut loaded: Loaded) -> Result<Sound, Box<Entry>> {
 }
 
 impl Sound {
-    pub(super) fn subject(&self, uid: &str) -> Subject {
+    pub(super) fn subject(&self, uid: &str) -> ObjectRef {
         let Key { namespace, name } = self.loaded.key.clone();
-        Subject {
+        ObjectRef {
             namespace,
             name,
             uid: uid.to_owned(),
@@ -214,16 +214,16 @@ impl Sound {
     }
 
     /// What the manifest comes to, or the entry that says why to nothing.
-    pub(super) fn wanted(
+    pub(super) fn resolve(
         &self,
         uid: &str,
         status: Option<&SessionManagerRoleStatus>,
         account: &Account,
         limits: &Limits,
         live: Option<&Live>,
-    ) -> Result<Wanted, Box<Entry>> {
+    ) -> Result<Resolved, Box<Entry>> {
         let subject = self.subject(uid);
-        wanted(&self.spec, &subject, status, account, limits, live).map_err(|problems| {
+        resolve(&self.spec, &subject, status, account, limits, live).map_err(|problems| {
             let placed = |Invalid { field, problem }: &Invalid| self.loaded.placed(field, problem);
             Box::new(Entry::invalid(
                 self.place.clone(),
@@ -249,22 +249,22 @@ pub(super) fn on_empty_account(loaded: Loaded, account: &Account, limits: &Limit
         Ok(sound) => sound,
         Err(entry) => return *entry,
     };
-    match sound.wanted(UID_TO_BE, None, account, limits, None) {
+    match sound.resolve(UID_TO_BE, None, account, limits, None) {
         Ok(wanted) => sound.entry(outlook(&wanted, &Observed::default(), &Recorded::default())),
         Err(entry) => *entry,
     }
 }
 
 /// What the controller would do about `wanted` where IAM holds `observed`.
-pub(super) fn outlook(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> Outlook {
+pub(super) fn outlook(wanted: &Resolved, observed: &Observed, recorded: &Recorded) -> Outlook {
     let desired = &wanted.desired;
     let mut outlook = Outlook {
         arns: arns(wanted),
         wanted: Some(Box::new(wanted.clone())),
         ..Outlook::default()
     };
-    match foresee(wanted, observed, recorded) {
-        Foresight::Steps {
+    match preview(wanted, observed, recorded) {
+        Preview::Steps {
             planned,
             later,
             after,
@@ -284,19 +284,19 @@ pub(super) fn outlook(wanted: &Wanted, observed: &Observed, recorded: &Recorded)
             outlook.unlisted = planned.unlisted;
             outlook.adopts = planned.adopts;
         }
-        Foresight::Tells(planned) => {
+        Preview::Tells(planned) => {
             outlook.action = Some(Action::Observe);
             outlook.drift = planned.drift;
             outlook.unlisted = planned.unlisted;
         }
-        Foresight::Refuses { refusals, before } => {
+        Preview::Refuses { refusals, before } => {
             outlook.action = Some(Action::Refuse);
             outlook.obstacles = refusals.iter().map(ToString::to_string).collect();
             outlook.steps = Plan {
                 stages: Some(before).filter(|b| !b.is_empty()).into_iter().collect(),
             };
         }
-        Foresight::ElsewhereFound(other) => {
+        Preview::ElsewhereFound(other) => {
             outlook.action = Some(Action::WrongAccount);
             outlook.obstacles = vec![format!(
                 "IAM shows objects of account {}, the credentials are of {}: they changed a moment ago, try again",
@@ -309,10 +309,10 @@ pub(super) fn outlook(wanted: &Wanted, observed: &Observed, recorded: &Recorded)
 
 /// What the controller would do about an object that goes.
 pub(super) fn deletion(
-    wanted: &Wanted,
+    wanted: &Resolved,
     observed: &Observed,
     recorded: &Recorded,
-    users: &Users,
+    users: &Usage,
     policy: DeletionPolicy,
 ) -> Outlook {
     let desired = &wanted.desired;
@@ -356,7 +356,7 @@ pub(super) fn deletion(
 }
 
 /// The object goes, and nothing is written to IAM.
-pub(super) fn release(wanted: &Wanted) -> Outlook {
+pub(super) fn release(wanted: &Resolved) -> Outlook {
     Outlook {
         action: Some(Action::Release),
         arns: arns(wanted),
@@ -365,13 +365,13 @@ pub(super) fn release(wanted: &Wanted) -> Outlook {
     }
 }
 
-fn arns(wanted: &Wanted) -> BTreeMap<&'static str, String> {
+fn arns(wanted: &Resolved) -> BTreeMap<&'static str, String> {
     let desired = &wanted.desired;
     let (names, account) = (&desired.names, &desired.account);
     let mut arns = BTreeMap::from([("role", names.role_arn(account))]);
     if matches!(
         desired.policy.home,
-        smr_core::desired::PolicyHome::Managed { .. }
+        smr_core::resolve::desired::PolicyHome::Managed { .. }
     ) {
         arns.insert("policy", names.policy_arn(account));
     }

@@ -2,10 +2,10 @@
 //! whole account is read at once; where that is denied, object by object.
 
 use smr_core::account::Account;
-use smr_core::deletion::Users;
+use smr_core::deletion::Usage;
 use smr_core::failure::{Failure, FailureClass};
-use smr_core::names::Names;
 use smr_core::observed::Observed;
+use smr_core::resolve::names::Names;
 use smr_core::step::Kind;
 
 use smr_core::fair::Priority;
@@ -46,7 +46,7 @@ impl Reading {
         Box::pin(self.iam.observe(&self.account, names, &all)).await
     }
 
-    pub(super) async fn users(&self, observed: &Observed) -> Result<Users, Failure> {
+    pub(super) async fn users(&self, observed: &Observed) -> Result<Usage, Failure> {
         self.iam.users(observed).await
     }
 }

@@ -12,12 +12,12 @@ use smr_api::SessionManagerRole;
 use smr_core::account::Account;
 use smr_core::failure::Failure;
 use smr_core::limits::Limits;
-use smr_core::names::Live;
 use smr_core::observed::Observed;
 use smr_core::ownership::{CLUSTER, OWNER, UID};
 use smr_core::plan::Recorded;
-use smr_core::sweep::{ReadTags, Shows, as_if_tagged, needs_look};
-use smr_core::wanted::{Wanted, recorded_elsewhere};
+use smr_core::resolve::names::Live;
+use smr_core::resolve::{Resolved, recorded_elsewhere};
+use smr_core::sweep::{Coverage, ReadTags, as_if_tagged, needs_look};
 use thiserror::Error;
 
 use super::super::account::{self, AccountError};
@@ -161,10 +161,10 @@ impl Planner<'_> {
         sound: &Sound,
         uid: &str,
         live: Option<&Object>,
-    ) -> Result<Result<(Wanted, Observed), Box<Entry>>, Failure> {
+    ) -> Result<Result<(Resolved, Observed), Box<Entry>>, Failure> {
         let status = live.and_then(Object::written_status);
         let come_to = |uid: &str, found: Option<&Live>| {
-            sound.wanted(uid, status, self.account, self.limits, found)
+            sound.resolve(uid, status, self.account, self.limits, found)
         };
         let mut wanted = match come_to(uid, None) {
             Ok(wanted) => wanted,
@@ -195,19 +195,19 @@ impl Planner<'_> {
 impl Planner<'_> {
     /// What IAM holds of one of many objects that the manifest leaves as it is and that the
     /// controller's own sweep would not look at: the tags that no list gives are not read either.
-    fn in_sync(&self, sound: &Sound, live: &Object, wanted: &Wanted) -> Option<Observed> {
+    fn in_sync(&self, sound: &Sound, live: &Object, wanted: &Resolved) -> Option<Observed> {
         let status = live.written_status()?;
-        let unchanged = self.are_many && live.is_settled() && live.spec.as_ref() == Ok(&sound.spec);
+        let unchanged = self.are_many && live.is_in_sync() && live.spec.as_ref() == Ok(&sound.spec);
         let found = (self.reading.in_bulk(&wanted.desired.names)).filter(|_| unchanged)?;
         let observed = as_if_tagged(&wanted.desired, found, ReadTags::default());
-        needs_look(wanted, status, &observed, Shows::Details)
+        needs_look(wanted, status, &observed, Coverage::Details)
             .is_none()
             .then_some(observed)
     }
 }
 
 /// Without the cluster, the UID that ours in IAM carry is taken for right.
-fn uid_in_tags(wanted: &Wanted, observed: &Observed) -> Option<String> {
+fn uid_in_tags(wanted: &Resolved, observed: &Observed) -> Option<String> {
     let ours = wanted.desired.identity.tags();
     let role = observed.role.as_ref().map(|r| &r.tags);
     let policy = observed.policy.as_ref().map(|p| &p.tags);

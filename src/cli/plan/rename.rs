@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 use smr_api::{AdoptionPolicy, DeletionPolicy, Mode};
-use smr_core::desired::PolicyHome;
 use smr_core::ownership::ADOPTABLE_BY;
+use smr_core::resolve::Resolved;
+use smr_core::resolve::desired::PolicyHome;
 use smr_core::step::Kind;
-use smr_core::wanted::Wanted;
 
 use super::entry::{Action, Entry, Verdict};
 use smr_api::Key;
@@ -89,7 +89,7 @@ enum Deletion {
 }
 
 impl Deletion {
-    fn of(wanted: &Wanted) -> Self {
+    fn of(wanted: &Resolved) -> Self {
         match (wanted.valid.mode, wanted.valid.deletion_policy) {
             (Mode::Observe, _) => Self::Leaves,
             (Mode::Enforce, DeletionPolicy::Delete) => Self::Deletes,
@@ -123,7 +123,7 @@ pub(super) fn all(entries: &[Entry], cluster: &str) -> Vec<Rename> {
 }
 
 /// Kind, name and ARN of what an object asks for.
-fn parts(wanted: &Wanted) -> Vec<Shared> {
+fn parts(wanted: &Resolved) -> Vec<Shared> {
     let desired = &wanted.desired;
     let (names, account) = (&desired.names, &desired.account);
     let part = |kind: Kind, name: &String, arn| Shared {
@@ -146,7 +146,7 @@ fn parts(wanted: &Wanted) -> Vec<Shared> {
 
 /// What both ask for. Names in IAM are not distinguished by case; what lies below another path is
 /// another object.
-fn shared(from: &Wanted, to: &Wanted) -> Vec<Shared> {
+fn shared(from: &Resolved, to: &Resolved) -> Vec<Shared> {
     if from.desired.names.path != to.desired.names.path {
         return Vec::new();
     }
@@ -160,8 +160,8 @@ fn shared(from: &Wanted, to: &Wanted) -> Vec<Shared> {
 }
 
 fn rename(
-    from: (&Key, &Wanted),
-    to: (&Key, &Wanted),
+    from: (&Key, &Resolved),
+    to: (&Key, &Resolved),
     shared: Vec<Shared>,
     cluster: &str,
 ) -> Rename {
@@ -197,7 +197,7 @@ fn rename(
 fn costs(
     from: &Name,
     to: &Name,
-    was: &Wanted,
+    was: &Resolved,
     shared: &[Shared],
     deletion: Deletion,
 ) -> Vec<String> {
@@ -246,7 +246,7 @@ fn costs(
 fn hand_over(
     from: &Name,
     to: &Name,
-    will_be: &Wanted,
+    will_be: &Resolved,
     shared: &[Shared],
     left: &[String],
     deletion: Deletion,

@@ -13,7 +13,7 @@ use smr_api::{
     RECONCILE_ANNOTATION, Reason, SessionManagerRole, SessionManagerRoleSpec,
     SessionManagerRoleStatus,
 };
-use smr_core::names::Subject;
+use smr_core::resolve::names::ObjectRef;
 use smr_core::summary::{find, reason};
 
 use crate::controller::queue::Namespaced;
@@ -131,9 +131,9 @@ impl Object {
     }
 
     /// As the core knows it.
-    pub fn subject(&self) -> Subject {
+    pub fn subject(&self) -> ObjectRef {
         let Key { namespace, name } = self.key();
-        Subject {
+        ObjectRef {
             namespace,
             name,
             uid: self.uid().to_owned(),
@@ -183,7 +183,7 @@ impl Object {
 
     /// Whether nothing is left to do, as far as the object itself tells: its status is of this
     /// generation, converged (or told, in mode Observe), and every request is answered.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_in_sync(&self) -> bool {
         let Some(status) = self.written_status() else {
             return false;
         };
@@ -300,7 +300,7 @@ status:
   lastHandledReconcileAt: monday
   conditions: [{{type: Ready, status: 'True', reason: Converged, message: m, lastTransitionTime: '2026-01-02T03:04:05Z'}}]"
             ));
-            object.is_settled()
+            object.is_in_sync()
         };
         assert!(settled(&format!("{{{RECONCILE_ANNOTATION}: monday}}")));
         assert!(!settled(&format!("{{{RECONCILE_ANNOTATION}: tuesday}}")));

@@ -7,11 +7,11 @@ use std::time::Duration;
 use smr_core::account::Account;
 use smr_core::decide::{Decision, End, Fact, Known, Look, Requeue, decide};
 use smr_core::plan::{Planned, Refusal, plan};
-use smr_core::recent::Settled;
+use smr_core::recent::Seen;
+use smr_core::resolve::validate::Invalid;
+use smr_core::resolve::{Resolved, other_account, resolve};
 use smr_core::step::Kind;
 use smr_core::summary::Outcome;
-use smr_core::validate::Invalid;
-use smr_core::wanted::{Wanted, other_account, wanted};
 use tracing::info;
 
 use super::{Pass, PassError, PassResult};
@@ -57,7 +57,7 @@ impl Pass<'_> {
     }
 
     /// Validates the spec and applies every default.
-    fn resolve(&self, account: &Account, known: &Known) -> Result<Wanted, PassError> {
+    fn resolve(&self, account: &Account, known: &Known) -> Result<Resolved, PassError> {
         let limits = &self.context.limits;
         let spec = self.object.spec.as_ref().map_err(|error| {
             PassError::Invalid(vec![Invalid {
@@ -66,10 +66,10 @@ impl Pass<'_> {
             }])
         })?;
         let (subject, status, live) = (self.object.subject(), self.status(), known.live());
-        wanted(spec, &subject, status, account, limits, live).map_err(PassError::Invalid)
+        resolve(spec, &subject, status, account, limits, live).map_err(PassError::Invalid)
     }
 
-    fn next_look(&self, goal: &Wanted, known: &mut Known) -> Option<Look> {
+    fn next_look(&self, goal: &Resolved, known: &mut Known) -> Option<Look> {
         let now = self.context.clock.moment();
         known.next_look(goal, &self.context.recent.lock(), now)
     }
@@ -78,10 +78,10 @@ impl Pass<'_> {
     async fn observe(
         &self,
         iam: &Iam,
-        goal: &Wanted,
+        goal: &Resolved,
         after: Duration,
         anywhere: &BTreeSet<Kind>,
-    ) -> Result<Settled, PassError> {
+    ) -> Result<Seen, PassError> {
         if !after.is_zero() {
             tokio::time::sleep(after).await;
         }
@@ -96,8 +96,8 @@ impl Pass<'_> {
 
     fn decide<'a, 'p: 'a>(
         &self,
-        goal: &'a Wanted,
-        seen: &'a Settled,
+        goal: &'a Resolved,
+        seen: &'a Seen,
         planned: &'p Result<Planned, Vec<Refusal>>,
         known: &'a Known,
     ) -> Decision<'a, 'p> {
@@ -109,11 +109,11 @@ impl Pass<'_> {
     fn learn(
         &self,
         account: &Account,
-        goal: Wanted,
-        seen: Settled,
+        goal: Resolved,
+        seen: Seen,
         fact: Fact,
         known: &mut Known,
-    ) -> Result<Wanted, PassError> {
+    ) -> Result<Resolved, PassError> {
         known.learn(fact, &goal, seen);
         let again = self.resolve(account, known)?;
         if again.desired.names != goal.desired.names {
@@ -126,8 +126,8 @@ impl Pass<'_> {
     async fn write(
         &mut self,
         iam: &Iam,
-        goal: &Wanted,
-        seen: &Settled,
+        goal: &Resolved,
+        seen: &Seen,
         planned: &Planned,
         known: &mut Known,
     ) -> Result<(), PassError> {

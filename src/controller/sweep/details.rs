@@ -7,19 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use smr_core::Tags;
 use smr_core::account::Account;
-use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedRole};
 use smr_core::ownership::{CLUSTER, OWNER};
+use smr_core::resolve::names::Names;
 use smr_core::step::Kind;
 use smr_core::sweep::{
-    Answers, Part, ReadTags, Shows, TAG_READS, as_if_tagged, is_told_of, needs_look,
+    BulkItem, Coverage, InSyncCache, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look,
     part_needs_look, parts, tags_need_look,
 };
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Details, Key, SweepError, Sweeper, Target};
-use smr_iam::{Iam, Interest, with_own_document};
+use smr_iam::{BulkFilter, Iam, with_own_document};
 
 /// Which of the three, and its name in lower case.
 type Name = (Kind, String);
@@ -33,7 +33,7 @@ struct Reading<'a> {
     owners: BTreeMap<Name, usize>,
     /// The parts of each target that are still to come.
     missing: Vec<BTreeSet<Kind>>,
-    answers: Answers,
+    answers: InSyncCache,
     /// Those that are judged as a whole in the end.
     told: BTreeMap<usize, Observed>,
     /// Policies and profiles under our paths that have the name of no target.
@@ -46,7 +46,7 @@ struct Reading<'a> {
 struct Found {
     others: Vec<Tagged>,
     orphans: BTreeSet<String>,
-    answers: Answers,
+    answers: InSyncCache,
 }
 
 /// Something whose tags no list gives.
@@ -102,9 +102,9 @@ impl Sweeper {
     }
 
     /// What is read of the account: what has the name of one of our objects, or lies beside them.
-    pub(super) fn interest(&self, targets: &[Target]) -> Interest {
+    pub(super) fn interest(&self, targets: &[Target]) -> BulkFilter {
         let names = targets.iter().flat_map(|target| names_of(&target.names));
-        Interest::Ours {
+        BulkFilter::Ours {
             names: names.map(|(_, name)| name).collect(),
             paths: targets.iter().map(|t| t.names.path.clone()).collect(),
             cluster: self.context.limits.cluster_name.clone(),
@@ -126,14 +126,14 @@ impl Sweeper {
         } else {
             self.names_in_use()
         };
-        let mut strays = others;
-        strays.retain(|other| !named.contains(&(other.kind, other.name.to_lowercase())));
-        let strays: BTreeMap<&str, &Tagged> = strays
+        let mut unclaimed = others;
+        unclaimed.retain(|other| !named.contains(&(other.kind, other.name.to_lowercase())));
+        let unclaimed: BTreeMap<&str, &Tagged> = unclaimed
             .iter()
             .map(|stray| (stray.arn.as_str(), stray))
             .collect();
-        self.strays
-            .retain(|arn, _| strays.contains_key(arn.as_str()));
+        self.unclaimed
+            .retain(|arn, _| unclaimed.contains_key(arn.as_str()));
         let own = targets.iter().flat_map(|target| {
             let status = target.object.written_status();
             let policy = status.and_then(|s| s.policy.as_ref()?.arn.as_deref());
@@ -141,12 +141,14 @@ impl Sweeper {
             [policy, profile].map(|arn| Some((arn?, target)))
         });
         let own: BTreeMap<&str, &Target> = own.flatten().collect();
-        let unread = strays.keys().filter(|arn| !self.strays.contains_key(**arn));
+        let unread = unclaimed
+            .keys()
+            .filter(|arn| !self.unclaimed.contains_key(**arn));
         let waiting: BTreeSet<&str> = own.keys().chain(unread).copied().collect();
         let waiting: Vec<&str> = waiting.into_iter().collect();
         let turn = self.tags.next(&waiting, TAG_READS);
         let reads = turn.into_iter().map(async |arn| {
-            let (kind, name) = match strays.get(arn) {
+            let (kind, name) = match unclaimed.get(arn) {
                 Some(stray) => (stray.kind, stray.name.as_str()),
                 None => kind_and_name(arn),
             };
@@ -157,8 +159,8 @@ impl Sweeper {
             tags.map(|tags| (arn, kind, tags)).map_err(SweepError::Call)
         });
         for (arn, kind, tags) in try_join_all(reads).await? {
-            if strays.contains_key(arn) {
-                self.strays.insert(arn.to_owned(), self.owner(&tags));
+            if unclaimed.contains_key(arn) {
+                self.unclaimed.insert(arn.to_owned(), self.owner(&tags));
             } else if let Some(target) = own.get(arn) {
                 let read = match kind {
                     Kind::InstanceProfile => ReadTags {
@@ -193,12 +195,12 @@ impl Sweeper {
 
     /// What is ours by tag and belongs to no object is counted and named, never touched.
     fn count_orphans(&mut self, mut found: BTreeSet<String>) {
-        if self.sight.selects {
+        if self.scope.selects {
             return;
         }
-        let strays = (self.strays.iter())
+        let unclaimed = (self.unclaimed.iter())
             .filter(|(_, owner)| owner.as_ref().is_some_and(|owner| self.is_orphaned(owner)));
-        found.extend(strays.map(|(arn, _)| arn.clone()));
+        found.extend(unclaimed.map(|(arn, _)| arn.clone()));
         for arn in found.difference(&self.orphans) {
             info!(
                 arn,
@@ -213,7 +215,7 @@ impl Sweeper {
         let Some((namespace, name)) = owner.split_once('/') else {
             return true;
         };
-        let namespaces = &self.sight.namespaces;
+        let namespaces = &self.scope.namespaces;
         let in_sight = namespaces.is_empty() || namespaces.iter().any(|n| n == namespace);
         let key = Key {
             namespace: namespace.to_owned(),
@@ -228,7 +230,7 @@ impl<'a> Reading<'a> {
         sweeper: &'a Sweeper,
         account: &'a Account,
         targets: &'a [Target],
-        answers: Answers,
+        answers: InSyncCache,
     ) -> Self {
         let numbered = || targets.iter().enumerate();
         let missing: Vec<BTreeSet<Kind>> = (targets.iter())
@@ -264,8 +266,8 @@ impl<'a> Reading<'a> {
     }
 
     /// A part that is of interest.
-    fn take(&mut self, part: Part) {
-        if let Part::Role(role) = &part
+    fn take(&mut self, part: BulkItem) {
+        if let BulkItem::Role(role) = &part
             && let Some(owner) = self.sweeper.owner(&role.tags)
             && self.sweeper.is_orphaned(&owner)
         {
@@ -286,12 +288,12 @@ impl<'a> Reading<'a> {
         let target = &self.targets[number];
         self.missing[number].remove(&kind);
         let part = match part {
-            Part::Role(role) => Part::Role(Box::new(ObservedRole {
+            BulkItem::Role(role) => BulkItem::Role(Box::new(ObservedRole {
                 // Use is no change.
                 last_used: None,
                 ..with_own_document(*role, &target.names)
             })),
-            Part::Policy(_) | Part::InstanceProfile(_) => part,
+            BulkItem::Policy(_) | BulkItem::InstanceProfile(_) => part,
         };
         if let Some(observed) = self.told.get_mut(&number) {
             part.put_into(observed);
@@ -314,7 +316,7 @@ impl<'a> Reading<'a> {
                 self.sweeper.judge(self.account, target, |wanted, status| {
                     let desired = &wanted.desired;
                     let reading = as_if_tagged(desired, observed.clone(), ReadTags::default());
-                    needs_look(wanted, status, &reading, Shows::Details)
+                    needs_look(wanted, status, &reading, Coverage::Details)
                 });
             } else if !self.missing[number].is_empty() {
                 self.sweeper.judge(self.account, target, |_, _| {

@@ -30,7 +30,7 @@ struct LastUsed {
     unix_seconds: i64,
 }
 
-/// Answers one request.
+/// InSyncCache one request.
 pub fn answer(
     emulator: &Emulator,
     method: &str,

@@ -121,7 +121,7 @@ impl Emulator {
         &self.shared.config
     }
 
-    /// Answers one request. `None`: the connection is to be closed with no answer. An ordered
+    /// InSyncCache one request. `None`: the connection is to be closed with no answer. An ordered
     /// hang never returns.
     ///
     /// The effect happens on arrival and the latency comes after it, so a caller that goes away

@@ -13,7 +13,7 @@ use query::{
     ADD, ATTACH, BOUND, CREATE_POLICY, DETACH, INLINE, PROFILE, REMOVE, ROLE, VERSION, all, call,
 };
 
-/// Answers of AWS that LocalStack's tests have recorded in 2025 and 2026 and published
+/// InSyncCache of AWS that LocalStack's tests have recorded in 2025 and 2026 and published
 /// (localstack/localstack, `tests/aws/services/iam/*.snapshot.json`).
 const RECORDED: &str = "recorded";
 

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::words::{condition_in_words, list};
-use super::{Atom, Canonical, Condition, Part, Word};
+use super::{Atom, BulkItem, Canonical, Condition, Word};
 
 /// Whether access comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,7 +91,7 @@ fn told(
     others: &BTreeSet<Atom>,
     direction: Direction,
 ) -> Vec<AccessChange> {
-    let mut joined: BTreeMap<(Direction, &Part, &Part, _), Vec<String>> = BTreeMap::new();
+    let mut joined: BTreeMap<(Direction, &BulkItem, &BulkItem, _), Vec<String>> = BTreeMap::new();
     for atom in these
         .iter()
         .filter(|atom| !others.iter().any(|other| covers(other, atom)))
@@ -120,7 +120,7 @@ fn told(
         .collect()
 }
 
-fn in_words(part: &Part) -> String {
+fn in_words(part: &BulkItem) -> String {
     match (part.values.is_empty(), part.not) {
         (true, _) => String::new(),
         (false, true) => format!("all but {}", list(&part.values)),
@@ -141,7 +141,7 @@ pub(super) fn covers(wide: &Atom, narrow: &Atom) -> bool {
 }
 
 /// A part that says "all but" is understood only where both say the same.
-fn part_covers(wide: &Part, narrow: &Part) -> bool {
+fn part_covers(wide: &BulkItem, narrow: &BulkItem) -> bool {
     if wide.not || narrow.not {
         return wide == narrow;
     }

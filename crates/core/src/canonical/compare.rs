@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::excess::Judge;
 use super::words::{DocumentDifference, condition_in_words, list, of_extra, resources};
-use super::{CanonicalStatement, Condition, Part, Word};
+use super::{BulkItem, CanonicalStatement, Condition, Word};
 use crate::difference::{Importance, Width};
 
 /// A part of statements that holds a set of values.
@@ -23,7 +23,7 @@ impl Field {
         }
     }
 
-    fn of(self, statement: &CanonicalStatement) -> &Part {
+    fn of(self, statement: &CanonicalStatement) -> &BulkItem {
         match self {
             Self::Principal => &statement.principals,
             Self::Action => &statement.actions,
@@ -250,7 +250,7 @@ fn was_or_were(values: &BTreeSet<Word>) -> &'static str {
     if values.len() == 1 { "was" } else { "were" }
 }
 
-fn negatable(name: &str, part: &Part) -> String {
+fn negatable(name: &str, part: &BulkItem) -> String {
     format!(
         "{}{name} {}",
         if part.not { "all but " } else { "" },

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::access::covers;
-use super::{Atom, Canonical, CanonicalStatement, Part, Word};
+use super::{Atom, BulkItem, Canonical, CanonicalStatement, Word};
 use crate::difference::{Extent, Importance, Width};
 
 /// How much `document` allows beyond `wanted`, in policies of the same role. A document that is not
@@ -91,7 +91,7 @@ fn width(atom: &Atom) -> Width {
 }
 
 /// The widest of a part's values. "All but" leaves nearly everything.
-fn extent(part: &Part, of: fn(&str) -> Extent) -> Extent {
+fn extent(part: &BulkItem, of: fn(&str) -> Extent) -> Extent {
     if part.not {
         return Extent::Everything;
     }

@@ -35,15 +35,15 @@ pub struct Canonical {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct CanonicalStatement {
     effect: String,
-    principals: Part,
-    actions: Part,
-    resources: Part,
+    principals: BulkItem,
+    actions: BulkItem,
+    resources: BulkItem,
     conditions: BTreeSet<Condition>,
 }
 
 /// `Action` or `NotAction` and so on; `not` marks the latter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
+struct BulkItem {
     not: bool,
     values: BTreeSet<Word>,
 }
@@ -105,9 +105,9 @@ struct Condition {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Atom {
     effect: String,
-    principal: Part,
-    action: Part,
-    resource: Part,
+    principal: BulkItem,
+    action: BulkItem,
+    resource: BulkItem,
     conditions: BTreeSet<Condition>,
 }
 
@@ -177,7 +177,7 @@ impl CanonicalStatement {
     }
 }
 
-impl Part {
+impl BulkItem {
     /// Value by value; one part where there is nothing to split.
     fn split(&self) -> Vec<Self> {
         if self.not || self.values.len() < 2 {
@@ -215,10 +215,14 @@ fn statement(value: &Value) -> Result<CanonicalStatement, NotADocument> {
     })
 }
 
-fn part(statement: &Map<String, Value>, name: &str, values: fn(&Value) -> BTreeSet<Word>) -> Part {
+fn part(
+    statement: &Map<String, Value>,
+    name: &str,
+    values: fn(&Value) -> BTreeSet<Word>,
+) -> BulkItem {
     let plain = statement.get(name);
     let negated = statement.get(&format!("Not{name}"));
-    Part {
+    BulkItem {
         not: negated.is_some(),
         values: plain.or(negated).map(values).unwrap_or_default(),
     }

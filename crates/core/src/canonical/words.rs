@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::compare::Comparison;
 use super::excess::Judge;
-use super::{Canonical, CanonicalStatement, Condition, Part, Word};
+use super::{BulkItem, Canonical, CanonicalStatement, Condition, Word};
 use crate::difference::{Importance, Width};
 
 /// One difference between two documents.
@@ -141,7 +141,7 @@ fn says_more(was: &CanonicalStatement, should: &CanonicalStatement) -> bool {
 /// The found statement that shares most with `should`; none where nothing is shared.
 fn closest(should: &CanonicalStatement, found: &[&CanonicalStatement]) -> Option<usize> {
     let shared = |was: &CanonicalStatement| {
-        let common = |a: &Part, b: &Part| a.values.intersection(&b.values).count();
+        let common = |a: &BulkItem, b: &BulkItem| a.values.intersection(&b.values).count();
         // Actions and principals say what a statement is for; `*` is shared by most.
         4 * common(&was.actions, &should.actions)
             + 2 * common(&was.principals, &should.principals)
@@ -154,7 +154,7 @@ fn closest(should: &CanonicalStatement, found: &[&CanonicalStatement]) -> Option
         .map(|(_, at)| at)
 }
 
-pub(super) fn resources(part: &Part) -> String {
+pub(super) fn resources(part: &BulkItem) -> String {
     match (part.values.is_empty(), part.not) {
         (true, _) => "nothing".to_owned(),
         (false, true) => format!("all but {}", list(&part.values)),

@@ -11,15 +11,15 @@ use smr_api::{AdoptionPolicy, Mode, SessionManagerRoleStatus};
 use super::{End, Requeue};
 use crate::difference::{Difference, Differences};
 use crate::failure::FailureClass;
-use crate::names::{Live, Names};
 use crate::observed::Observed;
 use crate::plan::{Plan, Planned, Recorded};
 use crate::ports::Moment;
-use crate::recent::{RecentWrites, Settled};
+use crate::recent::{RecentWrites, Seen};
 use crate::refusal::{Decision as Remedy, Failed};
+use crate::resolve::Resolved;
+use crate::resolve::names::{Live, Names};
 use crate::step::Kind;
 use crate::summary::{Activity, Facts, Outcome, in_sync_since};
-use crate::wanted::Wanted;
 
 /// How often one pass looks at IAM before it leaves the rest to the next.
 const ROUNDS: u32 = 5;
@@ -57,7 +57,7 @@ impl Carried {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Look {
     /// It is known already: an empty account, a reading that still holds, what was just written.
-    Known(Box<Settled>),
+    Known(Box<Seen>),
     /// IAM is read, after a pause.
     Read {
         /// The pause.
@@ -98,7 +98,7 @@ pub struct Known {
     has_written: bool,
     looks: u32,
     /// What to plan on without reading, and under which names it holds.
-    expected: Option<(Names, Box<Settled>)>,
+    expected: Option<(Names, Box<Seen>)>,
     /// Whether that is what a plan that was carried out as a whole has left.
     is_applied: bool,
     /// The step that failed last, and what IAM holds since.
@@ -154,7 +154,12 @@ impl Known {
 
     /// Where the next round gets what it plans on; `None` where the pass is over: see
     /// [`Self::give_up`].
-    pub fn next_look(&mut self, goal: &Wanted, recent: &RecentWrites, now: Moment) -> Option<Look> {
+    pub fn next_look(
+        &mut self,
+        goal: &Resolved,
+        recent: &RecentWrites,
+        now: Moment,
+    ) -> Option<Look> {
         if let Some((names, settled)) = self.expected.take()
             && names == goal.desired.names
         {
@@ -183,7 +188,7 @@ impl Known {
 
     /// Nothing recorded, nothing remembered and never begun (a status may be lost): the creation is
     /// planned on an empty account, and IAM's own refusals say where that is wrong.
-    fn presumes_empty(&self, goal: &Wanted, recent: &RecentWrites, now: Moment) -> bool {
+    fn presumes_empty(&self, goal: &Resolved, recent: &RecentWrites, now: Moment) -> bool {
         let (account, names) = (&goal.desired.account.id, &goal.desired.names);
         presumes_empty(goal, &self.recorded)
             && !self.is_begun
@@ -191,7 +196,7 @@ impl Known {
     }
 
     /// A round has learned a fact from what it saw.
-    pub fn learn(&mut self, fact: Fact, goal: &Wanted, seen: Settled) {
+    pub fn learn(&mut self, fact: Fact, goal: &Resolved, seen: Seen) {
         match fact {
             Fact::Live(live) => {
                 self.live = Some(live);
@@ -220,7 +225,7 @@ impl Known {
     /// decides what to do first.
     pub fn applied(
         &mut self,
-        goal: &Wanted,
+        goal: &Resolved,
         planned: &Planned,
         before: &Observed,
         after: Observed,
@@ -237,7 +242,7 @@ impl Known {
         self.taken.extend(taken);
         match failed.into_iter().next() {
             None => {
-                let expected = Settled {
+                let expected = Seen {
                     state: after,
                     stale_parts: false,
                 };
@@ -279,7 +284,7 @@ impl Known {
 
     /// How a pass ends whose rounds have not brought it to an end: with what failed last, or with
     /// nothing to say.
-    pub fn give_up<'a>(&'a self, goal: &'a Wanted) -> End<'a> {
+    pub fn give_up<'a>(&'a self, goal: &'a Resolved) -> End<'a> {
         let Some((state, last)) = &self.failed else {
             return End::silent(Requeue::BackOff);
         };
@@ -313,7 +318,7 @@ impl Known {
 
 /// Whether a creation is planned without a reading, as far as spec and status tell: not where
 /// something may be adopted.
-pub(crate) fn presumes_empty(goal: &Wanted, recorded: &Recorded) -> bool {
+pub(crate) fn presumes_empty(goal: &Resolved, recorded: &Recorded) -> bool {
     recorded.is_empty()
         && goal.valid.mode == Mode::Enforce
         && goal.valid.adoption_policy == AdoptionPolicy::Never

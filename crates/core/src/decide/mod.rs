@@ -9,16 +9,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use smr_api::Mode;
 
-use crate::names::Live;
 use crate::observed::Observed;
 use crate::ownership::names_us;
 use crate::plan::{Plan, Planned, Refusal};
 use crate::ports::Moment;
-use crate::recent::{IamName, RecentWrites, Settled, restart_window};
+use crate::recent::{IamName, RecentWrites, Seen, restart_window};
 use crate::refusal::Decision as Remedy;
+use crate::resolve::Resolved;
+use crate::resolve::names::Live;
 use crate::step::Step;
 use crate::summary::{Activity, Done, Facts, Outcome};
-use crate::wanted::Wanted;
 
 pub(crate) use known::presumes_empty;
 pub use known::{Carried, Fact, Known, Look, Unpublished, pause_before};
@@ -93,10 +93,10 @@ pub enum Requeue {
 
 impl<'a> Facts<'a> {
     /// What is known of `goal` where IAM holds `state`.
-    pub fn of(goal: &'a Wanted, state: &'a Observed) -> Self {
+    pub fn of(goal: &'a Resolved, state: &'a Observed) -> Self {
         Self {
             desired: &goal.desired,
-            believed: state,
+            observed: state,
             counterparts: goal.counterparts.as_ref(),
             mode: goal.valid.mode,
         }
@@ -105,8 +105,8 @@ impl<'a> Facts<'a> {
 
 /// Decides what to do about `goal`, of which `seen` gave this plan, or refusals.
 pub fn decide<'a, 'p: 'a>(
-    goal: &'a Wanted,
-    seen: &'a Settled,
+    goal: &'a Resolved,
+    seen: &'a Seen,
     planned: &'p Result<Planned, Vec<Refusal>>,
     known: &'a Known,
     recent: &RecentWrites,
@@ -138,7 +138,7 @@ pub fn decide<'a, 'p: 'a>(
 }
 
 /// Where status is lost or never was, what IAM holds decides names and path.
-fn unknown_live(goal: &Wanted, seen: &Settled, known: &Known) -> Option<Live> {
+fn unknown_live(goal: &Resolved, seen: &Seen, known: &Known) -> Option<Live> {
     if !known.recorded.is_empty() || known.live().is_some() || known.is_applied() {
         return None;
     }
@@ -146,8 +146,8 @@ fn unknown_live(goal: &Wanted, seen: &Settled, known: &Known) -> Option<Live> {
 }
 
 struct Round<'a, 'r> {
-    goal: &'a Wanted,
-    seen: &'a Settled,
+    goal: &'a Resolved,
+    seen: &'a Seen,
     known: &'a Known,
     recent: &'r RecentWrites,
     now: Moment,

@@ -15,10 +15,10 @@ use crate::ownership::{ADOPTABLE_BY, UID};
 use crate::plan::tests::iam::Iam;
 use crate::plan::{Recorded, plan};
 use crate::refusal::{Explanation, Failed};
+use crate::resolve::resolve;
+use crate::resolve::validate::tests::{account, subject};
 use crate::step::{Kind, RoleStep};
 use crate::summary::{Object, summarize};
-use crate::validate::tests::{account, subject};
-use crate::wanted::wanted;
 
 fn at(second: i64) -> Moment {
     let at = Timestamp::from_second(1_795_593_600 + second).unwrap();
@@ -73,11 +73,11 @@ impl Scene {
         (scene, state)
     }
 
-    fn goal(&self, live: Option<&Live>) -> Wanted {
+    fn goal(&self, live: Option<&Live>) -> Resolved {
         let spec = serde_saphyr::from_str(self.spec).unwrap();
         let (subject, limits) = (subject(), Limits::new("test"));
         let status = self.status.as_ref();
-        wanted(&spec, &subject, status, &account(), &limits, live).unwrap()
+        resolve(&spec, &subject, status, &account(), &limits, live).unwrap()
     }
 
     fn known(&self) -> Known {
@@ -112,7 +112,7 @@ impl Scene {
         self.decides_on(&settled(state.clone()), &mut self.known())
     }
 
-    fn decides_on(&self, seen: &Settled, known: &mut Known) -> String {
+    fn decides_on(&self, seen: &Seen, known: &mut Known) -> String {
         let goal = self.goal(known.live());
         let since = known.new_policy_for(self.now.wall);
         let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
@@ -127,24 +127,24 @@ impl Scene {
     }
 }
 
-fn settled(state: Observed) -> Settled {
-    Settled {
+fn settled(state: Observed) -> Seen {
+    Seen {
         state,
         stale_parts: false,
     }
 }
 
 /// IAM once everything of `goal` is created.
-fn created(goal: &Wanted) -> Observed {
+fn created(goal: &Resolved) -> Observed {
     let mut state = Observed::default();
     let planned = plan(&goal.desired, &state, &Recorded::default(), None).unwrap();
     after(&mut state, goal, &planned.plan);
     state
 }
 
-fn after(state: &mut Observed, goal: &Wanted, plan: &Plan) {
+fn after(state: &mut Observed, goal: &Resolved, plan: &Plan) {
     let mut iam = Iam::new(&goal.desired, std::mem::take(state));
-    iam.carry_out(plan).unwrap();
+    iam.simulate(plan).unwrap();
     *state = iam.state;
 }
 
@@ -379,7 +379,7 @@ fn a_round_decides_on_what_it_sees() {
 #[test]
 fn stale_parts_end_a_pass_without_a_word_or_have_it_read_again() {
     let (scene, full) = Scene::converged("{}");
-    let stale = |state: Observed| Settled {
+    let stale = |state: Observed| Seen {
         state,
         stale_parts: true,
     };
@@ -563,7 +563,7 @@ fn a_reading_holds_as_long_as_the_names_do() {
         };
         let goal = |live: Option<&Live>| {
             let spec = serde_saphyr::from_str(scene.spec).unwrap();
-            wanted(&spec, &subject(), None, &account(), &limits, live).unwrap()
+            resolve(&spec, &subject(), None, &account(), &limits, live).unwrap()
         };
         let mut known = scene.known();
         let first = goal(None);

@@ -10,11 +10,11 @@ use smr_api::{
 };
 
 use crate::account::Account;
-use crate::names::Names;
 use crate::observed::Observed;
 use crate::ownership::{Identity, UID, names_us};
 use crate::plan::{Recorded, RecordedObject};
 use crate::recent::RecentWrites;
+use crate::resolve::names::Names;
 use crate::step::Kind;
 use crate::summary;
 

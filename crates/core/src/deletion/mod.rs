@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use smr_api::{AdoptionPolicy, DeletionPolicy, Tags};
 
-use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
-use crate::ownership::{Identity, KEYS, Standing, prove};
+use crate::ownership::{Identity, KEYS, Ownership, prove};
 use crate::plan::{Plan, Recorded, RecordedObject};
+use crate::resolve::names::Names;
 use crate::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 
 pub use late::Leaving;
@@ -21,7 +21,7 @@ const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Who else uses the role and the policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Users {
+pub struct Usage {
     /// Names of all instance profiles that the role is in.
     pub role_in_profiles: BTreeSet<String>,
     /// Who has the managed policy, attached or as a permissions boundary.
@@ -65,7 +65,7 @@ pub fn plan_deletion(
     names: &Names,
     recorded: &Recorded,
     observed: &Observed,
-    users: &Users,
+    users: &Usage,
     policy: DeletionPolicy,
     now: Timestamp,
 ) -> Deletion {
@@ -77,7 +77,7 @@ pub fn plan_deletion(
             id,
             tags,
         );
-        matches!(standing, Standing::Ours(_))
+        matches!(standing, Ownership::Ours(_))
     };
     let ours = Ours {
         role: observed
@@ -120,7 +120,7 @@ fn used_recently(role: &ObservedRole, now: Timestamp) -> bool {
         .is_some_and(|used| now.duration_since(used) < UNUSED_AFTER)
 }
 
-fn in_the_way(ours: &Ours, names: &Names, observed: &Observed, users: &Users) -> Vec<String> {
+fn in_the_way(ours: &Ours, names: &Names, observed: &Observed, users: &Usage) -> Vec<String> {
     let mut sentences = Vec::new();
     // What was deleted a moment ago may still be listed as a user.
     let gone = |name: &str, own: &str, is_there: bool| !is_there && name.eq_ignore_ascii_case(own);

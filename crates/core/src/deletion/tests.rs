@@ -1,10 +1,10 @@
 //! Deletions, on states that the real plan has made, held to IAM's rules.
 
 use super::*;
-use crate::desired::Desired;
 use crate::ownership::{CLUSTER, OWNER, UID};
 use crate::plan::tests::iam::Iam;
 use crate::plan::tests::{converged, wanted};
+use crate::resolve::desired::Desired;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const ROLE_ARN: &str = "arn:aws:iam::111122223333:role/session-manager/team.web";
@@ -15,7 +15,7 @@ struct Leaving {
     desired: Desired,
     state: Observed,
     recorded: Recorded,
-    users: Users,
+    users: Usage,
 }
 
 impl Leaving {
@@ -28,7 +28,7 @@ impl Leaving {
         };
         let role_in_profiles = state.instance_profile.iter().map(|p| p.name.clone());
         Self {
-            users: Users {
+            users: Usage {
                 role_in_profiles: role_in_profiles.collect(),
                 policy_users,
             },
@@ -63,7 +63,7 @@ impl Leaving {
     /// What is left after a deletion, which keeps to IAM's rules.
     fn left(&self, policy: DeletionPolicy) -> Observed {
         let mut iam = Iam::new(&self.desired, self.state.clone());
-        iam.carry_out(&self.plan(policy)).unwrap();
+        iam.simulate(&self.plan(policy)).unwrap();
         iam.state
     }
 }
@@ -99,7 +99,7 @@ fn everything_goes_in_two_stages() {
     assert_eq!(leaving.left(DeletionPolicy::Delete), Observed::default());
     // Gone is released.
     leaving.state = Observed::default();
-    leaving.users = Users::default();
+    leaving.users = Usage::default();
     for policy in [
         DeletionPolicy::Delete,
         DeletionPolicy::DeleteUnused,
@@ -134,7 +134,7 @@ fn what_is_half_there_goes_too() {
             0 => {
                 state.role = None;
                 state.instance_profile.as_mut().unwrap().roles.clear();
-                leaving.users = Users::default();
+                leaving.users = Usage::default();
             }
             1 => {
                 state.policy = None;
@@ -358,7 +358,7 @@ fn what_was_replaced_is_not_ours_and_what_was_restored_is() {
         let mut leaving = Leaving::new("{}");
         leaving.state.policy = None;
         leaving.state.instance_profile = None;
-        leaving.users = Users::default();
+        leaving.users = Usage::default();
         let role = leaving.state.role.as_mut().unwrap();
         if !id.is_empty() {
             role.id = id.into();

@@ -12,7 +12,7 @@ fn state() -> Observed {
 fn check(step: &Step, reply: &Reply, expected: impl FnOnce(&mut Observed)) {
     let before = state();
     let mut after = before.clone();
-    carry_out(&mut after, step, reply);
+    simulate(&mut after, step, reply);
     let mut wanted = before.clone();
     expected(&mut wanted);
     assert_ne!(wanted, before, "{step:?}: the expectation is no change");
@@ -199,9 +199,9 @@ fn what_is_created_is_as_the_reply_names_it() {
     ] {
         let before = found.clone();
         // Without an id nothing is known, and the next reading tells.
-        carry_out(&mut found, &step, &Reply::Done);
+        simulate(&mut found, &step, &Reply::Done);
         assert_eq!(found, before);
-        carry_out(&mut found, &step, &created);
+        simulate(&mut found, &step, &created);
         assert_ne!(found, before);
     }
     let expected = Observed {

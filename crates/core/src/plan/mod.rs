@@ -19,10 +19,10 @@ use smr_api::{DriftField, SessionManagerRoleStatus};
 
 use crate::account::Arn;
 use crate::canonical::DocumentDifference;
-use crate::desired::Desired;
 use crate::difference::{Difference, Differences, Importance};
 use crate::observed::Observed;
-use crate::ownership::{NotOurs, Proof, Standing, prove};
+use crate::ownership::{NotOurs, Ownership, Proof, prove};
+use crate::resolve::desired::Desired;
 use crate::step::{Kind, Step};
 
 /// The new policy is there at least this long before the other goes when `policy.type` changes:
@@ -189,7 +189,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn tell(
+    fn record(
         &mut self,
         kind: Kind,
         field: DriftField,
@@ -204,9 +204,9 @@ impl Findings {
         });
     }
 
-    fn tell_all(&mut self, kind: Kind, field: DriftField, differences: Vec<DocumentDifference>) {
+    fn record_all(&mut self, kind: Kind, field: DriftField, differences: Vec<DocumentDifference>) {
         for difference in differences {
-            self.tell(kind, field, difference.importance, difference.sentence);
+            self.record(kind, field, difference.importance, difference.sentence);
         }
     }
 
@@ -325,8 +325,8 @@ fn prove_all(
             id,
             tags,
         ) {
-            Standing::Ours(proof) => Owned::Proven(proof),
-            Standing::Adoptable => match path_of(arn).filter(|path| *path != desired.names.path) {
+            Ownership::Ours(proof) => Owned::Proven(proof),
+            Ownership::Adoptable => match path_of(arn).filter(|path| *path != desired.names.path) {
                 None => Owned::Consented,
                 Some(path) => {
                     refusals.push(Refusal {
@@ -339,7 +339,7 @@ fn prove_all(
                     Owned::Absent
                 }
             },
-            Standing::NotOurs(why) => {
+            Ownership::NotOurs(why) => {
                 refusals.push(Refusal {
                     kind,
                     arn: arn.to_owned(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{Findings, Owned, POLICY_OVERLAP, Phase, Recorded, tags};
 use crate::canonical::{Canonical, DocumentDifference, differences, excess};
-use crate::desired::{Desired, PolicyHome};
 use crate::difference::Importance;
 use crate::observed::{Observed, ObservedPolicy};
+use crate::resolve::desired::{Desired, PolicyHome};
 use crate::step::{Kind, PolicyStep, RoleStep, Step, Target};
 
 /// IAM's limit of versions of one managed policy.
@@ -83,7 +83,7 @@ fn managed(
     let arn = desired.policy_arn();
     match &observed.policy {
         None => {
-            findings.tell(
+            findings.record(
                 Kind::Policy,
                 DriftField::Existence,
                 Importance::Missing,
@@ -120,7 +120,7 @@ fn managed(
         .is_some_and(|role| role.attached.contains(&arn))
     {
         if observed.role.is_some() {
-            findings.tell(
+            findings.record(
                 Kind::Role,
                 DriftField::AttachedPolicies,
                 Importance::Missing,
@@ -143,7 +143,7 @@ fn document(desired: &Desired, found: &ObservedPolicy, findings: &mut Findings) 
     if sentences.is_empty() {
         return;
     }
-    findings.tell_all(Kind::Policy, DriftField::Document, sentences);
+    findings.record_all(Kind::Policy, DriftField::Document, sentences);
     let delete = |version: &String| {
         Step::Policy(PolicyStep::DeleteVersion {
             policy_arn: found.arn.clone(),
@@ -192,7 +192,7 @@ fn inline(desired: &Desired, observed: &Observed, findings: &mut Findings) {
         Some(document) => differences("the inline policy", document, wanted),
     };
     if !sentences.is_empty() {
-        findings.tell_all(Kind::Policy, DriftField::Document, sentences);
+        findings.record_all(Kind::Policy, DriftField::Document, sentences);
         findings.step(Phase::Converge, put);
     }
 }
@@ -211,7 +211,7 @@ fn former_type(
         PolicyHome::Managed { .. } => {
             let role = observed.role.as_ref();
             if let Some(document) = role.and_then(|role| role.inline.get(&names.policy)) {
-                findings.tell(
+                findings.record(
                     Kind::Policy,
                     DriftField::Type,
                     beside(document.as_deref(), desired),
@@ -239,7 +239,7 @@ fn former_type(
             };
             let is_attached =
                 (observed.role.as_ref()).is_some_and(|role| role.attached.contains(&policy.arn));
-            findings.tell(
+            findings.record(
                 Kind::Policy,
                 DriftField::Type,
                 if is_attached {

@@ -2,9 +2,9 @@
 //! No IO.
 
 use super::{Findings, Owned, Phase, Recorded, tags};
-use crate::desired::Desired;
 use crate::difference::{Importance, Width};
 use crate::observed::Observed;
+use crate::resolve::desired::Desired;
 use crate::step::{Kind, ProfileStep, Step, Target};
 use smr_api::DriftField;
 
@@ -26,7 +26,7 @@ pub(super) fn compare(
     });
     let Some(found) = &observed.instance_profile else {
         let arn = names.instance_profile_arn(&desired.account);
-        findings.tell(
+        findings.record(
             Kind::InstanceProfile,
             DriftField::Existence,
             Importance::Missing,
@@ -48,7 +48,7 @@ pub(super) fn compare(
         .iter()
         .filter(|role| !role.eq_ignore_ascii_case(&names.role))
     {
-        findings.tell(
+        findings.record(
             Kind::InstanceProfile,
             DriftField::Role,
             // Instances get what that role may do.
@@ -72,7 +72,7 @@ pub(super) fn compare(
         .any(|role| role.eq_ignore_ascii_case(&names.role))
     {
         if found.roles.is_empty() {
-            findings.tell(
+            findings.record(
                 Kind::InstanceProfile,
                 DriftField::Role,
                 Importance::Missing,

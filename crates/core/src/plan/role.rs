@@ -5,9 +5,9 @@ use smr_api::{DriftField, UnlistedPolicyAction};
 
 use super::{Findings, INLINE, Owned, Phase, Recorded, tags};
 use crate::canonical::differences;
-use crate::desired::{Desired, PolicyHome};
 use crate::difference::{Importance, Width};
 use crate::observed::{Observed, ObservedRole};
+use crate::resolve::desired::{Desired, PolicyHome};
 use crate::step::{Kind, RoleStep, Step, Target};
 
 /// IAM's quota of managed policies on one role, unless the account's was raised.
@@ -28,7 +28,7 @@ pub(super) fn compare(
     let name = &desired.names.role;
     let trust = differences("the trust policy", &found.trust, &wanted.trust);
     if !trust.is_empty() {
-        findings.tell_all(Kind::Role, DriftField::TrustPolicy, trust);
+        findings.record_all(Kind::Role, DriftField::TrustPolicy, trust);
         findings.step(
             Phase::Converge,
             Step::Role(RoleStep::UpdateTrust {
@@ -51,7 +51,7 @@ pub(super) fn compare(
         };
         // Nothing that the role's policies allow is capped as it should be.
         let importance = Importance::Excess(Width::UNKNOWN);
-        findings.tell(
+        findings.record(
             Kind::Role,
             DriftField::PermissionsBoundary,
             importance,
@@ -80,7 +80,7 @@ pub(super) fn compare(
 fn create(desired: &Desired, findings: &mut Findings) {
     let names = &desired.names;
     let wanted = &desired.role;
-    findings.tell(
+    findings.record(
         Kind::Role,
         DriftField::Existence,
         Importance::Missing,
@@ -115,7 +115,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
     let mut differs = false;
     if found.description != wanted.description {
         let (was, should) = (excerpt(&found.description), excerpt(&wanted.description));
-        findings.tell(
+        findings.record(
             Kind::Role,
             DriftField::Description,
             Importance::Other,
@@ -125,7 +125,7 @@ fn settings(desired: &Desired, found: &ObservedRole, findings: &mut Findings) {
     }
     if found.max_session_duration != wanted.max_session_duration {
         let (was, should) = (found.max_session_duration, wanted.max_session_duration);
-        findings.tell(
+        findings.record(
             Kind::Role,
             DriftField::MaxSessionDurationSeconds,
             Importance::Other,
@@ -155,7 +155,7 @@ fn attachments(
     let leaving = leaves_in(desired, found);
     let joining = joins_in(desired, Some(found));
     for arn in desired.additional_policy_arns.difference(&found.attached) {
-        findings.tell(
+        findings.record(
             Kind::Role,
             DriftField::AttachedPolicies,
             Importance::Missing,
@@ -182,7 +182,7 @@ fn attachments(
         let was_listed = recorded.additional_policy_arns.contains(arn);
         match (was_listed, desired.unlisted) {
             (true, _) | (false, UnlistedPolicyAction::Remove) => {
-                findings.tell(
+                findings.record(
                     Kind::Role,
                     DriftField::AttachedPolicies,
                     Importance::Excess(Width::UNKNOWN),
@@ -200,7 +200,7 @@ fn attachments(
     {
         match desired.unlisted {
             UnlistedPolicyAction::Remove => {
-                findings.tell(
+                findings.record(
                     Kind::Role,
                     DriftField::InlinePolicies,
                     Importance::Excess(Width::UNKNOWN),

@@ -22,7 +22,7 @@ pub(super) fn compare(
         match spelled(kind, found, key) {
             Some((_, same)) if same == value => {}
             Some((_, other)) => {
-                findings.tell(
+                findings.record(
                     kind,
                     DriftField::Tags,
                     Importance::Other,
@@ -35,7 +35,7 @@ pub(super) fn compare(
                 set.insert(key.clone(), value.clone());
             }
             None => {
-                findings.tell(
+                findings.record(
                     kind,
                     DriftField::Tags,
                     Importance::Other,
@@ -59,7 +59,7 @@ pub(super) fn compare(
         .contains_key(ADOPTABLE_BY)
         .then(|| ADOPTABLE_BY.to_owned());
     for key in gone.iter().chain(&consent) {
-        findings.tell(
+        findings.record(
             kind,
             DriftField::Tags,
             Importance::Other,

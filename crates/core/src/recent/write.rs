@@ -1,7 +1,7 @@
 //! What a call writes, and to which IAM names. In: a step; out: names and kinds of write. No IO.
 
 use crate::account::Arn;
-use crate::names::Names;
+use crate::resolve::names::Names;
 use crate::step::{Kind, PolicyStep, ProfileStep, RoleStep, Step, Target};
 
 /// A name in IAM. IAM does not tell names of one kind apart by case or path (IAM API reference,

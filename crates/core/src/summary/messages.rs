@@ -5,12 +5,12 @@ use smr_api::{Deed, DriftField, SessionManagerRoleStatus};
 
 use super::{Activity, Done, Event, Facts, MESSAGE_MAX, PausedBy, cut, cut_to};
 use crate::account::Account;
-use crate::desired::Desired;
 use crate::difference::{Difference, Importance};
 use crate::ownership::UID;
 use crate::plan::Refusal;
+use crate::resolve::desired::Desired;
+use crate::resolve::validate::Invalid;
 use crate::step::Kind;
-use crate::validate::Invalid;
 
 pub(super) fn started(activity: Activity, drift: &[Difference]) -> String {
     match activity {

@@ -14,15 +14,15 @@ use smr_api::{
 };
 
 use crate::account::Account;
-use crate::desired::Desired;
 use crate::difference::Difference;
 use crate::failure::{Failure, FailureClass};
 use crate::observed::Observed;
 use crate::ownership::NotOurs;
 use crate::plan::Refusal;
 use crate::refusal::Decision;
+use crate::resolve::desired::Desired;
+use crate::resolve::validate::Invalid;
 use crate::step::Kind;
-use crate::validate::Invalid;
 
 use conditions::{Verdict, is_true, write};
 pub use conditions::{find, in_sync_since, reason};
@@ -174,7 +174,7 @@ pub struct Facts<'a> {
     /// What the spec says.
     pub desired: &'a Desired,
     /// What IAM holds.
-    pub believed: &'a Observed,
+    pub observed: &'a Observed,
     /// What someone has to allow outside IAM.
     pub counterparts: Option<&'a Counterparts>,
     /// Whether IAM is written.
@@ -267,7 +267,7 @@ pub fn summarize(object: Object, now: Timestamp, outcome: &Outcome) -> Summary {
         return Summary { status, events };
     }
     write(&mut status, &verdict, object.generation, now);
-    tell(&mut events, &before, &status, &verdict, outcome);
+    add_events(&mut events, &before, &status, &verdict, outcome);
     Summary { status, events }
 }
 
@@ -344,7 +344,7 @@ fn failed(failure: &Failure, activity: Activity, decision: Decision) -> Verdict 
 }
 
 /// An event where something was done, or where a person's attention is newly needed.
-fn tell(
+fn add_events(
     events: &mut Vec<Event>,
     before: &SessionManagerRoleStatus,
     after: &SessionManagerRoleStatus,

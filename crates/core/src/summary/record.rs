@@ -11,13 +11,13 @@ use smr_api::{
 
 use super::{Activity, Facts, Outcome, conditions, cut, messages};
 use crate::account::Arn;
-use crate::desired::{Desired, PolicyHome};
 use crate::difference::Difference;
-use crate::names;
 use crate::ownership::KEYS;
 use crate::plan::spelled;
+use crate::resolve::desired::{Desired, PolicyHome};
+use crate::resolve::names;
+use crate::resolve::without;
 use crate::step::Kind;
-use crate::wanted::without;
 
 /// `status.drift` holds at most this many entries.
 pub const DRIFT_MAX: usize = 20;
@@ -92,9 +92,9 @@ pub(super) fn record(
         }
         Outcome::Refused { facts, refusals } => {
             if let Some(facts) = facts {
-                let ours = &without(refusals, facts.believed.clone());
+                let ours = &without(refusals, facts.observed.clone());
                 let facts = Facts {
-                    believed: ours,
+                    observed: ours,
                     ..*facts
                 };
                 objects(status, &facts, false);
@@ -165,12 +165,12 @@ fn activation_role(desired: &Desired, arn: &str) -> Option<String> {
 fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool) {
     let Facts {
         desired,
-        believed,
+        observed,
         mode,
         ..
     } = facts;
     let account = &desired.account;
-    if believed.role.is_some() || believed.policy.is_some() || believed.instance_profile.is_some() {
+    if observed.role.is_some() || observed.policy.is_some() || observed.instance_profile.is_some() {
         status.account_id = Some(account.id.clone());
         status.partition = Some(account.partition.to_string());
     }
@@ -190,7 +190,7 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
             .filter(|key| !KEYS.contains(&key.as_str()));
         managed(in_place.collect(), before.unwrap_or_default())
     };
-    if let Some(role) = &believed.role {
+    if let Some(role) = &observed.role {
         let before = status.role.as_ref();
         let attached = desired.additional_policy_arns.intersection(&role.attached);
         status.role = Some(RoleStatus {
@@ -211,7 +211,7 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
         });
     }
     let before = status.policy.as_ref().map(|p| p.managed_tag_keys.clone());
-    status.policy = match (&desired.policy.home, &believed.policy) {
+    status.policy = match (&desired.policy.home, &observed.policy) {
         (PolicyHome::Managed { tags, .. }, Some(policy)) => Some(PolicyStatus {
             name: policy.name.clone(),
             arn: Some(policy.arn.clone()),
@@ -226,7 +226,7 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
             status.policy.take()
         }
         (PolicyHome::Inline, _)
-            if believed
+            if observed
                 .role
                 .as_ref()
                 .is_some_and(|r| r.inline.contains_key(&desired.names.policy)) =>
@@ -238,7 +238,7 @@ fn objects(status: &mut SessionManagerRoleStatus, facts: &Facts, converged: bool
         }
         (PolicyHome::Managed { .. } | PolicyHome::Inline, _) => status.policy.take(),
     };
-    if let (Some(wanted), Some(profile)) = (&desired.instance_profile, &believed.instance_profile) {
+    if let (Some(wanted), Some(profile)) = (&desired.instance_profile, &observed.instance_profile) {
         let before = status.instance_profile.as_ref();
         status.instance_profile = Some(InstanceProfileStatus {
             name: profile.name.clone(),

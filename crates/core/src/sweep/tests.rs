@@ -2,17 +2,17 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::account::{Account, Partition};
-use crate::foresight::converged;
 use crate::limits::Limits;
-use crate::names::Subject;
+use crate::preview::converged;
+use crate::resolve::names::ObjectRef;
+use crate::resolve::resolve;
 use crate::summary::{Facts, Object, Outcome, summarize};
-use crate::wanted::wanted;
 
 /// An object that has converged: what it wants, its status, and what IAM holds.
-fn in_sync(spec: &str) -> (Wanted, SessionManagerRoleStatus, Observed) {
+fn in_sync(spec: &str) -> (Resolved, SessionManagerRoleStatus, Observed) {
     let mut limits = Limits::new("prod");
     limits.allowed_additional_policies = vec!["*".into()];
-    let subject = Subject {
+    let subject = ObjectRef {
         namespace: "team".into(),
         name: "web".into(),
         uid: "u".into(),
@@ -22,7 +22,7 @@ fn in_sync(spec: &str) -> (Wanted, SessionManagerRoleStatus, Observed) {
         partition: Partition::Aws,
     };
     let spec = serde_saphyr::from_str(spec).unwrap();
-    let wanted = wanted(&spec, &subject, None, &account, &limits, None).unwrap();
+    let wanted = resolve(&spec, &subject, None, &account, &limits, None).unwrap();
     let (state, _) = converged(&wanted);
     let outcome = Outcome::Converged {
         facts: facts(&wanted, &state),
@@ -33,10 +33,10 @@ fn in_sync(spec: &str) -> (Wanted, SessionManagerRoleStatus, Observed) {
     (wanted, status, state)
 }
 
-fn facts<'a>(wanted: &'a Wanted, believed: &'a Observed) -> Facts<'a> {
+fn facts<'a>(wanted: &'a Resolved, observed: &'a Observed) -> Facts<'a> {
     Facts {
         desired: &wanted.desired,
-        believed,
+        observed,
         counterparts: None,
         mode: smr_api::Mode::Enforce,
     }
@@ -64,13 +64,13 @@ fn in_bulk(mut state: Observed) -> Observed {
 }
 
 fn judge_all(
-    wanted: &Wanted,
+    wanted: &Resolved,
     status: &SessionManagerRoleStatus,
     reading: Observed,
     read: ReadTags,
 ) -> Option<&'static str> {
     let reading = as_if_tagged(&wanted.desired, reading, read);
-    needs_look(wanted, status, &reading, Shows::Details)
+    needs_look(wanted, status, &reading, Coverage::Details)
 }
 
 /// Judged as a whole; part by part it has to come to the same.
@@ -85,13 +85,15 @@ fn judge(spec: &str, change: impl FnOnce(&mut Observed)) -> Option<&'static str>
 }
 
 /// Whether one of the parts tells of a look, or is missing.
-fn judge_parts(wanted: &Wanted, status: &SessionManagerRoleStatus, reading: Observed) -> bool {
+fn judge_parts(wanted: &Resolved, status: &SessionManagerRoleStatus, reading: Observed) -> bool {
     let parts = [
-        reading.role.map(|role| Part::Role(Box::new(role))),
-        reading.policy.map(|policy| Part::Policy(Box::new(policy))),
+        reading.role.map(|role| BulkItem::Role(Box::new(role))),
+        reading
+            .policy
+            .map(|policy| BulkItem::Policy(Box::new(policy))),
         reading
             .instance_profile
-            .map(|profile| Part::InstanceProfile(Box::new(profile))),
+            .map(|profile| BulkItem::InstanceProfile(Box::new(profile))),
     ];
     let mut missing = super::parts(status);
     let mut looks = false;
@@ -211,7 +213,7 @@ fn a_managed_policy_beside_the_inline_one_needs_a_look() {
 fn observed(
     spec: &str,
     change: impl FnOnce(&mut Observed),
-) -> (Wanted, SessionManagerRoleStatus, Observed) {
+) -> (Resolved, SessionManagerRoleStatus, Observed) {
     let (wanted, status, mut state) = in_sync(spec);
     change(&mut state);
     let recorded = Recorded::of(Some(&status));
@@ -341,13 +343,13 @@ fn in_lists(state: Observed) -> Listed {
 }
 
 fn judge_listed(
-    wanted: &Wanted,
+    wanted: &Resolved,
     status: &SessionManagerRoleStatus,
     listed: Listed,
 ) -> Option<&'static str> {
     let reading = as_if_complete(listed, &wanted.desired, status);
     let reading = as_if_tagged(&wanted.desired, reading, ReadTags::default());
-    needs_look(wanted, status, &reading, Shows::Lists)
+    needs_look(wanted, status, &reading, Coverage::Lists)
 }
 
 /// Lists show existence, ids, the role's settings, versions and membership.

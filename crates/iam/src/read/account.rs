@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::{EntityType, InstanceProfile, ManagedPolicyDetail, Role, RoleDetail};
 use smr_core::Tags;
 use smr_core::failure::Failure;
-use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use smr_core::ownership::CLUSTER;
-use smr_core::sweep::Part;
+use smr_core::resolve::names::Names;
+use smr_core::sweep::BulkItem;
 use tokio::try_join;
 
 use super::lists::PAGE;
@@ -22,7 +22,7 @@ use crate::gate::{Access, bulk};
 
 /// What of the account is kept.
 #[derive(Clone, Debug)]
-pub enum Interest {
+pub enum BulkFilter {
     /// All of it.
     Everything,
     /// What has one of our names or lies under one of our paths, and roles with our cluster's tag.
@@ -36,7 +36,7 @@ pub enum Interest {
     },
 }
 
-impl Interest {
+impl BulkFilter {
     pub(super) fn has_name(&self, name: &str) -> bool {
         match self {
             Self::Everything => true,
@@ -92,9 +92,9 @@ impl Iam {
     /// many pages all roles of the account are, as far as is known, which decides what is listed.
     pub async fn read_account(
         &self,
-        interest: &Interest,
+        interest: &BulkFilter,
         pages_of_roles: usize,
-        mut take: impl FnMut(Part),
+        mut take: impl FnMut(BulkItem),
     ) -> Result<Cost, Failure> {
         let prefixes = interest.prefixes(pages_of_roles);
         // One after the other: a page of each at once is what memory would be at its peak.
@@ -110,7 +110,7 @@ impl Iam {
     /// Reads all of it.
     pub async fn whole_account(&self) -> Result<WholeAccount, Failure> {
         let mut account = WholeAccount::default();
-        self.read_account(&Interest::Everything, 1, |part| account.keep(part))
+        self.read_account(&BulkFilter::Everything, 1, |part| account.keep(part))
             .await?;
         Ok(account)
     }
@@ -147,9 +147,9 @@ impl Iam {
     /// Roles and the account's own policies.
     async fn entities(
         &self,
-        interest: &Interest,
+        interest: &BulkFilter,
         settings: &mut Settings,
-        take: &mut impl FnMut(Part),
+        take: &mut impl FnMut(BulkItem),
     ) -> Result<Cost, Failure> {
         let page = |marker: Option<String>| async move {
             let call = || {
@@ -184,12 +184,12 @@ impl Iam {
             Entity::Role(role) => {
                 roles += 1;
                 if let Some(role) = observed_role(*role, interest, settings) {
-                    take(Part::Role(Box::new(role)));
+                    take(BulkItem::Role(Box::new(role)));
                 }
             }
             Entity::Policy(policy) => {
                 if let Some(policy) = observed_policy(*policy, interest) {
-                    take(Part::Policy(Box::new(policy)));
+                    take(BulkItem::Policy(Box::new(policy)));
                 }
             }
         };
@@ -200,7 +200,7 @@ impl Iam {
     /// What the bulk call leaves out of roles, and the calls it took.
     async fn role_settings(
         &self,
-        interest: &Interest,
+        interest: &BulkFilter,
         prefixes: &[Option<String>],
     ) -> Result<(Settings, usize), Failure> {
         let mut settings = Settings::new();
@@ -216,13 +216,13 @@ impl Iam {
     /// Instance profiles without their tags; the calls it took.
     pub(super) async fn profiles(
         &self,
-        interest: &Interest,
+        interest: &BulkFilter,
         prefixes: &[Option<String>],
-        take: &mut impl FnMut(Part),
+        take: &mut impl FnMut(BulkItem),
     ) -> Result<usize, Failure> {
         let each = |found: InstanceProfile| {
             if interest.has_name(&found.instance_profile_name) || interest.has_path(&found.path) {
-                take(Part::InstanceProfile(Box::new(
+                take(BulkItem::InstanceProfile(Box::new(
                     convert::listed_instance_profile(found),
                 )));
             }
@@ -251,12 +251,12 @@ impl WholeAccount {
         self.profiles.get(&name)
     }
 
-    fn keep(&mut self, part: Part) {
+    fn keep(&mut self, part: BulkItem) {
         let name = part.name().to_lowercase();
         match part {
-            Part::Role(role) => drop(self.roles.insert(name, *role)),
-            Part::Policy(policy) => drop(self.policies.insert(name, *policy)),
-            Part::InstanceProfile(profile) => drop(self.profiles.insert(name, *profile)),
+            BulkItem::Role(role) => drop(self.roles.insert(name, *role)),
+            BulkItem::Policy(policy) => drop(self.policies.insert(name, *policy)),
+            BulkItem::InstanceProfile(profile) => drop(self.profiles.insert(name, *profile)),
         }
     }
 }
@@ -264,13 +264,13 @@ impl WholeAccount {
 /// The role, where it is of interest; its settings are taken out of `settings`.
 fn observed_role(
     mut role: RoleDetail,
-    interest: &Interest,
+    interest: &BulkFilter,
     settings: &mut Settings,
 ) -> Option<ObservedRole> {
     let tags = tags(role.tags.take().unwrap_or_default());
     let is_ours = match interest {
-        Interest::Everything => true,
-        Interest::Ours { cluster, .. } => tags.get(CLUSTER) == Some(cluster),
+        BulkFilter::Everything => true,
+        BulkFilter::Ours { cluster, .. } => tags.get(CLUSTER) == Some(cluster),
     };
     if !is_ours && !interest.has_name(role.role_name().unwrap_or_default()) {
         return None;
@@ -284,7 +284,7 @@ fn observed_role(
 }
 
 /// The policy, where it is of interest; its tags are not known.
-fn observed_policy(policy: ManagedPolicyDetail, interest: &Interest) -> Option<ObservedPolicy> {
+fn observed_policy(policy: ManagedPolicyDetail, interest: &BulkFilter) -> Option<ObservedPolicy> {
     let is_of_interest = interest.has_name(policy.policy_name().unwrap_or_default())
         || interest.has_path(policy.path().unwrap_or_default());
     is_of_interest.then(|| convert::policy_detail(policy))

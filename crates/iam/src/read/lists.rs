@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::{InstanceProfile, Policy, PolicyScopeType, Role};
 use smr_core::Tags;
 use smr_core::failure::Failure;
-use smr_core::names::Names;
 use smr_core::observed::{ObservedInstanceProfile, ObservedRole};
-use smr_core::sweep::{Listed, ListedPolicy, Part};
+use smr_core::resolve::names::Names;
+use smr_core::sweep::{BulkItem, Listed, ListedPolicy};
 use tokio::try_join;
 
-use super::account::Interest;
+use super::account::BulkFilter;
 use super::paging::{self, Page};
 use crate::client::Iam;
 use crate::convert::{self, found, tags};
@@ -52,7 +52,7 @@ macro_rules! page {
 
 impl Iam {
     /// Lists roles, policies and instance profiles, side by side.
-    pub async fn lists(&self, interest: &Interest) -> Result<ListedAccount, Failure> {
+    pub async fn lists(&self, interest: &BulkFilter) -> Result<ListedAccount, Failure> {
         let prefixes = interest.prefixes(usize::MAX);
         let mut roles = BTreeMap::new();
         let keep = |role: Role| {
@@ -69,7 +69,7 @@ impl Iam {
         };
         let mut profiles = BTreeMap::new();
         let mut keep_profile = |part| {
-            if let Part::InstanceProfile(profile) = part {
+            if let BulkItem::InstanceProfile(profile) = part {
                 profiles.insert(profile.name.to_lowercase(), *profile);
             }
         };

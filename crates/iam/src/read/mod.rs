@@ -7,5 +7,5 @@ mod object;
 mod paging;
 mod usage;
 
-pub use account::{Cost, Interest, WholeAccount, with_own_document};
+pub use account::{BulkFilter, Cost, WholeAccount, with_own_document};
 pub use lists::ListedAccount;

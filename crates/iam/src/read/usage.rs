@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use smr_core::deletion::{PolicyUser, Users};
+use smr_core::deletion::{PolicyUser, Usage};
 use smr_core::failure::Failure;
 use smr_core::observed::Observed;
 use tokio::join;
@@ -15,7 +15,7 @@ use crate::gate::Access;
 
 impl Iam {
     /// Reads who else uses the role and the policy, which stands in the way of deletion.
-    pub async fn users(&self, observed: &Observed) -> Result<Users, Failure> {
+    pub async fn users(&self, observed: &Observed) -> Result<Usage, Failure> {
         let of_role = async {
             match &observed.role {
                 Some(role) => self.profiles_with_role(&role.arn, &role.name).await,
@@ -29,7 +29,7 @@ impl Iam {
             }
         };
         let (role_in_profiles, policy_users) = join!(of_role, of_policy);
-        Ok(Users {
+        Ok(Usage {
             role_in_profiles: role_in_profiles?,
             policy_users: policy_users?,
         })

@@ -172,12 +172,12 @@ fn said_in(schema: &Schema, spec: &Json, account: &Account) -> (Vec<String>, Vec
     let mut limits = smr_core::limits::Limits::new("test");
     limits.allowed_paths = spec.path.iter().cloned().collect();
     limits.allowed_additional_policies = vec!["*".to_owned()];
-    let subject = smr_core::names::Subject {
+    let subject = smr_core::resolve::names::ObjectRef {
         namespace: "team".into(),
         name: "web".into(),
         uid: "u".into(),
     };
-    let by_core = smr_core::wanted::wanted(&spec, &subject, None, account, &limits, None);
+    let by_core = smr_core::resolve::resolve(&spec, &subject, None, account, &limits, None);
     let by_core = by_core.err().unwrap_or_default().into_iter();
     (
         by_rules.map(|p| p.message).collect(),

@@ -91,7 +91,7 @@ fn adoption_stamps_first_and_takes_the_consent_last() {
         ]
     );
     let mut iam = Iam::new(&desired, state);
-    iam.carry_out(&found.plan).unwrap();
+    iam.simulate(&found.plan).unwrap();
     assert_eq!(
         planned(&desired, &iam.state, &Recorded::default()),
         Planned::default()
@@ -156,7 +156,7 @@ fn a_restored_object_stamps_its_new_uid_before_anything_else() {
         assert_eq!(found.plan.stages[0].len(), 1);
         assert_eq!(found.adopts, [], "it was ours all along");
         let mut iam = Iam::new(&desired, state);
-        iam.carry_out(&found.plan).unwrap();
+        iam.simulate(&found.plan).unwrap();
         assert!(planned(&desired, &iam.state, &recorded).plan.is_empty());
     }
 }
@@ -187,7 +187,7 @@ fn keys_that_left_the_spec_go_and_those_of_others_stay() {
         ]
     );
     let mut iam = Iam::new(&desired, state);
-    iam.carry_out(&found.plan).unwrap();
+    iam.simulate(&found.plan).unwrap();
     for kind in EVERY_KIND {
         let tags = tags(&mut iam.state, kind);
         assert!(tags.contains_key("theirs") && !tags.contains_key("b"));
@@ -224,7 +224,7 @@ fn all_tags_can_be_exchanged_at_once() {
         }
         let desired = wanted(&many("new"));
         let mut iam = Iam::new(&desired, state);
-        iam.carry_out(&planned(&desired, &iam.state, &recorded).plan)
+        iam.simulate(&planned(&desired, &iam.state, &recorded).plan)
             .unwrap();
         assert_eq!(planned(&desired, &iam.state, &recorded), Planned::default());
         assert_eq!(tags(&mut iam.state, Kind::Role).len(), 49);

@@ -62,7 +62,7 @@ fn report(spec: &str, rows: &[Row]) -> String {
         }
         writeln!(text).unwrap();
         let mut iam = Iam::new(&desired, changed);
-        iam.carry_out(&found.plan).unwrap();
+        iam.simulate(&found.plan).unwrap();
         let left = planned(&desired, &iam.state, &recorded);
         assert!(left.plan.is_empty(), "{name}: {left:?}");
     }
@@ -340,7 +340,7 @@ fn only_a_narrowing_update_deletes_the_version_that_it_replaces() {
         ]
     );
     let mut iam = Iam::new(&wider, state);
-    iam.carry_out(&found.plan).unwrap();
+    iam.simulate(&found.plan).unwrap();
     let narrower = wanted("{}");
     let found = planned(&narrower, &iam.state, &recorded);
     assert_eq!(
@@ -392,7 +392,7 @@ fn policies_can_be_exchanged_where_the_role_is_full() {
         assert_eq!(found.plan.stages.len(), 2);
         assert_eq!(found.plan.stages[0][0].action(), first);
         let mut iam = Iam::new(&desired, state);
-        iam.carry_out(&found.plan).unwrap();
+        iam.simulate(&found.plan).unwrap();
         assert_eq!(planned(&desired, &iam.state, &recorded), Planned::default());
     }
 }

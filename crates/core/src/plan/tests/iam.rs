@@ -2,7 +2,7 @@
 //! its stage, as the steps of a stage run side by side in any order.
 
 use super::*;
-use crate::effect::carry_out;
+use crate::effect::simulate;
 use crate::ownership::{ADOPTABLE_BY, TAGS_MAX};
 use crate::step::{PolicyStep, ProfileStep, Reply, RoleStep, Target};
 
@@ -25,15 +25,15 @@ impl<'a> Iam<'a> {
     }
 
     /// Carries all stages out; an error is a rule that was broken.
-    pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<(), String> {
+    pub(crate) fn simulate(&mut self, plan: &Plan) -> Result<(), String> {
         for stage in &plan.stages {
-            self.carry_out_stage(stage)?;
+            self.simulate_stage(stage)?;
         }
         Ok(())
     }
 
     /// Carries the steps of one stage out, or those of them that a crash has left.
-    pub(crate) fn carry_out_stage(&mut self, stage: &[Step]) -> Result<(), String> {
+    pub(crate) fn simulate_stage(&mut self, stage: &[Step]) -> Result<(), String> {
         if stage.is_empty() {
             return Err("a stage is empty".to_owned());
         }
@@ -48,10 +48,10 @@ impl<'a> Iam<'a> {
         let replies: Vec<Reply> = stage.iter().map(|step| self.reply(step)).collect();
         let mut other_way_round = self.state.clone();
         for (step, reply) in stage.iter().zip(&replies) {
-            carry_out(&mut self.state, step, reply);
+            simulate(&mut self.state, step, reply);
         }
         for (step, reply) in stage.iter().zip(&replies).rev() {
-            carry_out(&mut other_way_round, step, reply);
+            simulate(&mut other_way_round, step, reply);
         }
         if other_way_round != self.state {
             return Err(format!("the order of the steps matters in {stage:?}"));
@@ -150,7 +150,7 @@ impl<'a> Iam<'a> {
                 None => Some("NoSuchEntity"),
                 Some(found) => {
                     let mut after = self.state.clone();
-                    carry_out(&mut after, step, &Reply::Done);
+                    simulate(&mut after, step, &Reply::Done);
                     let count = tags_of(&after, target).map_or(0, smr_api::Tags::len);
                     too_many(count).or(unless(
                         tags.iter().any(|(k, v)| found.get(k) != Some(v)),

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use smr_api::SessionManagerRoleStatus;
 
 use super::*;
-use crate::desired::desired;
 use crate::limits::Limits;
 use crate::ownership::{CLUSTER, KEYS, OWNER, UID};
+use crate::resolve::desired::desired;
+use crate::resolve::validate::tests::check;
 use crate::summary::{Facts, Object, Outcome, summarize};
-use crate::validate::tests::check;
 use iam::Iam;
 
 /// What a spec in YAML asks for, with an operator that allows AWS's own policies.
@@ -38,7 +38,7 @@ fn planned(desired: &Desired, observed: &Observed, recorded: &Recorded) -> Plann
 /// The status once IAM is as the spec says.
 fn converged_status(
     desired: &Desired,
-    believed: &Observed,
+    observed: &Observed,
     before: Option<&SessionManagerRoleStatus>,
 ) -> SessionManagerRoleStatus {
     let object = Object {
@@ -48,7 +48,7 @@ fn converged_status(
     };
     let facts = Facts {
         desired,
-        believed,
+        observed,
         counterparts: None,
         mode: smr_api::Mode::Enforce,
     };
@@ -63,7 +63,7 @@ fn converged_status(
 /// IAM as the spec says, reached by the plan itself, and what status then records.
 pub(crate) fn converged(desired: &Desired) -> (Observed, Recorded) {
     let mut iam = Iam::new(desired, Observed::default());
-    iam.carry_out(&planned(desired, &iam.state, &Recorded::default()).plan)
+    iam.simulate(&planned(desired, &iam.state, &Recorded::default()).plan)
         .unwrap();
     let status = converged_status(desired, &iam.state, None);
     let recorded = Recorded::of(Some(&status));

@@ -57,7 +57,7 @@ fn the_new_one_comes_first_and_the_former_goes_after_the_overlap() {
             assert_eq!(found.wait, Some(POLICY_OVERLAP));
         }
         let mut iam = Iam::new(&desired, state);
-        iam.carry_out(&planned(&desired, &iam.state, &recorded).plan)
+        iam.simulate(&planned(&desired, &iam.state, &recorded).plan)
             .unwrap();
         assert_eq!(is_in_place(&desired, &iam.state), (true, true));
         // Both are there: nothing is written until the overlap has passed, and it is told.
@@ -72,7 +72,7 @@ fn the_new_one_comes_first_and_the_former_goes_after_the_overlap() {
         assert_eq!(steps(&desired, &found.plan), last);
         assert_eq!(found.wait, None);
         assert_eq!(sentences(&found), [told]);
-        iam.carry_out(&found.plan).unwrap();
+        iam.simulate(&found.plan).unwrap();
         assert_eq!(
             is_in_place(&desired, &iam.state),
             (to == MANAGED, to == INLINE)
@@ -88,11 +88,11 @@ fn the_former_managed_policy_takes_its_versions_with_it() {
     policy.versions = ["v2", "v3", "v10"].map(str::to_owned).into();
     policy.default_version = "v10".into();
     let mut iam = Iam::new(&desired, state);
-    iam.carry_out(&planned(&desired, &iam.state, &recorded).plan)
+    iam.simulate(&planned(&desired, &iam.state, &recorded).plan)
         .unwrap();
     let found = planned(&desired, &iam.state, &recorded);
     assert_eq!(found.plan.stages.len(), 2);
-    iam.carry_out(&found.plan).unwrap();
+    iam.simulate(&found.plan).unwrap();
     assert_eq!(iam.state.policy, None);
 }
 
@@ -101,7 +101,7 @@ fn the_former_managed_policy_takes_its_versions_with_it() {
 fn a_new_policy_that_is_not_as_it_should_be_keeps_the_former_one() {
     let (desired, state, recorded) = changed(MANAGED, INLINE);
     let mut iam = Iam::new(&desired, state);
-    iam.carry_out(&planned(&desired, &iam.state, &recorded).plan)
+    iam.simulate(&planned(&desired, &iam.state, &recorded).plan)
         .unwrap();
     let role = iam.state.role.as_mut().unwrap();
     role.inline
@@ -134,7 +134,7 @@ fn a_former_managed_policy_is_known_by_where_it_hangs() {
     let mut iam = Iam::new(&desired, state.clone());
     for _ in 0..2 {
         let found = planned(&desired, &iam.state, &Recorded::default());
-        iam.carry_out(&found.plan).unwrap();
+        iam.simulate(&found.plan).unwrap();
     }
     assert_eq!(iam.state.policy, None);
     let mut foreign = state;
@@ -157,7 +157,7 @@ fn a_former_policy_under_consent_is_stamped_before_it_goes() {
     let mut iam = Iam::new(&desired, state);
     for _ in 0..2 {
         let found = planned(&desired, &iam.state, &recorded);
-        iam.carry_out(&found.plan).unwrap();
+        iam.simulate(&found.plan).unwrap();
     }
     assert_eq!(iam.state.policy, None);
 }

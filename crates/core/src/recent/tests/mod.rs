@@ -49,7 +49,7 @@ impl History {
         self.expected = next;
     }
 
-    fn settle(&self, read: &Observed) -> Settled {
+    fn settle(&self, read: &Observed) -> Seen {
         (self.recent).settle(self.now, ACCOUNT, &names(), read.clone())
     }
 }
@@ -174,7 +174,7 @@ fn each_part_of_a_role_is_judged_for_itself() {
     });
     assert_eq!(
         history.settle(&mixed),
-        Settled {
+        Seen {
             state: mixed.clone(),
             stale_parts: false
         }
@@ -244,7 +244,7 @@ fn each_part_of_a_policy_is_judged_for_itself() {
         assert!(settled.stale_parts, "{stale:?}");
         assert_eq!(settled.state, now);
     }
-    // The default version set back by someone looks like before and is believed only later, but
+    // The default version set back by someone looks like before and is observed only later, but
     // another document under the old number never was.
     let real = with_policy("v1", "other", &["v2"]);
     let settled = history.settle(&real);

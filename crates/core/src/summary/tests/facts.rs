@@ -45,7 +45,7 @@ fn what_an_activation_takes_is_on_record() {
         Some("session-manager/servers")
     );
     let mut at_the_root = World::new("{principal: HybridActivation}");
-    at_the_root.believed.role.as_mut().unwrap().arn =
+    at_the_root.observed.role.as_mut().unwrap().arn =
         "arn:aws:iam::111122223333:role/team.web".into();
     let role = at_the_root.ready().role.unwrap();
     assert_eq!(role.activation_role.as_deref(), Some("team.web"));
@@ -115,11 +115,11 @@ fn what_was_never_set_is_not_on_record() {
     let mut new = World::new("{tags: {env: prod, new: '1'}}");
     new.attach("arn:aws:iam::aws:policy/New");
     let mut refused = World {
-        believed: old.believed.clone(),
+        observed: old.observed.clone(),
         ..World::new("{tags: {env: prod, new: '1'}}")
     };
     refused.desired.additional_policy_arns = new.desired.additional_policy_arns.clone();
-    let role = refused.believed.role.as_mut().unwrap();
+    let role = refused.observed.role.as_mut().unwrap();
     role.tags.insert("new".to_owned(), "of another".to_owned());
     let denied = failure(FailureClass::AccessDenied);
     for outcome in [
@@ -161,7 +161,7 @@ fn what_was_never_set_is_not_on_record() {
 fn what_is_gone_keeps_its_id_on_record() {
     let mut world = World::new(SPEC);
     let before = world.ready();
-    world.believed = Observed::default();
+    world.observed = Observed::default();
     let throttled = failure(FailureClass::Throttled);
     let failed = Outcome::Failed {
         facts: Some(world.facts()),
@@ -190,7 +190,7 @@ fn the_policy_on_record_follows_its_type() {
     );
     // Managed becomes inline: the managed one stays on record until it is gone.
     let before = managed.ready();
-    inline.believed.policy.clone_from(&managed.believed.policy);
+    inline.observed.policy.clone_from(&managed.observed.policy);
     let waiting = Outcome::Waiting {
         facts: Some(inline.facts()),
         activity: Activity::Updating,
@@ -199,7 +199,7 @@ fn the_policy_on_record_follows_its_type() {
     };
     let during = summary(Some(&before), 2, 10, &waiting).status;
     assert_eq!(during.policy, before.policy);
-    inline.believed.policy = None;
+    inline.observed.policy = None;
     let after = summary(Some(&during), 2, 20, &inline.converged()).status;
     assert_eq!(after.policy.as_ref().unwrap().arn, None);
     assert_eq!(Recorded::of(Some(&after)).policy, None);

@@ -13,7 +13,7 @@ const EXCESS: &str = "the policy had a statement that should not be there: Allow
 
 /// Converged, and then changed by someone.
 fn found(world: &World, change: impl FnOnce(&mut Observed)) -> Planned {
-    let mut state = world.believed.clone();
+    let mut state = world.observed.clone();
     change(&mut state);
     let recorded = Recorded::of(Some(&world.ready()));
     plan(&world.desired, &state, &recorded, None).unwrap()

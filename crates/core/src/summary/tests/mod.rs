@@ -11,14 +11,14 @@ mod testdata;
 use smr_api::{Drift, DriftField};
 
 use super::*;
-use crate::desired::desired;
 use crate::difference::{Importance, Width};
-use crate::effect::carry_out;
+use crate::effect::simulate;
 use crate::ownership::UID;
 use crate::plan::{Recorded, plan};
 use crate::refusal::Explanation;
+use crate::resolve::desired::desired;
+use crate::resolve::validate::tests::{account, valid};
 use crate::step::{PolicyStep, Reply, Step};
-use crate::validate::tests::{account, valid};
 
 const READY: &str = ConditionType::Ready.as_str();
 const RECONCILING: &str = ConditionType::Reconciling.as_str();
@@ -49,7 +49,7 @@ fn after(desired: &Desired, mut state: Observed) -> Observed {
                 id: format!("ID-{}", step.kind()),
             },
         };
-        carry_out(&mut state, step, &reply);
+        simulate(&mut state, step, &reply);
     }
     state
 }
@@ -57,7 +57,7 @@ fn after(desired: &Desired, mut state: Observed) -> Observed {
 /// Everything that an outcome borrows.
 struct World {
     desired: Desired,
-    believed: Observed,
+    observed: Observed,
     counterparts: Counterparts,
 }
 
@@ -65,7 +65,7 @@ impl World {
     fn new(spec: &str) -> Self {
         let desired = wanted(spec);
         Self {
-            believed: after(&desired, Observed::default()),
+            observed: after(&desired, Observed::default()),
             desired,
             counterparts: Counterparts {
                 session_key_policy: Some("{}".into()),
@@ -77,7 +77,7 @@ impl World {
     fn facts(&self) -> Facts<'_> {
         Facts {
             desired: &self.desired,
-            believed: &self.believed,
+            observed: &self.observed,
             counterparts: Some(&self.counterparts),
             mode: Mode::Enforce,
         }
@@ -86,7 +86,7 @@ impl World {
     /// The spec lists a further policy, and the role has it.
     fn attach(&mut self, arn: &str) {
         self.desired.additional_policy_arns.insert(arn.to_owned());
-        let role = self.believed.role.as_mut().unwrap();
+        let role = self.observed.role.as_mut().unwrap();
         role.attached.insert(arn.to_owned());
     }
 

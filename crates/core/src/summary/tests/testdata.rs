@@ -13,9 +13,9 @@ use smr_api::{
 
 use super::conditions::{RECONCILING_REASONS, STALLED_REASONS};
 use super::*;
-use crate::deletion::{Deletion, PolicyUser, Users, plan_deletion};
+use crate::deletion::{Deletion, PolicyUser, Usage, plan_deletion};
 use crate::limits::Limits;
-use crate::validate::tests::{check, subject};
+use crate::resolve::validate::tests::{check, subject};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/session-manager/team.web";
 const POLICY: &str = "arn:aws:iam::111122223333:policy/session-manager/team.web";
@@ -165,7 +165,7 @@ fn converging(world: &World) -> States {
 
 fn drifting(world: &World) -> States {
     let converged = State::converged(world);
-    let mut changed = world.believed.clone();
+    let mut changed = world.observed.clone();
     changed.role.as_mut().unwrap().description = "changed by hand".into();
     let recorded = Recorded::of(Some(&converged.status));
     let found = plan(&world.desired, &changed, &recorded, None).unwrap();
@@ -266,7 +266,7 @@ fn failed(activity: Activity, failure: &Failure) -> Outcome<'_> {
 
 /// IAM with a role of another cluster in the place of ours.
 fn taken(world: &World) -> Observed {
-    let mut taken = world.believed.clone();
+    let mut taken = world.observed.clone();
     taken.role.as_mut().unwrap().tags = [
         ("sessionmanager.dev/cluster", "staging"),
         ("sessionmanager.dev/owner", "team/web"),
@@ -339,7 +339,7 @@ fn pausing(world: &World) -> States {
 fn leaving(world: &World) -> States {
     const DELETE: &str = "iam:DeleteRole";
     let leaving = || State::converged(world).deleted();
-    let users = Users {
+    let users = Usage {
         role_in_profiles: ["team.web".to_owned()].into(),
         policy_users: [PolicyUser::Role("someone-elses".into())].into(),
     };
@@ -351,7 +351,7 @@ fn leaving(world: &World) -> States {
         identity,
         names,
         &recorded,
-        &world.believed,
+        &world.observed,
         &users,
         DeletionPolicy::Delete,
         at(BEGUN),

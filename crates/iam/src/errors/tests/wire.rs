@@ -1,4 +1,4 @@
-//! Answers that are not AWS's, answers without words, and none: what comes over the wire in, class
+//! InSyncCache that are not AWS's, answers without words, and none: what comes over the wire in, class
 //! and text out.
 
 use aws_smithy_runtime_api::client::http::{

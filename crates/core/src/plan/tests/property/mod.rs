@@ -12,8 +12,8 @@ use smr_api::UnlistedPolicyAction;
 
 use super::*;
 use crate::canonical::Canonical;
-use crate::desired::PolicyHome;
 use crate::ownership::ADOPTABLE_BY;
+use crate::resolve::desired::PolicyHome;
 use any::{changes, someone_does, spec, two_specs};
 
 fn config() -> ProptestConfig {
@@ -152,7 +152,7 @@ fn converges(
             "words and steps go together: {:?}",
             found
         );
-        iam.carry_out(&found.plan).map_err(TestCaseError::fail)?;
+        iam.simulate(&found.plan).map_err(TestCaseError::fail)?;
     }
     let left = planned(desired, &iam.state, recorded);
     prop_assert!(
@@ -208,12 +208,12 @@ proptest! {
         let mut iam = Iam::new(&second, state.clone());
         let plan = planned(&second, &iam.state, &recorded).plan;
         for stage in plan.stages.iter().take(stages) {
-            iam.carry_out_stage(stage).map_err(TestCaseError::fail)?;
+            iam.simulate_stage(stage).map_err(TestCaseError::fail)?;
         }
         if let Some(stage) = plan.stages.get(stages) {
             let done: Vec<Step> = stage.iter().zip(half).filter(|(_, done)| *done).map(|(step, _)| step.clone()).collect();
             if !done.is_empty() {
-                iam.carry_out_stage(&done).map_err(TestCaseError::fail)?;
+                iam.simulate_stage(&done).map_err(TestCaseError::fail)?;
             }
         }
         // Two passes for the rest, judged against what was there at first.

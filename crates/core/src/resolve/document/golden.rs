@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::*;
 use crate::account::{Account, Partition};
 use crate::limits::Limits;
-use crate::names::Names;
-use crate::validate::tests::subject;
-use crate::validate::{ValidSpec, validate};
+use crate::resolve::names::Names;
+use crate::resolve::validate::tests::subject;
+use crate::resolve::validate::{ValidSpec, validate};
 
 const SESSION_KEY: &str = "sessionEncryption: {kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'}";
 const EVERYTHING: &str = "sessionEncryption: {kmsKeyArn: 'arn:PARTITION:kms:REGION:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', sessionsOnly: true}

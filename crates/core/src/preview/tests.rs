@@ -1,13 +1,13 @@
 use super::*;
 use crate::account::Partition;
 use crate::limits::Limits;
-use crate::names::Subject;
 use crate::observed::ObservedInstanceProfile;
-use crate::wanted::wanted;
+use crate::resolve::names::ObjectRef;
+use crate::resolve::resolve;
 
-fn wanted_of(spec: &str) -> Wanted {
+fn wanted_of(spec: &str) -> Resolved {
     let spec = serde_saphyr::from_str(spec).unwrap();
-    let subject = Subject {
+    let subject = ObjectRef {
         namespace: "team".into(),
         name: "web".into(),
         uid: "u".into(),
@@ -16,18 +16,18 @@ fn wanted_of(spec: &str) -> Wanted {
         id: "111122223333".into(),
         partition: Partition::Aws,
     };
-    wanted(&spec, &subject, None, &account, &Limits::new("prod"), None).unwrap()
+    resolve(&spec, &subject, None, &account, &Limits::new("prod"), None).unwrap()
 }
 
 #[test]
 fn nothing_is_left_once_it_has_converged() {
     let wanted = wanted_of("{sessionLogs: {cloudWatch: {}}}");
     let (state, recorded) = converged(&wanted);
-    let Foresight::Steps {
+    let Preview::Steps {
         planned,
         later,
         after,
-    } = foresee(&wanted, &state, &recorded)
+    } = preview(&wanted, &state, &recorded)
     else {
         panic!()
     };
@@ -39,11 +39,11 @@ fn nothing_is_left_once_it_has_converged() {
 fn a_change_of_the_policys_type_has_a_second_part() {
     let (before, recorded) = converged(&wanted_of("{}"));
     let inline = wanted_of("{policy: {type: Inline}}");
-    let Foresight::Steps {
+    let Preview::Steps {
         planned,
         later,
         after,
-    } = foresee(&inline, &before, &recorded)
+    } = preview(&inline, &before, &recorded)
     else {
         panic!()
     };
@@ -67,7 +67,7 @@ fn a_refusal_of_a_first_creation_comes_after_creations() {
         }),
         ..Observed::default()
     };
-    let Foresight::Refuses { refusals, before } = foresee(&wanted, &observed, &Recorded::default())
+    let Preview::Refuses { refusals, before } = preview(&wanted, &observed, &Recorded::default())
     else {
         panic!()
     };
@@ -75,8 +75,7 @@ fn a_refusal_of_a_first_creation_comes_after_creations() {
     let actions: Vec<_> = before.iter().map(Step::action).collect();
     assert_eq!(actions, ["CreateRole", "CreatePolicy"]);
     let observe = wanted_of("{mode: Observe}");
-    let Foresight::Refuses { before, .. } = foresee(&observe, &observed, &Recorded::default())
-    else {
+    let Preview::Refuses { before, .. } = preview(&observe, &observed, &Recorded::default()) else {
         panic!()
     };
     assert!(before.is_empty());
@@ -85,7 +84,7 @@ fn a_refusal_of_a_first_creation_comes_after_creations() {
 #[test]
 fn observe_tells_and_writes_nothing() {
     let wanted = wanted_of("{mode: Observe}");
-    let Foresight::Tells(planned) = foresee(&wanted, &Observed::default(), &Recorded::default())
+    let Preview::Tells(planned) = preview(&wanted, &Observed::default(), &Recorded::default())
     else {
         panic!()
     };
@@ -100,15 +99,15 @@ fn another_account_is_seen() {
         role.arn = "arn:aws:iam::444455556666:role/session-manager/team.web".into();
     }
     assert!(matches!(
-        foresee(&wanted, &observed, &Recorded::default()),
-        Foresight::ElsewhereFound(other) if other.id == "444455556666"
+        preview(&wanted, &observed, &Recorded::default()),
+        Preview::ElsewhereFound(other) if other.id == "444455556666"
     ));
 }
 
 #[test]
 fn tags_that_leave_spec_are_seen_to_go() {
     let (state, recorded) = converged(&wanted_of("{tags: {a: b}}"));
-    let Foresight::Steps { planned, .. } = foresee(&wanted_of("{}"), &state, &recorded) else {
+    let Preview::Steps { planned, .. } = preview(&wanted_of("{}"), &state, &recorded) else {
         panic!()
     };
     let actions: Vec<_> = planned.plan.steps().map(Step::action).collect();
@@ -132,7 +131,7 @@ fn an_adopted_role_is_stamped_before_what_is_missing_is_created() {
         )]
         .into();
     }
-    let Foresight::Steps { planned, .. } = foresee(&wanted_of(spec), &state, &Recorded::default())
+    let Preview::Steps { planned, .. } = preview(&wanted_of(spec), &state, &Recorded::default())
     else {
         panic!()
     };

@@ -6,7 +6,7 @@ use smr_api::Counterparts;
 use super::policy::for_s3;
 use super::{Document, Principal, Statement};
 use crate::account::Account;
-use crate::validate::{S3Encryption, S3Logs, SessionEncryption, ValidSpec};
+use crate::resolve::validate::{S3Encryption, S3Logs, SessionEncryption, ValidSpec};
 
 /// The statements, each naming the role and as narrow as the role's own: in one account either
 /// is enough to allow. `None` where nothing is needed.

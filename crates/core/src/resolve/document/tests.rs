@@ -1,7 +1,7 @@
 //! The page's two documents, and every combination of options, against the facts.
 
 use super::*;
-use crate::validate::tests::valid;
+use crate::resolve::validate::tests::valid;
 
 fn policy(spec: &str) -> serde_json::Value {
     serde_json::from_str(&role_policy(&valid(spec)).to_json()).unwrap()
@@ -174,7 +174,8 @@ fn via_service_is_that_of_the_keys_partition() {
     ] {
         let mut spec = valid("sessionLogs: {s3: {bucket: my-logs}}");
         let key_arn = format!("arn:{partition}:kms:somewhere-1:111122223333:key/k");
-        spec.s3_logs.as_mut().unwrap().encryption = crate::validate::S3Encryption::Kms { key_arn };
+        spec.s3_logs.as_mut().unwrap().encryption =
+            crate::resolve::validate::S3Encryption::Kms { key_arn };
         let last = role_policy(&spec).statements.pop().unwrap();
         assert_eq!(
             last.conditions["StringLike"]["kms:ViaService"],

@@ -5,17 +5,17 @@ use smr_api::{Mode, Tags};
 
 use crate::account::Account;
 use crate::decide::presumes_empty;
-use crate::desired::PolicyHome;
-use crate::effect::carry_out;
+use crate::effect::simulate;
 use crate::observed::Observed;
 use crate::ownership::KEYS;
 use crate::plan::{POLICY_OVERLAP, Plan, Planned, Recorded, RecordedObject, Refusal, plan};
+use crate::resolve::desired::PolicyHome;
+use crate::resolve::{Resolved, other_account};
 use crate::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step};
-use crate::wanted::{Wanted, other_account};
 
 /// What the controller will do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Foresight {
+pub enum Preview {
     /// It takes these steps; none where IAM is as the spec says.
     Steps {
         /// Now.
@@ -39,13 +39,13 @@ pub enum Foresight {
 }
 
 /// What the controller will do about `wanted` where IAM holds `observed`.
-pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> Foresight {
+pub fn preview(wanted: &Resolved, observed: &Observed, recorded: &Recorded) -> Preview {
     let desired = &wanted.desired;
     if let Some(other) = other_account(&desired.account, observed) {
-        return Foresight::ElsewhereFound(other);
+        return Preview::ElsewhereFound(other);
     }
     match plan(desired, observed, recorded, None) {
-        Ok(planned) if wanted.valid.mode == Mode::Observe => Foresight::Tells(planned),
+        Ok(planned) if wanted.valid.mode == Mode::Observe => Preview::Tells(planned),
         Ok(mut planned) => {
             if presumes_empty(wanted, recorded) {
                 planned.plan = as_first_created(wanted, observed, recorded, planned.plan);
@@ -55,13 +55,13 @@ pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> For
                 Some(_) => later(wanted, &after, recorded),
                 None => Plan::default(),
             };
-            Foresight::Steps {
+            Preview::Steps {
                 after: Box::new(self::after(wanted, &after, &later)),
                 later,
                 planned,
             }
         }
-        Err(refusals) => Foresight::Refuses {
+        Err(refusals) => Preview::Refuses {
             before: if presumes_empty(wanted, recorded) {
                 presumed_creations(wanted, observed)
             } else {
@@ -74,7 +74,7 @@ pub fn foresee(wanted: &Wanted, observed: &Observed, recorded: &Recorded) -> For
 
 /// A first creation is planned on an empty account: those that do not exist come into being before
 /// IAM says that another does.
-fn presumed_creations(wanted: &Wanted, observed: &Observed) -> Vec<Step> {
+fn presumed_creations(wanted: &Resolved, observed: &Observed) -> Vec<Step> {
     let Ok(planned) = plan(
         &wanted.desired,
         &Observed::default(),
@@ -96,7 +96,7 @@ fn presumed_creations(wanted: &Wanted, observed: &Observed) -> Vec<Step> {
 /// A first creation of which some exist already (adopted, or ours with a lost status): creations
 /// come first, then what IAM's refusals have shown to be there is looked at.
 fn as_first_created(
-    wanted: &Wanted,
+    wanted: &Resolved,
     observed: &Observed,
     recorded: &Recorded,
     planned: Plan,
@@ -117,7 +117,7 @@ fn as_first_created(
 }
 
 /// The steps that wait until IAM has spread the first ones.
-fn later(wanted: &Wanted, after: &Observed, recorded: &Recorded) -> Plan {
+fn later(wanted: &Resolved, after: &Observed, recorded: &Recorded) -> Plan {
     // What was created is recorded by then.
     let object = |id: &String, known: Option<&RecordedObject>| RecordedObject {
         id: id.clone(),
@@ -138,7 +138,7 @@ fn later(wanted: &Wanted, after: &Observed, recorded: &Recorded) -> Plan {
 }
 
 /// IAM and status once an object has converged in an account that was empty.
-pub fn converged(wanted: &Wanted) -> (Observed, Recorded) {
+pub fn converged(wanted: &Resolved) -> (Observed, Recorded) {
     let desired = &wanted.desired;
     let nothing = Observed::default();
     let state = match plan(desired, &nothing, &Recorded::default(), None) {
@@ -175,7 +175,7 @@ pub fn converged(wanted: &Wanted) -> (Observed, Recorded) {
 }
 
 /// IAM once `steps` are carried out.
-fn after(wanted: &Wanted, observed: &Observed, steps: &Plan) -> Observed {
+fn after(wanted: &Resolved, observed: &Observed, steps: &Plan) -> Observed {
     let mut state = observed.clone();
     let (account, names) = (&wanted.desired.account, &wanted.desired.names);
     for step in steps.steps() {
@@ -189,7 +189,7 @@ fn after(wanted: &Wanted, observed: &Observed, steps: &Plan) -> Observed {
         } else {
             Reply::Done
         };
-        carry_out(&mut state, step, &reply);
+        simulate(&mut state, step, &reply);
     }
     state
 }

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 
 use smr_api::{SessionManagerRoleStatus, Tags};
 
-use super::{ReadTags, Shows, as_if_tagged, needs_look, recorded_ids};
-use crate::desired::{Desired, PolicyHome};
+use super::{Coverage, ReadTags, as_if_tagged, needs_look, recorded_ids};
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
+use crate::resolve::Resolved;
+use crate::resolve::desired::{Desired, PolicyHome};
 use crate::step::Kind;
-use crate::wanted::Wanted;
 
 /// One of an object's three parts. The tags of a policy and of a profile are not in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum BulkItem {
     /// A role, with the documents of all its inline policies.
     Role(Box<ObservedRole>),
     /// A managed policy.
@@ -25,7 +25,7 @@ pub enum Part {
     InstanceProfile(Box<ObservedInstanceProfile>),
 }
 
-impl Part {
+impl BulkItem {
     /// Which of the three.
     pub fn kind(&self) -> Kind {
         match self {
@@ -77,13 +77,13 @@ pub fn is_told_of(status: &SessionManagerRoleStatus) -> bool {
 
 /// Why an object needs a look, as far as one part tells.
 pub fn part_needs_look(
-    wanted: &Wanted,
+    wanted: &Resolved,
     status: &SessionManagerRoleStatus,
-    part: Part,
+    part: BulkItem,
 ) -> Option<&'static str> {
     let desired = &wanted.desired;
     // The one thing that takes two of them to see: a managed policy beside the inline one.
-    if let (Part::Role(role), PolicyHome::Inline) = (&part, &desired.policy.home)
+    if let (BulkItem::Role(role), PolicyHome::Inline) = (&part, &desired.policy.home)
         && role.attached.contains(&desired.policy_arn())
     {
         return Some("the managed policy of its name is attached too");
@@ -91,12 +91,12 @@ pub fn part_needs_look(
     let mut reading = as_it_should_be(desired, status);
     part.put_into(&mut reading);
     let reading = as_if_tagged(desired, reading, ReadTags::default());
-    needs_look(wanted, status, &reading, Shows::Details)
+    needs_look(wanted, status, &reading, Coverage::Details)
 }
 
 /// Why an object needs a look, as far as these tags tell.
 pub fn tags_need_look(
-    wanted: &Wanted,
+    wanted: &Resolved,
     status: &SessionManagerRoleStatus,
     read: ReadTags,
 ) -> Option<&'static str> {
@@ -109,7 +109,7 @@ pub fn tags_need_look(
     let reading = as_it_should_be(&wanted.desired, status);
     let reading = as_if_tagged(&wanted.desired, reading, read);
     let mut of = of.into_iter().flatten();
-    of.find_map(|kind| needs_look(wanted, status, &reading, Shows::TagsOf(kind)))
+    of.find_map(|kind| needs_look(wanted, status, &reading, Coverage::TagsOf(kind)))
 }
 
 /// What IAM holds of an object that is in sync.

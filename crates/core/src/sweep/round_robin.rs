@@ -5,15 +5,15 @@ use std::borrow::Borrow;
 
 /// Whose turn was last.
 #[derive(Clone, Debug)]
-pub struct Rotation<T>(Option<T>);
+pub struct RoundRobin<T>(Option<T>);
 
-impl<T> Default for Rotation<T> {
+impl<T> Default for RoundRobin<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T> Rotation<T> {
+impl<T> RoundRobin<T> {
     /// The next `count` of `all` (sorted, without doubles), beginning after the last one that had
     /// its turn; everything once where there are not more.
     pub fn next<'a, B>(&mut self, all: &[&'a B], count: usize) -> Vec<&'a B>
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn everyone_has_a_turn_before_anyone_has_a_second() {
-        let mut rotation = Rotation::<String>::default();
+        let mut rotation = RoundRobin::<String>::default();
         let all = ["a", "b", "c", "d", "e"];
         assert_eq!(rotation.next(&all, 2), ["a", "b"]);
         assert_eq!(rotation.next(&all, 2), ["c", "d"]);

@@ -15,8 +15,8 @@ pub(crate) fn account() -> Account {
 }
 
 /// The object of all fixtures.
-pub(crate) fn subject() -> Subject {
-    Subject {
+pub(crate) fn subject() -> ObjectRef {
+    ObjectRef {
         namespace: "team".into(),
         name: "web".into(),
         uid: "11111111-aaaa-bbbb-cccc-222222222222".into(),

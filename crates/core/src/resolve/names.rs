@@ -18,7 +18,7 @@ const HASH_DIGITS: usize = 8;
 
 /// The Kubernetes object an IAM object belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject {
+pub struct ObjectRef {
     /// metadata.namespace
     pub namespace: String,
     /// metadata.name
@@ -27,7 +27,7 @@ pub struct Subject {
     pub uid: String,
 }
 
-impl Subject {
+impl ObjectRef {
     /// `<namespace>/<name>`, as it stands in the owner tag.
     pub fn owner(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
@@ -66,7 +66,7 @@ impl Names {
     /// Names and path are fixed at the first creation: what status recorded wins over spec and
     /// flags; where status holds nothing, what is `live` in IAM.
     pub fn resolve(
-        subject: &Subject,
+        subject: &ObjectRef,
         spec: Option<&SessionManagerRoleSpec>,
         status: Option<&SessionManagerRoleStatus>,
         limits: &Limits,
@@ -185,7 +185,7 @@ fn room_below(path: &str) -> usize {
 
 /// `<prefix><namespace>.<name>`: no namespace has a dot, so it can't be ambiguous. What is longer
 /// than `max` is cut and made unique again with a hash of the full name.
-fn derived_role_name(prefix: &str, subject: &Subject, max: usize) -> String {
+fn derived_role_name(prefix: &str, subject: &ObjectRef, max: usize) -> String {
     let full = format!("{prefix}{}.{}", subject.namespace, subject.name);
     if full.len() <= max {
         return full;
@@ -207,8 +207,8 @@ fn derived_role_name(prefix: &str, subject: &Subject, max: usize) -> String {
 mod tests {
     use super::*;
 
-    fn subject(namespace: &str, name: &str) -> Subject {
-        Subject {
+    fn subject(namespace: &str, name: &str) -> ObjectRef {
+        ObjectRef {
             namespace: namespace.into(),
             name: name.into(),
             uid: "u".into(),

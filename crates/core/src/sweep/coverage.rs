@@ -4,13 +4,13 @@
 use smr_api::{Drift, DriftField, Mode, SessionManagerRoleStatus};
 
 use crate::difference::Difference;
+use crate::resolve::Resolved;
 use crate::step::Kind;
 use crate::summary::{DRIFT_MAX, in_status};
-use crate::wanted::Wanted;
 
 /// What a reading can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shows {
+pub enum Coverage {
     /// Everything but the tags of policy and profile.
     Details,
     /// Existence, the role's own settings and the role in the profile.
@@ -19,7 +19,7 @@ pub enum Shows {
     TagsOf(Kind),
 }
 
-impl Shows {
+impl Coverage {
     fn shows(self, drift: &Drift) -> bool {
         let field = DriftField::parse(&drift.field);
         let is_of = |kind: Kind| drift.object == kind.as_str();
@@ -58,7 +58,7 @@ impl Shows {
 }
 
 /// The differences that stay as they are told.
-pub(super) fn told<'a>(wanted: &Wanted, status: &'a SessionManagerRoleStatus) -> &'a [Drift] {
+pub(super) fn told<'a>(wanted: &Resolved, status: &'a SessionManagerRoleStatus) -> &'a [Drift] {
     match wanted.valid.mode {
         Mode::Observe => &status.drift,
         Mode::Enforce => &[],

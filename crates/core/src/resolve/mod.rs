@@ -1,6 +1,11 @@
-//! What a spec comes to: names, validation, the three IAM objects, the counterparts. In: spec,
+//! Resolves a spec: names, validation, the three IAM objects, the counterparts. In: spec,
 //! status, account and limits; out: all of it, or every reason why not. No IO. The controller and
 //! `smr plan` both go this one way.
+
+pub mod desired;
+pub mod document;
+pub mod names;
+pub mod validate;
 
 use smr_api::{
     AdoptionPolicy, Counterparts, PAUSED_ANNOTATION, SessionManagerRoleSpec,
@@ -8,19 +13,19 @@ use smr_api::{
 };
 
 use crate::account::{Account, Arn};
-use crate::desired::{Desired, desired};
-use crate::document::counterparts;
 use crate::limits::Limits;
-use crate::names::{Live, Names, Subject};
 use crate::observed::Observed;
-use crate::ownership::{Identity, Standing, names_us, prove};
+use crate::ownership::{Identity, Ownership, names_us, prove};
 use crate::plan::Refusal;
+use crate::resolve::desired::{Desired, desired};
+use crate::resolve::document::counterparts;
+use crate::resolve::names::{Live, Names, ObjectRef};
+use crate::resolve::validate::{Invalid, ValidSpec, validate};
 use crate::step::Kind;
-use crate::validate::{Invalid, ValidSpec, validate};
 
-/// What a spec comes to.
+/// What a spec asks for, resolved.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct Resolved {
     /// The spec, checked, with every default applied.
     pub valid: ValidSpec,
     /// The three IAM objects.
@@ -29,29 +34,29 @@ pub struct Wanted {
     pub counterparts: Option<Counterparts>,
 }
 
-/// What `spec` comes to in `account`. `live`: what was found in IAM while status is lost, or is to be
+/// Resolves `spec` in `account`. `live`: what was found in IAM while status is lost, or is to be
 /// adopted.
-pub fn wanted(
+pub fn resolve(
     spec: &SessionManagerRoleSpec,
-    subject: &Subject,
+    subject: &ObjectRef,
     status: Option<&SessionManagerRoleStatus>,
     account: &Account,
     limits: &Limits,
     live: Option<&Live>,
-) -> Result<Wanted, Vec<Invalid>> {
+) -> Result<Resolved, Vec<Invalid>> {
     let names = Names::resolve(subject, Some(spec), status, limits, live);
     if live.is_some_and(|live| live.is_adopted) && !limits.allows_path(&names.path) {
         return Err(vec![adopted_elsewhere(&names.path, limits)]);
     }
     let valid = validate(spec, subject, &names, account, limits)?;
-    Ok(Wanted {
+    Ok(Resolved {
         desired: desired(&valid),
         counterparts: counterparts(&valid, &names.role_arn(account)),
         valid,
     })
 }
 
-impl Wanted {
+impl Resolved {
     /// Path and names of what IAM holds of this object, ours or to be adopted.
     pub fn live(&self, observed: &Observed) -> Live {
         live(&self.desired.identity, self.desired.adoption, observed)
@@ -64,7 +69,7 @@ pub fn live(identity: &Identity, adoption: AdoptionPolicy, observed: &Observed) 
     let mut live = Live::default();
     let mut claimed = |arn: &str, id: &str, name: &str, tags: &Tags| {
         let is_ours = names_us(identity, tags);
-        let is_adopted = prove(identity, adoption, None, id, tags) == Standing::Adoptable;
+        let is_adopted = prove(identity, adoption, None, id, tags) == Ownership::Adoptable;
         if !(is_ours || is_adopted) {
             return None;
         }
@@ -151,7 +156,7 @@ mod tests {
     use super::*;
     use crate::ownership::ADOPTABLE_BY;
     use crate::plan::tests::{converged, wanted as desired_of};
-    use crate::validate::tests::{account, subject};
+    use crate::resolve::validate::tests::{account, subject};
 
     /// A role that someone made under another path and in another case, with consent.
     fn consenting() -> (Identity, Observed) {
@@ -172,7 +177,7 @@ mod tests {
         let mut limits = Limits::new("test");
         limits.allowed_paths = allowed.iter().map(|p| (*p).to_owned()).collect();
         let spec = serde_saphyr::from_str(spec).unwrap();
-        wanted(&spec, &subject(), None, &account(), &limits, Some(&found))
+        resolve(&spec, &subject(), None, &account(), &limits, Some(&found))
             .map(|wanted| wanted.desired.names)
     }
 

@@ -8,13 +8,13 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 /// What was found in sync, in the last sweep and so far in this one. Fingerprints of 64 bits under a
 /// key of this process: nobody can make two of them alike.
 #[derive(Debug)]
-pub struct Answers {
+pub struct InSyncCache {
     key: u64,
     last: HashSet<u64>,
     now: HashSet<u64>,
 }
 
-impl Answers {
+impl InSyncCache {
     /// None yet, under a random key: it goes before all that a fingerprint is of.
     pub fn new(key: u64) -> Self {
         Self {
@@ -58,9 +58,9 @@ mod tests {
 
     #[test]
     fn only_what_was_in_sync_and_came_up_in_the_last_sweep_is_not_judged_again() {
-        let mut answers = Answers::new(7);
+        let mut answers = InSyncCache::new(7);
         let judged = Cell::new(0);
-        let ask = |answers: &mut Answers, question: &str, is: bool| {
+        let ask = |answers: &mut InSyncCache, question: &str, is: bool| {
             let found = answers.in_sync(&question, || {
                 judged.set(judged.get() + 1);
                 is

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use smr_api::{AdoptionPolicy, PolicyType, Tags, UnlistedPolicyAction};
 
 use crate::account::Account;
-use crate::document::{role_policy, trust_policy};
-use crate::names::Names;
 use crate::ownership::Identity;
-use crate::validate::{TrustedPrincipal, ValidSpec};
+use crate::resolve::document::{role_policy, trust_policy};
+use crate::resolve::names::Names;
+use crate::resolve::validate::{TrustedPrincipal, ValidSpec};
 
 /// The three objects as they should be. Tags include those of ownership.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
     use crate::ownership::KEYS;
-    use crate::validate::tests::{check, valid};
+    use crate::resolve::validate::tests::{check, valid};
 
     const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/cap";
 

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use smr_api::forms::{self, Form};
 
 use super::*;
-use crate::document::{counterparts, role_policy, trust_policy};
+use crate::resolve::document::{counterparts, role_policy, trust_policy};
 
 /// What breaks a text.
-const HOSTILE: [&str; 44] = include!("../../../../../tests/data/hostile.rs");
+const HOSTILE: [&str; 44] = include!("../../../../../../tests/data/hostile.rs");
 
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 

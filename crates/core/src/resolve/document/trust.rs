@@ -1,7 +1,7 @@
 //! The role's trust policy. In: the validated spec; out: a [`Document`]. No IO.
 
 use super::{Document, Principal, Statement};
-use crate::validate::{TrustedPrincipal, ValidSpec};
+use crate::resolve::validate::{TrustedPrincipal, ValidSpec};
 
 /// Who may assume the role: EC2, or Systems Manager for servers of this account's activations
 /// (the conditions keep other accounts' activations out; they don't belong on EC2's trust).

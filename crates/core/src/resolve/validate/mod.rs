@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::account::Account;
 use crate::limits::Limits;
-use crate::names::{ACTIVATION_ROLE_MAX, Names, Subject};
+use crate::resolve::names::{ACTIVATION_ROLE_MAX, Names, ObjectRef};
 
 pub use form::wrong;
 pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};
@@ -42,7 +42,7 @@ pub struct ValidSpec {
     /// What it will be called.
     pub names: Names,
     /// Whose it is.
-    pub subject: Subject,
+    pub subject: ObjectRef,
     /// The name of the cluster, for the ownership tags.
     pub cluster: String,
     /// Who assumes the role.
@@ -108,7 +108,7 @@ pub struct SessionEncryption {
 /// Checks `spec` and applies every default. Returns all problems at once.
 pub fn validate(
     spec: &SessionManagerRoleSpec,
-    subject: &Subject,
+    subject: &ObjectRef,
     names: &Names,
     account: &Account,
     limits: &Limits,
@@ -215,7 +215,7 @@ impl Problems {
     }
 }
 
-fn default_description(what: &str, subject: &Subject, limits: &Limits) -> String {
+fn default_description(what: &str, subject: &ObjectRef, limits: &Limits) -> String {
     format!(
         "{what} of SessionManagerRole {} in cluster {}",
         subject.owner(),

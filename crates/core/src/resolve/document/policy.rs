@@ -3,7 +3,9 @@
 
 use super::{Document, Statement};
 use crate::account::Account;
-use crate::validate::{CloudWatchLogs, S3Encryption, S3Logs, SessionEncryption, ValidSpec};
+use crate::resolve::validate::{
+    CloudWatchLogs, S3Encryption, S3Logs, SessionEncryption, ValidSpec,
+};
 
 /// The agent's four channels. Their order is the page's.
 const CHANNELS: [&str; 4] = [
