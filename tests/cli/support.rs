@@ -171,7 +171,7 @@ impl Bench {
             id: ACCOUNT.into(),
             partition: Partition::Aws,
         };
-        let wanted = wanted(
+        let wanted = resolve(
             &serde_saphyr::from_str(spec).unwrap(),
             &subject,
             None,
