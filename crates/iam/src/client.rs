@@ -16,6 +16,7 @@ use smr_core::failure::Failure;
 use smr_core::fair::Priority;
 use smr_core::ports::Progress;
 
+use crate::errors::CallFailed;
 use crate::gate::{ATTEMPT_TIMEOUT, Access, CallError, Calls, Gate, timeouts};
 use crate::identity::{Doubt, Identity, IdentityError, KeyOfCall, OnlyProven};
 
@@ -34,11 +35,6 @@ pub struct Aws {
     pub(super) identity: Identity,
     gate: Gate,
 }
-
-/// A [`Failure`] as an error.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct CallFailed(pub Failure);
 
 impl Aws {
     /// Clients from a given configuration, with its time and its HTTP client. Retries are ours, so that

@@ -1,8 +1,6 @@
 //! The SDK's errors → the core's [`Failure`]. Values in, values out; no IO. The only place that
 //! knows how AWS spells its errors.
 
-pub(super) mod connection;
-
 use std::time::Duration;
 
 use aws_sdk_iam::config::http::HttpResponse;
@@ -10,9 +8,13 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use smr_api::labels::CallOutcome;
 use smr_core::failure::{Failure, FailureClass};
 
+use super::connection::{CHECK, CONNECT_TIMEOUT, Unreached, chain, lasting, unreached};
 use super::credentials::NoCredentials;
-use super::gate::CONNECT_TIMEOUT;
-use connection::{CHECK, Unreached, chain, unreached};
+
+/// A [`Failure`] as an error.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CallFailed(pub Failure);
 
 /// An error as metrics, logs and people see it.
 #[derive(Debug)]
@@ -246,39 +248,6 @@ const fn outcome(class: FailureClass) -> CallOutcome {
         FailureClass::InUse => CallOutcome::InUse,
         FailureClass::NotLeader => CallOutcome::NotLeader,
     }
-}
-
-/// What of AWS's words is the same whenever the cause is, so that no retry changes a message: no
-/// request id, no time, no name of a session, nothing of the request, no encoded message.
-pub(super) fn lasting(said: &str) -> String {
-    const CUT: [&str; 6] = [
-        "(service: ",
-        "request id",
-        "requestid",
-        "encoded authorization failure message",
-        "the canonical string for this request",
-        "the string-to-sign should have been",
-    ];
-    let lower = said.to_ascii_lowercase();
-    if lower.starts_with("signature expired") || lower.starts_with("signature not yet current") {
-        return "the controller's clock and AWS's differ too much".to_owned();
-    }
-    let end = CUT.iter().filter_map(|mark| lower.find(mark)).min();
-    let kept = &said[..end.unwrap_or(said.len())];
-    without_session_name(kept.trim_end_matches([' ', '\n', '(', ';', ',']))
-}
-
-/// `…:assumed-role/NAME/SESSION` without the session, which is another one in each replica and
-/// whenever credentials are renewed.
-fn without_session_name(said: &str) -> String {
-    const MARK: &str = ":assumed-role/";
-    let Some((before, after)) = said.split_once(MARK) else {
-        return said.to_owned();
-    };
-    let end = after.find(char::is_whitespace).unwrap_or(after.len());
-    let (caller, rest) = after.split_at(end);
-    let role = caller.split('/').next().unwrap_or_default();
-    format!("{before}{MARK}{role}{rest}")
 }
 
 #[cfg(test)]

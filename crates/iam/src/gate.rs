@@ -19,6 +19,7 @@ use tracing::debug;
 
 use crate::LOG;
 use crate::budget::Budget;
+use crate::connection::CONNECT_TIMEOUT;
 use crate::errors;
 use crate::identity::Unproven;
 
@@ -26,8 +27,6 @@ use crate::identity::Unproven;
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// But a read of many objects at once, to which no write is bound.
 pub const BULK_TIMEOUT: Duration = Duration::from_secs(30);
-/// No connection takes longer to make.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a call that surely had no effect is sent, and how long the pauses are.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

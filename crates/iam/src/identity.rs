@@ -16,7 +16,7 @@ use smr_core::failure::{Failure, FailureClass};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-use super::client::CallFailed;
+use super::errors::CallFailed;
 
 /// The account could not be proven.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 
 mod budget;
 mod client;
+mod connection;
 mod convert;
 mod credentials;
 mod errors;
@@ -17,8 +18,9 @@ mod write;
 
 pub use aws_config::SdkConfig;
 pub use budget::Budget;
-pub use client::{Aws, CallFailed, Iam};
+pub use client::{Aws, Iam};
 pub use credentials::{explained, from_environment};
+pub use errors::CallFailed;
 pub use gate::{BULK_TIMEOUT, Gate};
 pub use identity::IdentityError;
 pub use read::{BulkFilter, Cost, ListedAccount, WholeAccount, with_own_document};

@@ -10,8 +10,7 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
 use super::{NoCredentials, Source};
-use crate::errors::connection::{CHECK, Unreached, chain, unreached};
-use crate::errors::lasting;
+use crate::connection::{CHECK, Unreached, chain, lasting, unreached};
 
 /// For all that has no better one.
 const GIVE: &str = "Give this program AWS credentials: IRSA, Pod Identity, AWS_PROFILE or the SDK's other environment variables";
