@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use smr_core::kind::Kind;
 use smr_core::resolve::Resolved;
 use smr_core::resolve::desired::PolicyHome;
-use smr_core::step::Kind;
 
 use smr_api::Key;
 

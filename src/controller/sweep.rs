@@ -10,7 +10,7 @@ use std::time::Duration;
 use smr_api::SessionManagerRoleStatus;
 use smr_core::account::Account;
 use smr_core::failure::{Failure, FailureClass};
-use smr_core::resolve::names::Names;
+use smr_core::names::Names;
 use smr_core::resolve::{Resolved, recorded_elsewhere, resolve};
 use smr_core::sweep::{
     Coverage, InSyncCache, ReadTags, RoundRobin, SWEEPS_PER_LOOK, Strategy, as_if_complete,

@@ -16,8 +16,8 @@ use prometheus::{
 };
 use smr_api::labels::CallOutcome;
 use smr_api::{ConditionStatus, DriftField, Reason};
+use smr_core::kind::Kind;
 use smr_core::ports::CallObserver;
-use smr_core::step::Kind;
 
 /// The `controller` label, as controller-runtime derives it from the kind.
 const CONTROLLER: &str = "sessionmanagerrole";

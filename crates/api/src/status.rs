@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{ConditionType, Reason};
+
 /// What the controller last saw and did. No time in it changes unless something happened.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +65,18 @@ pub struct SessionManagerRoleStatus {
     /// answered. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+impl SessionManagerRoleStatus {
+    /// The condition of this type.
+    pub fn condition(&self, type_: ConditionType) -> Option<&Condition> {
+        self.conditions.iter().find(|c| c.type_ == type_.as_str())
+    }
+
+    /// The reason of Ready; `None` where there is none that this program knows.
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::parse(&self.condition(ConditionType::Ready)?.reason)
+    }
 }
 
 /// The IAM role as it is in AWS.

@@ -10,9 +10,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use smr_core::account::{Account, Partition};
 use smr_core::canonical::Canonical;
 use smr_core::limits::Limits;
+use smr_core::names::ObjectRef;
 use smr_core::plan::{POLICY_OVERLAP, plan};
 use smr_core::preview::converged;
-use smr_core::resolve::names::ObjectRef;
 use smr_core::resolve::resolve;
 
 /// Everything that makes a document long.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use smr_api::{Drift, DriftField};
 
-use crate::step::Kind;
+use crate::kind::Kind;
 
 /// How far a grant reaches, in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,8 +5,9 @@ mod words;
 
 use std::fmt;
 
-use crate::recent::IamName;
-use crate::step::{Kind, Step};
+use crate::kind::Kind;
+use crate::step::Step;
+use crate::writes::IamName;
 pub use words::{Denial, PolicyKind};
 
 /// A call that did not do what it was to do.

@@ -13,7 +13,9 @@ pub mod difference;
 pub mod effect;
 pub mod failure;
 pub mod fair;
+pub mod kind;
 pub mod limits;
+pub mod names;
 pub mod observed;
 pub mod ownership;
 pub mod plan;
@@ -25,5 +27,6 @@ pub mod resolve;
 pub mod step;
 pub mod summary;
 pub mod sweep;
+pub mod writes;
 
 pub use smr_api::Tags;

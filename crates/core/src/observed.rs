@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use smr_api::Tags;
 
-use crate::step::Kind;
+use crate::kind::Kind;
 
 /// The three IAM objects, as far as they exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

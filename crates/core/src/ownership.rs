@@ -3,7 +3,7 @@
 
 use smr_api::{AdoptionPolicy, Tags};
 
-use crate::resolve::names::ObjectRef;
+use crate::names::ObjectRef;
 
 /// Every tag key of ours begins with this.
 pub const PREFIX: &str = "sessionmanager.dev/";

@@ -8,7 +8,6 @@
 //! object of the name meets what the last one left.
 
 mod reading;
-mod write;
 
 use std::collections::BTreeMap;
 
@@ -16,14 +15,13 @@ use jiff::{SignedDuration, Timestamp};
 use smr_api::{ConditionType, SessionManagerRoleStatus};
 
 use crate::failure::{Failure, FailureClass};
+use crate::kind::Kind;
+use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::refusal::{self, Explanation};
-use crate::resolve::names::Names;
-use crate::step::{Kind, Step};
-use crate::summary::find;
+use crate::step::Step;
+use crate::writes::{IamName, Write};
 use reading::{Late, Past};
-
-pub use write::{IamName, Write};
 
 /// For how long after a write IAM may still answer as before it.
 pub const WINDOW: SignedDuration = SignedDuration::from_secs(60);
@@ -292,7 +290,7 @@ pub fn restart_window(
     status: Option<&SessionManagerRoleStatus>,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    let ready = find(status?, ConditionType::Ready)?;
+    let ready = status?.condition(ConditionType::Ready)?;
     let left = WINDOW - now.duration_since(ready.last_transition_time.0);
     (left > SignedDuration::ZERO).then_some(left)
 }

@@ -6,8 +6,9 @@
 //! nor a denial by a permissions boundary or by a policy of the organization.
 
 use crate::failure::{Failure, FailureClass};
-use crate::recent::{IamName, Write};
-use crate::step::{Kind, Step};
+use crate::kind::Kind;
+use crate::step::Step;
+use crate::writes::{IamName, Write};
 
 /// What the pass does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

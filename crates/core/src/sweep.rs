@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smr_api::{SessionManagerRoleStatus, Tags};
 
+use crate::kind::Kind;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::plan::{INLINE, POLICY_OVERLAP, Recorded, plan};
 use crate::resolve::Resolved;
 use crate::resolve::desired::{Desired, PolicyHome};
-use crate::step::Kind;
 
 pub use coverage::Coverage;
 pub use in_sync::InSyncCache;

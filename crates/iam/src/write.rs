@@ -8,11 +8,11 @@ use smr_core::Tags;
 use smr_core::account::Account;
 use smr_core::effect::simulate;
 use smr_core::failure::{Failure, FailureClass};
+use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
 use smr_core::refusal::{Decision, Explanation, Failed};
-use smr_core::resolve::names::Names;
 use smr_core::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step, Target};
 use tracing::info;
 

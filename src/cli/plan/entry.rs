@@ -8,14 +8,14 @@ use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
 use smr_core::deletion::{Deletion, Usage, plan_deletion};
 use smr_core::difference::Differences;
+use smr_core::kind::Kind;
 use smr_core::limits::Limits;
+use smr_core::names::{Live, Names, ObjectRef};
 use smr_core::observed::Observed;
 use smr_core::plan::{Plan, Recorded};
 use smr_core::preview::{Preview, preview};
-use smr_core::resolve::names::{Live, Names, ObjectRef};
 use smr_core::resolve::validate::Invalid;
 use smr_core::resolve::{Resolved, resolve, unclear_pause};
-use smr_core::step::Kind;
 
 use super::super::load::{Loaded, Placed, pause};
 use smr_api::Key;

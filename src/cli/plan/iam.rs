@@ -4,9 +4,9 @@
 use smr_core::account::Account;
 use smr_core::deletion::Usage;
 use smr_core::failure::{Failure, FailureClass};
+use smr_core::kind::Kind;
+use smr_core::names::Names;
 use smr_core::observed::Observed;
-use smr_core::resolve::names::Names;
-use smr_core::step::Kind;
 
 use smr_core::fair::Priority;
 use smr_iam::{Aws, Iam, WholeAccount};

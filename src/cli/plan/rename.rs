@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 use smr_api::{AdoptionPolicy, DeletionPolicy, Mode};
+use smr_core::kind::Kind;
 use smr_core::ownership::ADOPTABLE_BY;
 use smr_core::resolve::Resolved;
 use smr_core::resolve::desired::PolicyHome;
-use smr_core::step::Kind;
 
 use super::entry::{Action, Entry, Verdict};
 use smr_api::Key;

@@ -1,7 +1,7 @@
 //! Steps in words. In: a step; out: its symbol and a sentence. No IO.
 
 use smr_core::account::Account;
-use smr_core::resolve::names::Names;
+use smr_core::names::Names;
 use smr_core::step::{PolicyStep, ProfileStep, RoleStep, Step};
 
 /// What a step does to IAM, at a glance.

@@ -13,8 +13,7 @@ use smr_api::{
     RECONCILE_ANNOTATION, Reason, SessionManagerRole, SessionManagerRoleSpec,
     SessionManagerRoleStatus,
 };
-use smr_core::resolve::names::ObjectRef;
-use smr_core::summary::{find, reason};
+use smr_core::names::ObjectRef;
 
 use crate::controller::queue::Namespaced;
 
@@ -188,13 +187,13 @@ impl Object {
             return false;
         };
         let holds = |type_: ConditionType| {
-            let found = find(status, type_);
+            let found = status.condition(type_);
             found.is_some_and(|c| c.status == ConditionStatus::True.as_str())
         };
         let observes = self.mode == Mode::Observe;
         status.observed_generation == self.generation()
             && (holds(ConditionType::Ready)
-                || (observes && reason(status) == Some(Reason::Drifted)))
+                || (observes && status.reason() == Some(Reason::Drifted)))
             && !holds(ConditionType::Paused)
             && self.pause() == Pause::No
             && !self.is_deleting()

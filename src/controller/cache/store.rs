@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smr_api::{ConditionStatus, ConditionType, Key, Reason};
-use smr_core::summary::find;
 
 use super::object::Object;
 use super::packed::Packed;
@@ -171,7 +170,7 @@ fn known(objects: &BTreeMap<Key, Kept>, key: &Key) -> Option<Object> {
 }
 
 fn ready(object: &Object) -> Ready {
-    let ready = (object.status.as_ref()).and_then(|status| find(status, ConditionType::Ready));
+    let ready = (object.status.as_ref()).and_then(|status| status.condition(ConditionType::Ready));
     ready.map_or(Ready::Unknown, |c| {
         Ready::Is(ConditionStatus::parse(&c.status), Reason::parse(&c.reason))
     })

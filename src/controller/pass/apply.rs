@@ -3,12 +3,12 @@
 
 use smr_api::Pause;
 use smr_core::account::Account;
+use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
-use smr_core::recent::IamName;
 use smr_core::refusal::Failed;
-use smr_core::resolve::names::Names;
 use smr_core::step::Step;
+use smr_core::writes::IamName;
 use tracing::debug;
 
 use super::{Context, Pass, PassError};

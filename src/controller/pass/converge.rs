@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use smr_core::account::Account;
 use smr_core::decide::{Decision, End, Fact, Known, Look, Requeue, decide};
+use smr_core::kind::Kind;
 use smr_core::plan::{Planned, Refusal, plan};
 use smr_core::recent::Seen;
 use smr_core::resolve::validate::Invalid;
 use smr_core::resolve::{Resolved, other_account, resolve};
-use smr_core::step::Kind;
 use smr_core::summary::Outcome;
 use tracing::info;
 

@@ -8,13 +8,13 @@ use smr_api::{AdoptionPolicy, Deed};
 use smr_core::account::Account;
 use smr_core::decide::{Requeue, pause_before};
 use smr_core::deletion::{Deletion, Leaving, plan_deletion};
+use smr_core::kind::Kind;
+use smr_core::names::{Live, Names};
 use smr_core::observed::Observed;
 use smr_core::ownership::Identity;
 use smr_core::plan::{Plan, Recorded};
 use smr_core::refusal::{Decision as Remedy, Failed};
 use smr_core::resolve::live;
-use smr_core::resolve::names::{Live, Names};
-use smr_core::step::Kind;
 use smr_core::summary::{Activity, Event, Outcome};
 
 use super::{Pass, PassError, PassResult};

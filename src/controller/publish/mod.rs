@@ -7,8 +7,8 @@ mod events;
 use std::sync::Arc;
 
 use smr_api::{Drift, DriftField, Key, SessionManagerRoleStatus};
+use smr_core::kind::Kind;
 use smr_core::ports::Clock;
-use smr_core::step::Kind;
 use smr_core::summary::{Event, Object as Summarized, Outcome, PausedBy, Summary, summarize};
 use tracing::info;
 

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use smr_api::Deed;
 use smr_core::Tags;
 use smr_core::account::Account;
+use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::ownership::UID;
 use smr_core::plan::Plan;
 use smr_core::refusal::Failed;
-use smr_core::resolve::names::Names;
 use smr_core::step::Step;
 use smr_core::summary::Event;
 

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use smr_core::Tags;
 use smr_core::account::Account;
+use smr_core::kind::Kind;
+use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedRole};
 use smr_core::ownership::{CLUSTER, OWNER};
-use smr_core::resolve::names::Names;
-use smr_core::step::Kind;
 use smr_core::sweep::{
     BulkItem, Coverage, InSyncCache, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look,
     part_needs_look, parts, tags_need_look,

@@ -11,14 +11,14 @@ use smr_api::{AdoptionPolicy, Mode, SessionManagerRoleStatus};
 use super::{End, Requeue};
 use crate::difference::{Difference, Differences};
 use crate::failure::FailureClass;
+use crate::kind::Kind;
+use crate::names::{Live, Names};
 use crate::observed::Observed;
 use crate::plan::{Plan, Planned, Recorded};
 use crate::ports::Moment;
 use crate::recent::{RecentWrites, Seen};
 use crate::refusal::{Decision as Remedy, Failed};
 use crate::resolve::Resolved;
-use crate::resolve::names::{Live, Names};
-use crate::step::Kind;
 use crate::summary::{Activity, Facts, Outcome, in_sync_since};
 
 /// How often one pass looks at IAM before it leaves the rest to the next.

@@ -9,16 +9,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use smr_api::Mode;
 
+use crate::names::Live;
 use crate::observed::Observed;
 use crate::ownership::names_us;
 use crate::plan::{Plan, Planned, Refusal};
 use crate::ports::Moment;
-use crate::recent::{IamName, RecentWrites, Seen, restart_window};
+use crate::recent::{RecentWrites, Seen, restart_window};
 use crate::refusal::Decision as Remedy;
 use crate::resolve::Resolved;
-use crate::resolve::names::Live;
 use crate::step::Step;
 use crate::summary::{Activity, Done, Facts, Outcome};
+use crate::writes::IamName;
 
 pub(crate) use known::presumes_empty;
 pub use known::{Carried, Fact, Known, Look, Unpublished, pause_before};

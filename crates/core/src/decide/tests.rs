@@ -10,6 +10,7 @@ use smr_api::SessionManagerRoleStatus;
 use super::*;
 use crate::difference::Differences;
 use crate::failure::{Failure, FailureClass};
+use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::ownership::{ADOPTABLE_BY, UID};
 use crate::plan::tests::iam::Iam;
@@ -17,7 +18,7 @@ use crate::plan::{Recorded, plan};
 use crate::refusal::{Explanation, Failed};
 use crate::resolve::resolve;
 use crate::resolve::validate::tests::{account, subject};
-use crate::step::{Kind, RoleStep};
+use crate::step::RoleStep;
 use crate::summary::{Object, summarize};
 
 fn at(second: i64) -> Moment {

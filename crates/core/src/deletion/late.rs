@@ -10,13 +10,12 @@ use smr_api::{
 };
 
 use crate::account::Account;
+use crate::kind::Kind;
+use crate::names::Names;
 use crate::observed::Observed;
 use crate::ownership::{Identity, UID, names_us};
 use crate::plan::{Recorded, RecordedObject};
 use crate::recent::RecentWrites;
-use crate::resolve::names::Names;
-use crate::step::Kind;
-use crate::summary;
 
 /// An object on its way out, as far as it can be understood.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +36,7 @@ impl Leaving<'_> {
     /// is ours.
     pub fn anywhere(&self) -> BTreeSet<Kind> {
         let is_lost = Recorded::of(self.status).is_empty();
-        let reason = self.status.and_then(summary::reason);
+        let reason = self.status.and_then(|s| s.reason());
         let was_refused = matches!(reason, Some(Reason::NotOwned | Reason::Replaced));
         if is_lost || was_refused {
             Kind::ALL.into()
@@ -93,7 +92,7 @@ impl Leaving<'_> {
         let Some(status) = self.status else {
             return false;
         };
-        let never_wrote = match summary::find(status, ConditionType::Ready) {
+        let never_wrote = match status.condition(ConditionType::Ready) {
             None => true,
             Some(ready) => matches!(
                 Reason::parse(&ready.reason),

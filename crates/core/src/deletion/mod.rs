@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use smr_api::{AdoptionPolicy, DeletionPolicy, Tags};
 
+use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::ownership::{Identity, KEYS, Ownership, prove};
 use crate::plan::{Plan, Recorded, RecordedObject};
-use crate::resolve::names::Names;
 use crate::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 
 pub use late::Leaving;

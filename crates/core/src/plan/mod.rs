@@ -20,10 +20,11 @@ use smr_api::{DriftField, SessionManagerRoleStatus};
 use crate::account::Arn;
 use crate::canonical::DocumentDifference;
 use crate::difference::{Difference, Differences, Importance};
+use crate::kind::Kind;
 use crate::observed::Observed;
 use crate::ownership::{NotOurs, Ownership, Proof, prove};
 use crate::resolve::desired::Desired;
-use crate::step::{Kind, Step};
+use crate::step::Step;
 
 /// The new policy is there at least this long before the other goes when `policy.type` changes:
 /// IAM is eventually consistent.
@@ -159,6 +160,18 @@ impl fmt::Display for Refusal {
             ),
         }
     }
+}
+
+/// What is left when everything that is not ours is taken away.
+pub fn without(refusals: &[Refusal], mut state: Observed) -> Observed {
+    for refusal in refusals {
+        match refusal.kind {
+            Kind::Role => state.role = None,
+            Kind::Policy => state.policy = None,
+            Kind::InstanceProfile => state.instance_profile = None,
+        }
+    }
+    state
 }
 
 /// When steps may run: a phase begins when the one before has ended.

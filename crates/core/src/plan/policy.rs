@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::{Findings, Owned, POLICY_OVERLAP, Phase, Recorded, tags};
 use crate::canonical::{Canonical, DocumentDifference, differences, excess};
 use crate::difference::Importance;
+use crate::kind::Kind;
 use crate::observed::{Observed, ObservedPolicy};
 use crate::resolve::desired::{Desired, PolicyHome};
-use crate::step::{Kind, PolicyStep, RoleStep, Step, Target};
+use crate::step::{PolicyStep, RoleStep, Step, Target};
 
 /// IAM's limit of versions of one managed policy.
 const VERSIONS_MAX: usize = 5;

@@ -3,9 +3,10 @@
 
 use super::{Findings, Owned, Phase, Recorded, tags};
 use crate::difference::{Importance, Width};
+use crate::kind::Kind;
 use crate::observed::Observed;
 use crate::resolve::desired::Desired;
-use crate::step::{Kind, ProfileStep, Step, Target};
+use crate::step::{ProfileStep, Step, Target};
 use smr_api::DriftField;
 
 pub(super) fn compare(

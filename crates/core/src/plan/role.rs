@@ -6,9 +6,10 @@ use smr_api::{DriftField, UnlistedPolicyAction};
 use super::{Findings, INLINE, Owned, Phase, Recorded, tags};
 use crate::canonical::differences;
 use crate::difference::{Importance, Width};
+use crate::kind::Kind;
 use crate::observed::{Observed, ObservedRole};
 use crate::resolve::desired::{Desired, PolicyHome};
-use crate::step::{Kind, RoleStep, Step, Target};
+use crate::step::{RoleStep, Step, Target};
 
 /// IAM's quota of managed policies on one role, unless the account's was raised.
 const ATTACHED_USUALLY: usize = 10;

@@ -4,8 +4,9 @@ use smr_api::{DriftField, Tags};
 
 use super::{Findings, Owned, Phase, RecordedObject};
 use crate::difference::Importance;
+use crate::kind::Kind;
 use crate::ownership::{ADOPTABLE_BY, KEYS, TAGS_MAX};
-use crate::step::{Kind, Step, Target};
+use crate::step::{Step, Target};
 
 pub(super) fn compare(
     kind: Kind,

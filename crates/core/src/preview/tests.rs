@@ -1,8 +1,8 @@
 use super::*;
 use crate::account::Partition;
 use crate::limits::Limits;
+use crate::names::ObjectRef;
 use crate::observed::ObservedInstanceProfile;
-use crate::resolve::names::ObjectRef;
 use crate::resolve::resolve;
 
 fn wanted_of(spec: &str) -> Resolved {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use smr_api::{AdoptionPolicy, PolicyType, Tags, UnlistedPolicyAction};
 
 use crate::account::Account;
+use crate::names::Names;
 use crate::ownership::Identity;
 use crate::resolve::document::{role_policy, trust_policy};
-use crate::resolve::names::Names;
 use crate::resolve::validate::{TrustedPrincipal, ValidSpec};
 
 /// The three objects as they should be. Tags include those of ownership.

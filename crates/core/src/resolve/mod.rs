@@ -4,7 +4,6 @@
 
 pub mod desired;
 pub mod document;
-pub mod names;
 pub mod validate;
 
 use smr_api::{
@@ -14,14 +13,12 @@ use smr_api::{
 
 use crate::account::{Account, Arn};
 use crate::limits::Limits;
+use crate::names::{Live, Names, ObjectRef};
 use crate::observed::Observed;
 use crate::ownership::{Identity, Ownership, names_us, prove};
-use crate::plan::Refusal;
 use crate::resolve::desired::{Desired, desired};
 use crate::resolve::document::counterparts;
-use crate::resolve::names::{Live, Names, ObjectRef};
 use crate::resolve::validate::{Invalid, ValidSpec, validate};
-use crate::step::Kind;
 
 /// What a spec asks for, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,18 +134,6 @@ pub fn other_account(account: &Account, observed: &Observed) -> Option<Account> 
             id: arn.account.to_owned(),
             partition: account.partition,
         })
-}
-
-/// What is left when everything that is not ours is taken away.
-pub fn without(refusals: &[Refusal], mut state: Observed) -> Observed {
-    for refusal in refusals {
-        match refusal.kind {
-            Kind::Role => state.role = None,
-            Kind::Policy => state.policy = None,
-            Kind::InstanceProfile => state.instance_profile = None,
-        }
-    }
-    state
 }
 
 #[cfg(test)]

@@ -55,14 +55,14 @@ impl Verdict {
     }
 
     pub(super) fn differs_from(&self, before: &SessionManagerRoleStatus) -> bool {
-        let ready = find(before, ConditionType::Ready);
+        let ready = before.condition(ConditionType::Ready);
         ready.is_none_or(|c| c.reason != self.reason.as_str() || c.message != self.message)
     }
 }
 
 /// Whether Ready was so, for this reason.
 pub(super) fn was(status: &SessionManagerRoleStatus, ready: bool, reason: Reason) -> bool {
-    let found = find(status, ConditionType::Ready);
+    let found = status.condition(ConditionType::Ready);
     found.is_some_and(|c| is_true(c) == ready && c.reason == reason.as_str())
 }
 
@@ -75,7 +75,7 @@ pub fn in_sync_since(
     status: Option<&SessionManagerRoleStatus>,
     generation: i64,
 ) -> Option<Timestamp> {
-    let ready = find(status?, ConditionType::Ready)?;
+    let ready = status?.condition(ConditionType::Ready)?;
     let in_sync = is_true(ready) && ready.observed_generation == Some(generation);
     in_sync.then_some(ready.last_transition_time.0)
 }
@@ -97,23 +97,12 @@ pub(super) fn held_up(
         Reason::DeletionBlocked,
         Reason::NotOwned,
     ];
-    let not_ready = find(status, ConditionType::Ready).filter(|c| {
+    let not_ready = status.condition(ConditionType::Ready).filter(|c| {
         c.status == ConditionStatus::False.as_str() && c.observed_generation == Some(generation)
     });
     let reason = not_ready.and_then(|c| Reason::parse(&c.reason));
-    find(status, ConditionType::Paused).is_none()
+    status.condition(ConditionType::Paused).is_none()
         && reason.is_some_and(|reason| reason == activity || FAILED.contains(&reason))
-}
-
-/// The condition of this type.
-pub fn find(status: &SessionManagerRoleStatus, type_: ConditionType) -> Option<&Condition> {
-    let mut all = status.conditions.iter();
-    all.find(|c| c.type_ == type_.as_str())
-}
-
-/// The reason of Ready; `None` where there is none that this program knows.
-pub fn reason(status: &SessionManagerRoleStatus) -> Option<Reason> {
-    Reason::parse(&find(status, ConditionType::Ready)?.reason)
 }
 
 pub(super) fn write(
@@ -198,7 +187,8 @@ fn put(status: &mut SessionManagerRoleStatus, type_: ConditionType, holds: bool,
     } else {
         ConditionStatus::False
     };
-    let since = find(status, type_)
+    let since = status
+        .condition(type_)
         .filter(|c| c.status == value.as_str())
         .map(|c| c.last_transition_time.clone());
     let condition = Condition {

@@ -6,11 +6,11 @@ use smr_api::{Deed, DriftField, SessionManagerRoleStatus};
 use super::{Activity, Done, Event, Facts, MESSAGE_MAX, PausedBy, cut, cut_to};
 use crate::account::Account;
 use crate::difference::{Difference, Importance};
+use crate::kind::Kind;
 use crate::ownership::UID;
 use crate::plan::Refusal;
 use crate::resolve::desired::Desired;
 use crate::resolve::validate::Invalid;
-use crate::step::Kind;
 
 pub(super) fn started(activity: Activity, drift: &[Difference]) -> String {
     match activity {

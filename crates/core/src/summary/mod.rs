@@ -16,16 +16,16 @@ use smr_api::{
 use crate::account::Account;
 use crate::difference::Difference;
 use crate::failure::{Failure, FailureClass};
+use crate::kind::Kind;
 use crate::observed::Observed;
 use crate::ownership::NotOurs;
 use crate::plan::Refusal;
 use crate::refusal::Decision;
 use crate::resolve::desired::Desired;
 use crate::resolve::validate::Invalid;
-use crate::step::Kind;
 
+pub use conditions::in_sync_since;
 use conditions::{Verdict, is_true, write};
-pub use conditions::{find, in_sync_since, reason};
 use record::record;
 pub use record::{DRIFT_MAX, in_status};
 
@@ -61,7 +61,7 @@ impl Activity {
         let Some(status) = status.filter(|s| s.role.is_some() && s.policy.is_some()) else {
             return Self::Creating;
         };
-        let ready = find(status, ConditionType::Ready);
+        let ready = status.condition(ConditionType::Ready);
         match ready.filter(|c| c.observed_generation == Some(generation)) {
             // A repair that was held up goes on.
             Some(_) if !status.drift.is_empty() => Self::Repairing,

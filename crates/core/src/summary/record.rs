@@ -12,12 +12,11 @@ use smr_api::{
 use super::{Activity, Facts, Outcome, conditions, cut, messages};
 use crate::account::Arn;
 use crate::difference::Difference;
+use crate::kind::Kind;
+use crate::names;
 use crate::ownership::KEYS;
-use crate::plan::spelled;
+use crate::plan::{spelled, without};
 use crate::resolve::desired::{Desired, PolicyHome};
-use crate::resolve::names;
-use crate::resolve::without;
-use crate::step::Kind;
 
 /// `status.drift` holds at most this many entries.
 pub const DRIFT_MAX: usize = 20;

@@ -4,8 +4,8 @@
 use smr_api::{Drift, DriftField, Mode, SessionManagerRoleStatus};
 
 use crate::difference::Difference;
+use crate::kind::Kind;
 use crate::resolve::Resolved;
-use crate::step::Kind;
 use crate::summary::{DRIFT_MAX, in_status};
 
 /// What a reading can show.

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use smr_api::{SessionManagerRoleStatus, Tags};
 
 use super::{Coverage, ReadTags, as_if_tagged, needs_look, recorded_ids};
+use crate::kind::Kind;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use crate::resolve::Resolved;
 use crate::resolve::desired::{Desired, PolicyHome};
-use crate::step::Kind;
 
 /// One of an object's three parts. The tags of a policy and of a profile are not in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::account::{Account, Partition};
 use crate::limits::Limits;
+use crate::names::ObjectRef;
 use crate::preview::converged;
-use crate::resolve::names::ObjectRef;
 use crate::resolve::resolve;
 use crate::summary::{Facts, Object, Outcome, summarize};
 

@@ -10,9 +10,9 @@ use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator, Fault, FaultKind};
 use smr_core::account::Account;
 use smr_core::fair::Priority;
+use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
-use smr_core::resolve::names::Names;
 use smr_core::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 use tokio_util::sync::CancellationToken;
 

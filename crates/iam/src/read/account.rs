@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::{EntityType, InstanceProfile, ManagedPolicyDetail, Role, RoleDetail};
 use smr_core::Tags;
 use smr_core::failure::Failure;
+use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
 use smr_core::ownership::CLUSTER;
-use smr_core::resolve::names::Names;
 use smr_core::sweep::BulkItem;
 use tokio::try_join;
 

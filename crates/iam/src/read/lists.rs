@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::{InstanceProfile, Policy, PolicyScopeType, Role};
 use smr_core::Tags;
 use smr_core::failure::Failure;
+use smr_core::names::Names;
 use smr_core::observed::{ObservedInstanceProfile, ObservedRole};
-use smr_core::resolve::names::Names;
 use smr_core::sweep::{BulkItem, Listed, ListedPolicy};
 use tokio::try_join;
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::{InstanceProfile, Policy, Role};
 use smr_core::account::Account;
 use smr_core::failure::Failure;
+use smr_core::kind::Kind;
+use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
-use smr_core::resolve::names::Names;
-use smr_core::step::Kind;
 use tokio::join;
 
 use super::lists::ANYWHERE;

@@ -172,7 +172,7 @@ fn said_in(schema: &Schema, spec: &Json, account: &Account) -> (Vec<String>, Vec
     let mut limits = smr_core::limits::Limits::new("test");
     limits.allowed_paths = spec.path.iter().cloned().collect();
     limits.allowed_additional_policies = vec!["*".to_owned()];
-    let subject = smr_core::resolve::names::ObjectRef {
+    let subject = smr_core::names::ObjectRef {
         namespace: "team".into(),
         name: "web".into(),
         uid: "u".into(),

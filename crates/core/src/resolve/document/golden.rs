@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::account::{Account, Partition};
 use crate::limits::Limits;
-use crate::resolve::names::Names;
+use crate::names::Names;
 use crate::resolve::validate::tests::subject;
 use crate::resolve::validate::{ValidSpec, validate};
 

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::account::Account;
 use crate::limits::Limits;
-use crate::resolve::names::{ACTIVATION_ROLE_MAX, Names, ObjectRef};
+use crate::names::{ACTIVATION_ROLE_MAX, Names, ObjectRef};
 
 pub use form::wrong;
 pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};

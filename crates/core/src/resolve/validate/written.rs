@@ -8,7 +8,7 @@ use smr_api::{SessionManagerRoleSpec, Tags};
 
 use super::{Problems, form};
 use crate::account::{Account, Partition};
-use crate::resolve::names::Names;
+use crate::names::Names;
 
 /// Bounds of `spec.role.maxSessionDurationSeconds`.
 const DURATION: std::ops::RangeInclusive<i32> = 3600..=43200;

@@ -1,8 +1,9 @@
 //! What a call writes, and to which IAM names. In: a step; out: names and kinds of write. No IO.
 
 use crate::account::Arn;
-use crate::resolve::names::Names;
-use crate::step::{Kind, PolicyStep, ProfileStep, RoleStep, Step, Target};
+use crate::kind::Kind;
+use crate::names::Names;
+use crate::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 
 /// A name in IAM. IAM does not tell names of one kind apart by case or path (IAM API reference,
 /// `CreateRole`), so neither does this.
