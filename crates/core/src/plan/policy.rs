@@ -238,60 +238,59 @@ fn former_type(
             else {
                 return;
             };
-            let is_attached =
-                (observed.role.as_ref()).is_some_and(|role| role.attached.contains(&policy.arn));
-            findings.record(
-                Kind::Policy,
-                DriftField::Type,
-                if is_attached {
-                    beside(Some(&policy.document), desired)
-                } else {
-                    Importance::Other
-                },
-                format!(
-                    "the managed policy {} was there beside the inline one, should not be",
-                    policy.arn
-                ),
-            );
-            if owned.needs_stamp() {
-                findings.step(
-                    Phase::Stamp,
-                    Step::Tag {
-                        target: Target::Policy(policy.arn.clone()),
-                        tags: desired.identity.tags(),
-                    },
-                );
-            }
-            if is_attached {
-                findings.step(
-                    Phase::Withdraw,
-                    Step::Role(RoleStep::DetachPolicy {
-                        role: names.role.clone(),
-                        policy_arn: policy.arn.clone(),
-                    }),
-                );
-            }
-            for version in policy
-                .versions
-                .iter()
-                .filter(|v| **v != policy.default_version)
-            {
-                findings.step(
-                    Phase::Withdraw,
-                    Step::Policy(PolicyStep::DeleteVersion {
-                        policy_arn: policy.arn.clone(),
-                        version: version.clone(),
-                    }),
-                );
-            }
-            findings.step(
-                Phase::Delete,
-                Step::Policy(PolicyStep::Delete {
-                    policy_arn: policy.arn.clone(),
-                }),
-            );
+            former_managed(desired, observed, policy, owned, findings);
         }
     }
+}
+
+/// The managed policy goes: from the role, then its versions, then itself.
+fn former_managed(
+    desired: &Desired,
+    observed: &Observed,
+    policy: &ObservedPolicy,
+    owned: Owned,
+    findings: &mut Findings,
+) {
+    let policy_arn = &policy.arn;
+    let is_attached =
+        (observed.role.as_ref()).is_some_and(|role| role.attached.contains(policy_arn));
+    let importance = if is_attached {
+        beside(Some(&policy.document), desired)
+    } else {
+        Importance::Other
+    };
+    findings.record(
+        Kind::Policy,
+        DriftField::Type,
+        importance,
+        format!("the managed policy {policy_arn} was there beside the inline one, should not be"),
+    );
+    if owned.needs_stamp() {
+        let stamp = Step::Tag {
+            target: Target::Policy(policy_arn.clone()),
+            tags: desired.identity.tags(),
+        };
+        findings.step(Phase::Stamp, stamp);
+    }
+    if is_attached {
+        let detach = RoleStep::DetachPolicy {
+            role: desired.names.role.clone(),
+            policy_arn: policy_arn.clone(),
+        };
+        findings.step(Phase::Withdraw, Step::Role(detach));
+    }
+    let spare = (policy.versions.iter()).filter(|v| **v != policy.default_version);
+    for version in spare {
+        let delete = PolicyStep::DeleteVersion {
+            policy_arn: policy_arn.clone(),
+            version: version.clone(),
+        };
+        findings.step(Phase::Withdraw, Step::Policy(delete));
+    }
+    let delete = PolicyStep::Delete {
+        policy_arn: policy_arn.clone(),
+    };
+    findings.step(Phase::Delete, Step::Policy(delete));
 }
 
 /// What it means that the role has this document beside the wanted one.

@@ -1,6 +1,8 @@
 //! The instance profile: existence, the one role in it, tags. In: wanted and found; out: findings.
 //! No IO.
 
+use std::collections::BTreeSet;
+
 use super::{Findings, Owned, Phase, Recorded, tags};
 use crate::difference::{Importance, Width};
 use crate::kind::Kind;
@@ -44,47 +46,7 @@ pub(super) fn compare(
         findings.step(Phase::Converge, add);
         return;
     };
-    for other in found
-        .roles
-        .iter()
-        .filter(|role| !role.eq_ignore_ascii_case(&names.role))
-    {
-        findings.record(
-            Kind::InstanceProfile,
-            DriftField::Role,
-            // Instances get what that role may do.
-            Importance::Excess(Width::UNKNOWN),
-            format!(
-                "the role in the instance profile was {other}, should be {}",
-                names.role
-            ),
-        );
-        findings.step(
-            Phase::Prepare,
-            Step::InstanceProfile(ProfileStep::RemoveRole {
-                profile: profile.clone(),
-                role: other.clone(),
-            }),
-        );
-    }
-    if !found
-        .roles
-        .iter()
-        .any(|role| role.eq_ignore_ascii_case(&names.role))
-    {
-        if found.roles.is_empty() {
-            findings.record(
-                Kind::InstanceProfile,
-                DriftField::Role,
-                Importance::Missing,
-                format!(
-                    "the instance profile had no role, should have {}",
-                    names.role
-                ),
-            );
-        }
-        findings.step(Phase::Converge, add);
-    }
+    roles(desired, &found.roles, add, findings);
     let target = Target::InstanceProfile(profile.clone());
     tags::compare(
         Kind::InstanceProfile,
@@ -95,4 +57,42 @@ pub(super) fn compare(
         owned,
         findings,
     );
+}
+
+/// The role is in the profile, and nothing else is.
+fn roles(desired: &Desired, found: &BTreeSet<String>, add: Step, findings: &mut Findings) {
+    let names = &desired.names;
+    let is_own = |role: &&String| role.eq_ignore_ascii_case(&names.role);
+    for other in found.iter().filter(|role| !is_own(role)) {
+        findings.record(
+            Kind::InstanceProfile,
+            DriftField::Role,
+            // Instances get what that role may do.
+            Importance::Excess(Width::UNKNOWN),
+            format!(
+                "the role in the instance profile was {other}, should be {}",
+                names.role
+            ),
+        );
+        let remove = ProfileStep::RemoveRole {
+            profile: names.instance_profile.clone(),
+            role: other.clone(),
+        };
+        findings.step(Phase::Prepare, Step::InstanceProfile(remove));
+    }
+    if found.iter().any(|role| is_own(&role)) {
+        return;
+    }
+    if found.is_empty() {
+        findings.record(
+            Kind::InstanceProfile,
+            DriftField::Role,
+            Importance::Missing,
+            format!(
+                "the instance profile had no role, should have {}",
+                names.role
+            ),
+        );
+    }
+    findings.step(Phase::Converge, add);
 }

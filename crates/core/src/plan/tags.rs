@@ -17,38 +17,7 @@ pub(super) fn compare(
     owned: Owned,
     findings: &mut Findings,
 ) {
-    let on = kind.in_words();
-    let mut set = Tags::new();
-    for (key, value) in wanted {
-        match spelled(kind, found, key) {
-            Some((_, same)) if same == value => {}
-            Some((_, other)) => {
-                findings.record(
-                    kind,
-                    DriftField::Tags,
-                    Importance::Other,
-                    format!(
-                        "the tag {key} of the {on} was {}, should be {}",
-                        quoted(other),
-                        quoted(value)
-                    ),
-                );
-                set.insert(key.clone(), value.clone());
-            }
-            None => {
-                findings.record(
-                    kind,
-                    DriftField::Tags,
-                    Importance::Other,
-                    format!(
-                        "the tag {key} of the {on} was missing, should be {}",
-                        quoted(value)
-                    ),
-                );
-                set.insert(key.clone(), value.clone());
-            }
-        }
-    }
+    let mut set = to_set(kind, wanted, found, findings);
     let mut gone: Vec<String> = recorded
         .into_iter()
         .flat_map(|r| &r.managed_tag_keys)
@@ -64,7 +33,10 @@ pub(super) fn compare(
             kind,
             DriftField::Tags,
             Importance::Other,
-            format!("the tag {key} of the {on} was there, should not be any more"),
+            format!(
+                "the tag {key} of the {} was there, should not be any more",
+                kind.in_words()
+            ),
         );
     }
     let added = set
@@ -97,6 +69,26 @@ pub(super) fn compare(
     }
     gone.extend(consent);
     untag(Phase::Withdraw, gone);
+}
+
+/// The tags that are missing or have another value.
+fn to_set(kind: Kind, wanted: &Tags, found: &Tags, findings: &mut Findings) -> Tags {
+    let on = kind.in_words();
+    let mut set = Tags::new();
+    for (key, value) in wanted {
+        let should = quoted(value);
+        let message = match spelled(kind, found, key) {
+            Some((_, same)) if same == value => continue,
+            Some((_, other)) => {
+                let was = quoted(other);
+                format!("the tag {key} of the {on} was {was}, should be {should}")
+            }
+            None => format!("the tag {key} of the {on} was missing, should be {should}"),
+        };
+        findings.record(kind, DriftField::Tags, Importance::Other, message);
+        set.insert(key.clone(), value.clone());
+    }
+    set
 }
 
 /// IAM does not distinguish keys of role tags by case (IAM user guide, "Tags for IAM resources").

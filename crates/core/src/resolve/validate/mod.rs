@@ -121,27 +121,11 @@ pub fn validate(
     let policy_type = policy.type_.unwrap_or_default();
     written::check(spec, names, account, &mut problems);
     path(spec, limits, &mut problems);
-    if policy_type == PolicyType::Inline {
-        for (field, set) in [
-            ("description", policy.description.is_some()),
-            ("tags", policy.tags.is_some()),
-        ] {
-            if set {
-                problems.add(
-                    format!("spec.policy.{field}"),
-                    "can't be used with type Inline: an inline policy has none, remove it",
-                );
-            }
-        }
-    }
-    let shared = spec.tags.as_ref();
-    let role_tags = merged_tags(
-        "spec.role.tags",
-        shared,
-        role.tags.as_ref(),
-        limits,
-        &mut problems,
-    );
+    only_of_a_managed_one(&policy, &mut problems);
+    let tags = |field, own, problems: &mut Problems| {
+        merged_tags(field, spec.tags.as_ref(), own, limits, problems)
+    };
+    let role_tags = tags("spec.role.tags", role.tags.as_ref(), &mut problems);
     distinct_but_for_case(&role_tags, limits, &mut problems);
     let valid = ValidSpec {
         account: account.clone(),
@@ -166,21 +150,12 @@ pub fn validate(
             .description
             .clone()
             .unwrap_or_else(|| default_description("Session Manager permissions", subject, limits)),
-        policy_tags: merged_tags(
-            "spec.policy.tags",
-            shared,
-            policy.tags.as_ref(),
-            limits,
-            &mut problems,
-        ),
+        policy_tags: tags("spec.policy.tags", policy.tags.as_ref(), &mut problems),
         instance_profile_tags: match principal {
-            TrustedPrincipal::Ec2 { .. } => merged_tags(
-                "spec.instanceProfile.tags",
-                shared,
-                profile.tags.as_ref(),
-                limits,
-                &mut problems,
-            ),
+            TrustedPrincipal::Ec2 { .. } => {
+                let own = profile.tags.as_ref();
+                tags("spec.instanceProfile.tags", own, &mut problems)
+            }
             TrustedPrincipal::HybridActivation { .. } => Tags::new(),
         },
         session_encryption: spec.session_encryption.as_ref().map(|e| SessionEncryption {
@@ -200,6 +175,22 @@ pub fn validate(
         Ok(valid)
     } else {
         Err(problems.0)
+    }
+}
+
+/// What an inline policy does not have.
+fn only_of_a_managed_one(policy: &smr_api::Policy, problems: &mut Problems) {
+    let is_inline = policy.type_.unwrap_or_default() == PolicyType::Inline;
+    for (field, set) in [
+        ("description", policy.description.is_some()),
+        ("tags", policy.tags.is_some()),
+    ] {
+        if is_inline && set {
+            problems.add(
+                format!("spec.policy.{field}"),
+                "can't be used with type Inline: an inline policy has none, remove it",
+            );
+        }
     }
 }
 
