@@ -6,7 +6,7 @@ use session_manager_role::cli::Cli;
 use smr_manifest::shown::shown_lines;
 
 /// A sweep reads pages of megabytes and keeps nothing of them: this allocator gives the memory back
-/// to the system, as .cargo/config.toml tells it to, where glibc's keeps it. There is none for
+/// to the system, as src/allocator.c tells it to, where glibc's keeps it. There is none for
 /// Windows, where only the commands for a laptop are of use.
 #[cfg(unix)]
 #[global_allocator]

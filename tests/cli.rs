@@ -451,3 +451,23 @@ async fn completions_man_page_and_crd_are_printed() {
     assert_eq!(bench.smr(&["man", "--directory", "pages"]).await.code, 0);
     assert!(bench.directory.join("pages/smr-plan.1").exists());
 }
+
+/// Where the linker leaves them out, the program takes megabytes more and nothing else shows it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_allocators_settings_are_in_every_build() {
+    let smr = std::process::Command::new(env!("CARGO_BIN_EXE_smr"))
+        .arg("--version")
+        .env("_RJEM_MALLOC_CONF", "stats_print:true")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&smr.stderr).into_owned();
+    for setting in [
+        "opt.narenas: 1\n",
+        "opt.dirty_decay_ms: 0 ",
+        "opt.muzzy_decay_ms: 0 ",
+        "opt.tcache_max: 2048\n",
+    ] {
+        assert!(printed.contains(setting), "{setting}: {printed}");
+    }
+}

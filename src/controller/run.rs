@@ -384,3 +384,6 @@ async fn worker(context: Arc<Context>, queue: Queue<Key>, least: Priority, heart
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,7 +229,7 @@ impl<L: Leases> Election<L> {
         match (before, at_shutdown) {
             (Standing::Leading(_), AtShutdown::Release) => match self.release().await {
                 Ok(()) => {
-                    tracing::info!(target: LOG, lease = self.config.name, "released the lease")
+                    tracing::info!(target: LOG, lease = self.config.name, "released the lease");
                 }
                 Err(error) => tracing::warn!(target: LOG, %error, "the lease is left to expire"),
             },

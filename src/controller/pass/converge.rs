@@ -49,7 +49,7 @@ impl Pass<'_> {
             let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
             match self.decide(&goal, &seen, &planned, known) {
                 Decision::End(end) => return self.end(end).await,
-                Decision::Learn(fact) => goal = self.learn(account, goal, seen, fact, known)?,
+                Decision::Learn(fact) => goal = self.learn(account, &goal, seen, fact, known)?,
                 Decision::Write(plan) => self.write(&iam, &goal, &seen, plan, known).await?,
             }
         }
@@ -109,12 +109,12 @@ impl Pass<'_> {
     fn learn(
         &self,
         account: &Account,
-        goal: Resolved,
+        goal: &Resolved,
         seen: Seen,
         fact: Fact,
         known: &mut Known,
     ) -> Result<Resolved, PassError> {
-        known.learn(fact, &goal, seen);
+        known.learn(fact, goal, seen);
         let again = self.resolve(account, known)?;
         if again.desired.names != goal.desired.names {
             info!(names = ?again.desired.names, "IAM has the objects under other names");

@@ -39,7 +39,7 @@ enum Round {
     /// The pass ends.
     End(Requeue),
     /// A step failed, and another reading may explain it.
-    Again(Failed),
+    Again(Box<Failed>),
 }
 
 impl Pass<'_> {
@@ -177,7 +177,9 @@ impl Pass<'_> {
                 self.release().await?;
                 Ok(Round::End(Requeue::OnChange))
             }
-            Some(first) if first.decision == Remedy::LookAgain => Ok(Round::Again(first.clone())),
+            Some(first) if first.decision == Remedy::LookAgain => {
+                Ok(Round::Again(Box::new(first.clone())))
+            }
             Some(first) => Ok(Round::End(self.failed(first, first.decision).await?)),
         }
     }

@@ -103,7 +103,6 @@ pub struct Known {
     is_applied: bool,
     /// The step that failed last, and what IAM holds since.
     failed: Option<(Observed, Failed)>,
-    is_over: bool,
 }
 
 impl Known {
@@ -129,7 +128,6 @@ impl Known {
             expected: None,
             is_applied: false,
             failed: None,
-            is_over: false,
         }
     }
 
@@ -166,7 +164,7 @@ impl Known {
             return Some(Look::Known(settled));
         }
         self.is_applied = false;
-        if self.is_over || self.looks >= ROUNDS {
+        if self.is_over() || self.looks >= ROUNDS {
             return None;
         }
         let look = self.looks;
@@ -250,10 +248,15 @@ impl Known {
                 self.is_applied = true;
             }
             Some(first) => {
-                self.is_over = first.decision != Remedy::LookAgain;
                 self.failed = Some((after, first));
             }
         }
+    }
+
+    /// Whether a step failed in a way that no other look explains.
+    fn is_over(&self) -> bool {
+        let failed = self.failed.as_ref();
+        failed.is_some_and(|(_, last)| last.decision != Remedy::LookAgain)
     }
 
     fn has_done(&mut self, drift: &Differences) {
@@ -288,7 +291,7 @@ impl Known {
         let Some((state, last)) = &self.failed else {
             return End::silent(Requeue::BackOff);
         };
-        let decision = if self.is_over {
+        let decision = if self.is_over() {
             last.decision
         } else {
             last.after_looking()

@@ -103,7 +103,7 @@ impl Scene {
     }
 
     /// The process began a moment ago.
-    fn is_young(mut self) -> Self {
+    fn begun_just_now(mut self) -> Self {
         self.recent = RecentWrites::new(self.now.steady);
         self
     }
@@ -243,7 +243,7 @@ fn a_round_decides_on_what_it_sees() {
         scene
     };
     let restarted = || {
-        let mut scene = converged().is_young();
+        let mut scene = converged().begun_just_now();
         let status = scene.status.as_mut().unwrap();
         for condition in &mut status.conditions {
             condition.last_transition_time = Time(at(-10).wall);
@@ -261,7 +261,7 @@ fn a_round_decides_on_what_it_sees() {
         scene
     };
     let empty = Observed::default();
-    for (name, scene, state, expected) in [
+    for (name, scene, state, expected) in vec![
         ("first creation", new(), empty.clone(), CREATION),
         (
             "in sync",
@@ -295,13 +295,13 @@ fn a_round_decides_on_what_it_sees() {
         ),
         (
             "drift a moment after a restart, Ready for long",
-            converged().is_young(),
+            converged().begun_just_now(),
             drifted(full.clone()),
             "write: UpdateRole",
         ),
         (
             "absence a moment after a restart, Ready for long",
-            converged().is_young(),
+            converged().begun_just_now(),
             without_role(full.clone()),
             "end: silent, Soon",
         ),
@@ -317,7 +317,7 @@ fn a_round_decides_on_what_it_sees() {
                 scene.generation = 2;
                 scene.spec = "{role: {description: mine}}";
             })
-            .is_young(),
+            .begun_just_now(),
             full.clone(),
             "write: UpdateRole",
         ),
@@ -341,7 +341,7 @@ fn a_round_decides_on_what_it_sees() {
         ),
         (
             "of an earlier uid, a moment after a restart",
-            converged().is_young(),
+            converged().begun_just_now(),
             of_an_earlier_uid(full.clone()),
             "end: silent, Soon",
         ),

@@ -36,7 +36,7 @@ impl Leaving<'_> {
     /// is ours.
     pub fn anywhere(&self) -> BTreeSet<Kind> {
         let is_lost = Recorded::of(self.status).is_empty();
-        let reason = self.status.and_then(|s| s.reason());
+        let reason = self.status.and_then(SessionManagerRoleStatus::reason);
         let was_refused = matches!(reason, Some(Reason::NotOwned | Reason::Replaced));
         if is_lost || was_refused {
             Kind::ALL.into()

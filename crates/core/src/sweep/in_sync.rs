@@ -25,6 +25,7 @@ impl InSyncCache {
     }
 
     /// All of them; none are left here, under the same key.
+    #[must_use]
     pub fn take(&mut self) -> Self {
         let key = self.key;
         std::mem::replace(self, Self::new(key))

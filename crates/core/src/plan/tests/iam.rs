@@ -114,12 +114,12 @@ impl<'a> Iam<'a> {
                 is_role(role).is_some_and(|r| r.attached.contains(policy_arn)),
                 "NoSuchEntity: not attached",
             ),
-            Step::Role(RoleStep::PutPolicy { role, .. })
-            | Step::Role(RoleStep::UpdateTrust { role, .. })
-            | Step::Role(RoleStep::Update { role, .. })
-            | Step::Role(RoleStep::PutBoundary { role, .. }) => {
-                unless(is_role(role).is_some(), "NoSuchEntity: role")
-            }
+            Step::Role(
+                RoleStep::PutPolicy { role, .. }
+                | RoleStep::UpdateTrust { role, .. }
+                | RoleStep::Update { role, .. }
+                | RoleStep::PutBoundary { role, .. },
+            ) => unless(is_role(role).is_some(), "NoSuchEntity: role"),
             Step::Role(RoleStep::DeletePolicy { role, policy }) => unless(
                 is_role(role).is_some_and(|r| r.inline.contains_key(policy)),
                 "NoSuchEntity: inline policy",

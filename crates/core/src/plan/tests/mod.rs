@@ -156,16 +156,19 @@ fn line(desired: &Desired, step: &Step) -> String {
             name,
             tags: set,
         }) => format!("{path}{name}, tags {}", tags(set)),
-        Step::Role(RoleStep::AttachPolicy { role, policy_arn })
-        | Step::Role(RoleStep::DetachPolicy { role, policy_arn }) => format!("{role} {policy_arn}"),
+        Step::Role(
+            RoleStep::AttachPolicy { role, policy_arn }
+            | RoleStep::DetachPolicy { role, policy_arn },
+        ) => format!("{role} {policy_arn}"),
         Step::Role(RoleStep::PutPolicy {
             role,
             policy,
             document: text,
         }) => format!("{role} {policy} {}", document(text)),
         Step::Role(RoleStep::DeletePolicy { role, policy }) => format!("{role} {policy}"),
-        Step::InstanceProfile(ProfileStep::AddRole { profile, role })
-        | Step::InstanceProfile(ProfileStep::RemoveRole { profile, role }) => {
+        Step::InstanceProfile(
+            ProfileStep::AddRole { profile, role } | ProfileStep::RemoveRole { profile, role },
+        ) => {
             format!("{profile} {role}")
         }
         Step::Role(RoleStep::UpdateTrust { role, trust }) => format!("{role} {}", document(trust)),
