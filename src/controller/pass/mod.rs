@@ -333,6 +333,7 @@ impl Pass<'_> {
 
     /// When the object's turn comes again.
     fn requeue(&mut self, requeue: &Requeue) -> Result<PassResult, PassError> {
+        debug!(?requeue, "the pass ended");
         let state = &mut *self.state;
         Ok(match requeue {
             Requeue::InSync | Requeue::Observed => {
