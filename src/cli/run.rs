@@ -145,6 +145,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
 /// The real ones: sockets, files, the system's clock.
 async fn edges(metrics_addr: SocketAddr) -> Result<Edges, RunError> {
     let server = Server::bind(metrics_addr).await?;
+    info!(address = %server.address(), "serving /metrics, /livez and /readyz");
     let config = crate::kubernetes::config().await;
     let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
     Ok(Edges {

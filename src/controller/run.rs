@@ -105,7 +105,6 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let mut serving = JoinSet::new();
     if let Some(server) = edges.server {
-        info!(address = %server.address(), "serving /metrics, /livez and /readyz");
         let stopped = stopping.clone().cancelled_owned();
         serving.spawn(server.run(metrics.clone(), health.clone(), stopped));
     }
