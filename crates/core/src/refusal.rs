@@ -12,7 +12,7 @@ use crate::writes::{IamName, Write};
 
 /// What the pass does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Decision {
+pub enum Remedy {
     /// Stop at once: this replica may not write any more.
     Stop,
     /// A person has to act.
@@ -46,17 +46,17 @@ pub struct Failed {
     /// What may explain it.
     pub explanation: Explanation,
     /// What to do about it.
-    pub decision: Decision,
+    pub decision: Remedy,
 }
 
 impl Failed {
     /// What to do about it once reading again has not helped.
-    pub fn after_looking(&self) -> Decision {
+    pub fn after_looking(&self) -> Remedy {
         (self.decision).after_looking(self.failure.class, self.explanation)
     }
 }
 
-impl Decision {
+impl Remedy {
     /// What to do about a failed write.
     pub fn of_write(class: FailureClass, explanation: Explanation) -> Self {
         match class {

@@ -12,7 +12,7 @@ use smr_core::names::Names;
 use smr_core::observed::Observed;
 use smr_core::plan::Plan;
 use smr_core::recent::RecentWrites;
-use smr_core::refusal::{Decision, Explanation, Failed};
+use smr_core::refusal::{Explanation, Failed, Remedy};
 use smr_core::step::{PolicyStep, ProfileStep, Reply, RoleStep, Step, Target};
 use tracing::info;
 
@@ -381,7 +381,7 @@ impl Stage<'_> {
         Some(Failed {
             step: step.clone(),
             explanation,
-            decision: Decision::of_write(failure.class, explanation),
+            decision: Remedy::of_write(failure.class, explanation),
             failure,
         })
     }

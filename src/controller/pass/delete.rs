@@ -13,7 +13,7 @@ use smr_core::names::{Live, Names};
 use smr_core::observed::Observed;
 use smr_core::ownership::Identity;
 use smr_core::plan::{Plan, Recorded};
-use smr_core::refusal::{Decision as Remedy, Failed};
+use smr_core::refusal::{Failed, Remedy};
 use smr_core::resolve::live;
 use smr_core::summary::{Activity, Event, Outcome};
 

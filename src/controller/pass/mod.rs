@@ -15,7 +15,7 @@ use smr_core::decide::Requeue;
 use smr_core::failure::Failure;
 use smr_core::limits::Limits;
 use smr_core::ports::Clock;
-use smr_core::refusal::Decision as Remedy;
+use smr_core::refusal::Remedy;
 use smr_core::resolve::validate::Invalid;
 use smr_core::resolve::{recorded_elsewhere, unclear_pause};
 use smr_core::summary::{Activity, Outcome, PausedBy};

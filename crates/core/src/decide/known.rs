@@ -17,7 +17,7 @@ use crate::observed::Observed;
 use crate::plan::{Plan, Planned, Recorded};
 use crate::ports::Moment;
 use crate::recent::{RecentWrites, Seen};
-use crate::refusal::{Decision as Remedy, Failed};
+use crate::refusal::{Failed, Remedy};
 use crate::resolve::Resolved;
 use crate::summary::{Activity, Facts, Outcome, in_sync_since};
 

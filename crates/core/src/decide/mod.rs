@@ -15,7 +15,7 @@ use crate::ownership::names_us;
 use crate::plan::{Plan, Planned, Refusal};
 use crate::ports::Moment;
 use crate::recent::{RecentWrites, Seen, restart_window};
-use crate::refusal::Decision as Remedy;
+use crate::refusal::Remedy;
 use crate::resolve::Resolved;
 use crate::step::Step;
 use crate::summary::{Activity, Done, Facts, Outcome};

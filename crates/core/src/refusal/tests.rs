@@ -1,12 +1,12 @@
 //! The table, cell by cell.
 
 use super::*;
-use Decision::{LookAgain, Retry, Stall, Stop, Wait};
 use FailureClass as Class;
+use Remedy::{LookAgain, Retry, Stall, Stop, Wait};
 
 /// Class, what is done where a recent write explains it and where none does, and what is left of that
 /// after readings that have not helped.
-const DECISIONS: [(Class, Decision, Decision, Decision); 15] = [
+const DECISIONS: [(Class, Remedy, Remedy, Remedy); 15] = [
     (Class::Throttled, Retry, Retry, Retry),
     (Class::ConcurrentChange, Retry, Retry, Retry),
     (Class::Unavailable, LookAgain, LookAgain, Retry),
@@ -27,7 +27,7 @@ const DECISIONS: [(Class, Decision, Decision, Decision); 15] = [
 #[test]
 fn what_is_done_about_each_class() {
     for (class, explained, unexplained, in_the_end) in DECISIONS {
-        let of_write = |explanation| Decision::of_write(class, explanation);
+        let of_write = |explanation| Remedy::of_write(class, explanation);
         assert_eq!(of_write(Explanation::OwnWrite), explained, "{class:?}");
         assert_eq!(of_write(Explanation::None), unexplained, "{class:?}");
         let after = |explanation| unexplained.after_looking(class, explanation);
@@ -42,7 +42,7 @@ fn what_is_done_about_each_class() {
         if explained == Wait && unexplained == LookAgain {
             assert_eq!(after(Explanation::EarlierProcess), Wait, "{class:?}");
         }
-        let read = Decision::of_read(class);
+        let read = Remedy::of_read(class);
         assert!(
             !matches!(read, Wait | LookAgain),
             "{class:?}: a read ends the pass"

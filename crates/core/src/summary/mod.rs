@@ -20,7 +20,7 @@ use crate::kind::Kind;
 use crate::observed::Observed;
 use crate::ownership::NotOurs;
 use crate::plan::Refusal;
-use crate::refusal::Decision;
+use crate::refusal::Remedy;
 use crate::resolve::desired::Desired;
 use crate::resolve::validate::Invalid;
 
@@ -143,7 +143,7 @@ pub enum Outcome<'a> {
         /// How.
         failure: &'a Failure,
         /// What is done about it.
-        decision: Decision,
+        decision: Remedy,
     },
     /// Deletion can't go on.
     DeletionBlocked {
@@ -316,8 +316,8 @@ fn judge(outcome: &Outcome) -> Verdict {
     }
 }
 
-fn failed(failure: &Failure, activity: Activity, decision: Decision) -> Verdict {
-    if decision == Decision::Wait {
+fn failed(failure: &Failure, activity: Activity, decision: Remedy) -> Verdict {
+    if decision == Remedy::Wait {
         return Verdict::reconciling(activity.reason(), failure.while_it_may_pass());
     }
     let message = failure.to_string();
@@ -381,7 +381,7 @@ fn add_events(
         }
         Outcome::Failed { decision, .. } => {
             // A delay of IAM's is nothing that anybody has to know of: status shows it.
-            if *decision != Decision::Wait && verdict.differs_from(before) {
+            if *decision != Remedy::Wait && verdict.differs_from(before) {
                 events.push(Event::warning(verdict.reason(), verdict.message()));
             }
         }

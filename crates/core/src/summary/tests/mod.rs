@@ -171,8 +171,8 @@ const ACTIVITIES: [Activity; 4] = [
 ];
 
 /// What becomes of a failure of this class that nothing explains.
-fn final_decision(class: FailureClass) -> Decision {
-    Decision::of_write(class, Explanation::None).after_looking(class, Explanation::None)
+fn final_decision(class: FailureClass) -> Remedy {
+    Remedy::of_write(class, Explanation::None).after_looking(class, Explanation::None)
 }
 
 const CLASSES: [FailureClass; 15] = [
