@@ -15,7 +15,7 @@ use tokio::try_join;
 use super::account::BulkFilter;
 use super::paging::{self, Page};
 use crate::client::Iam;
-use crate::convert::{self, found, tags};
+use crate::convert::{self, tags};
 use crate::gate::{Access, bulk};
 
 /// The most that IAM gives on one page.
@@ -133,10 +133,8 @@ impl Iam {
     pub async fn policy_tags(&self, arn: &str) -> Result<Tags, Failure> {
         let list = || self.client.list_policy_tags().policy_arn(arn);
         let call = || list().max_items(TAGS).send();
-        let answer = self
-            .send("ListPolicyTags", Access::Read, arn.to_owned(), call)
-            .await;
-        Ok(tags(found(answer)?.map(|a| a.tags).unwrap_or_default()))
+        let answer = self.find("ListPolicyTags", arn, call).await?;
+        Ok(tags(answer.map(|a| a.tags).unwrap_or_default()))
     }
 
     /// An instance profile's tags.
@@ -146,15 +144,8 @@ impl Iam {
             list.instance_profile_name(name)
         };
         let call = || list().max_items(TAGS).send();
-        let answer = self
-            .send(
-                "ListInstanceProfileTags",
-                Access::Read,
-                arn.to_owned(),
-                call,
-            )
-            .await;
-        Ok(tags(found(answer)?.map(|a| a.tags).unwrap_or_default()))
+        let answer = self.find("ListInstanceProfileTags", arn, call).await?;
+        Ok(tags(answer.map(|a| a.tags).unwrap_or_default()))
     }
 }
 

@@ -13,8 +13,7 @@ use tokio::join;
 use super::lists::ANYWHERE;
 use super::paging::{self, Page};
 use crate::client::Iam;
-use crate::convert::{self, decoded, found};
-use crate::gate::Access;
+use crate::convert::{self, decoded};
 
 impl Iam {
     /// Reads the three objects, side by side. `taken` names those whose creation IAM refused
@@ -76,12 +75,9 @@ impl Iam {
     }
 
     async fn get_role(&self, arn: &str, name: &str) -> Result<Option<ObservedRole>, Failure> {
-        let answer = self
-            .send("GetRole", Access::Read, arn.to_owned(), || {
-                self.client.get_role().role_name(name).send()
-            })
-            .await;
-        let role = found(answer)?.and_then(|answer| answer.role);
+        let call = || self.client.get_role().role_name(name).send();
+        let answer = self.find("GetRole", arn, call).await?;
+        let role = answer.and_then(|answer| answer.role);
         Ok(role.map(convert::role))
     }
 
@@ -94,22 +90,14 @@ impl Iam {
                     .set_marker(marker.clone())
                     .send()
             };
-            let answer = found(
-                self.send(
-                    "ListAttachedRolePolicies",
-                    Access::Read,
-                    arn.to_owned(),
-                    call,
-                )
-                .await,
-            )?;
-            Ok(answer.map_or_else(Page::empty, |a| {
+            self.page("ListAttachedRolePolicies", arn, call, |a| {
                 Page::new(
                     a.attached_policies.unwrap_or_default(),
                     a.is_truncated,
                     a.marker,
                 )
-            }))
+            })
+            .await
         };
         let all = paging::all(page).await?;
         Ok(all
@@ -133,13 +121,10 @@ impl Iam {
                     .set_marker(marker.clone())
                     .send()
             };
-            let answer = found(
-                self.send("ListRolePolicies", Access::Read, arn.to_owned(), call)
-                    .await,
-            )?;
-            Ok(answer.map_or_else(Page::empty, |a| {
+            self.page("ListRolePolicies", arn, call, |a| {
                 Page::new(a.policy_names, a.is_truncated, a.marker)
-            }))
+            })
+            .await
         };
         let mut all: BTreeMap<_, _> = paging::all(page)
             .await?
@@ -154,10 +139,7 @@ impl Iam {
                     .policy_name(own)
                     .send()
             };
-            let answer = found(
-                self.send("GetRolePolicy", Access::Read, arn.to_owned(), call)
-                    .await,
-            )?;
+            let answer = self.find("GetRolePolicy", arn, call).await?;
             *document = answer.map(|a| decoded(&a.policy_document));
         }
         Ok(all)
@@ -191,10 +173,9 @@ impl Iam {
     }
 
     async fn get_policy(&self, arn: &str) -> Result<Option<ObservedPolicy>, Failure> {
-        let resource = || arn.to_owned();
         let get = async {
             let call = || self.client.get_policy().policy_arn(arn).send();
-            let answer = found(self.send("GetPolicy", Access::Read, resource(), call).await)?;
+            let answer = self.find("GetPolicy", arn, call).await?;
             Ok::<_, Failure>(answer.and_then(|a| a.policy))
         };
         let (policy, versions) = join!(get, self.versions(arn));
@@ -210,10 +191,7 @@ impl Iam {
                 .version_id(default)
                 .send()
         };
-        let answer = found(
-            self.send("GetPolicyVersion", Access::Read, resource(), call)
-                .await,
-        )?;
+        let answer = self.find("GetPolicyVersion", arn, call).await?;
         let document = answer
             .and_then(|a| a.policy_version)
             .and_then(|v| v.document)
@@ -230,13 +208,10 @@ impl Iam {
                     .set_marker(marker.clone())
                     .send()
             };
-            let answer = found(
-                self.send("ListPolicyVersions", Access::Read, arn.to_owned(), call)
-                    .await,
-            )?;
-            Ok(answer.map_or_else(Page::empty, |a| {
+            self.page("ListPolicyVersions", arn, call, |a| {
                 Page::new(a.versions.unwrap_or_default(), a.is_truncated, a.marker)
-            }))
+            })
+            .await
         };
         let all = paging::all(page).await?;
         Ok(all
@@ -291,10 +266,7 @@ impl Iam {
                 .instance_profile_name(name)
                 .send()
         };
-        let answer = found(
-            self.send("GetInstanceProfile", Access::Read, arn.to_owned(), call)
-                .await,
-        )?;
+        let answer = self.find("GetInstanceProfile", arn, call).await?;
         let profile = answer.and_then(|a| a.instance_profile);
         Ok(profile.map(convert::instance_profile))
     }

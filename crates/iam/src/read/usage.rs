@@ -10,8 +10,6 @@ use tokio::join;
 
 use super::paging::{self, Page};
 use crate::client::Iam;
-use crate::convert::found;
-use crate::gate::Access;
 
 impl Iam {
     /// Reads who else uses the role and the policy, which stands in the way of deletion.
@@ -44,18 +42,10 @@ impl Iam {
                     .set_marker(marker.clone())
                     .send()
             };
-            let answer = found(
-                self.send(
-                    "ListInstanceProfilesForRole",
-                    Access::Read,
-                    arn.to_owned(),
-                    call,
-                )
-                .await,
-            )?;
-            Ok(answer.map_or_else(Page::empty, |a| {
+            self.page("ListInstanceProfilesForRole", arn, call, |a| {
                 Page::new(a.instance_profiles, a.is_truncated, a.marker)
-            }))
+            })
+            .await
         };
         let all = paging::all(page).await?;
         Ok(all
@@ -73,10 +63,7 @@ impl Iam {
                     .set_marker(marker.clone())
                     .send()
             };
-            let answer = found(
-                self.send("ListEntitiesForPolicy", Access::Read, arn.to_owned(), call)
-                    .await,
-            )?;
+            let answer = self.find("ListEntitiesForPolicy", arn, call).await?;
             let Some(a) = answer else {
                 return Ok(Page::empty());
             };
