@@ -2,6 +2,7 @@
 //! drifted fields. Types only; no IO. Each word stands here once.
 
 /// An enum of words that users see: each variant is spelled once, and is read back by `parse`.
+#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -12,7 +13,7 @@ macro_rules! words {
 
         impl $name {
             /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant,)+];
 
             /// As users see it.
             pub const fn as_str(self) -> &'static str {
@@ -23,7 +24,7 @@ macro_rules! words {
 
             /// Reads it back; `None` for a word that is none of these.
             pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word)
+                Self::ALL.into_iter().find(|known| known.as_str() == word)
             }
         }
 

@@ -17,7 +17,7 @@ pub struct LeaseConfig {
     pub identity: String,
     /// How long others wait after the last renewal that they saw; whole seconds in the record.
     pub lease_duration: Duration,
-    /// A holder that could not renew for this long stops by itself; less than the lease.
+    /// A holder that could not renew for this long stops; less than the lease.
     pub renew_deadline: Duration,
     /// The pause between two attempts; less than the renew deadline.
     pub retry_period: Duration,

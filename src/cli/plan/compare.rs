@@ -10,6 +10,7 @@ use smr_core::deletion::Usage;
 use smr_core::limits::Limits;
 use smr_core::observed::Observed;
 use smr_core::plan::Recorded;
+use smr_core::ports::Clock as _;
 use smr_core::preview::converged;
 use smr_core::resolve::Resolved;
 
@@ -18,6 +19,7 @@ use super::super::load::{self, LoadError, Loaded, Namespace};
 use super::super::manifests::{self, Given};
 use super::entry::{self, Entry, Sound, UID_TO_BE};
 use super::{Report, Task, clash, rename};
+use crate::clock::SystemClock;
 use smr_api::Key;
 
 /// What applying the new manifests over the old ones does, where the old ones have converged.
@@ -125,7 +127,9 @@ fn removed(former: Loaded, account: &Account, limits: &Limits) -> Entry {
             .collect(),
         ..Usage::default()
     };
-    let outlook = entry::deletion(&was, &state, &recorded, &users, was.valid.deletion_policy);
+    let policy = was.valid.deletion_policy;
+    let now = SystemClock::new().now();
+    let outlook = entry::deletion(&was, &state, &recorded, &users, policy, now);
     sound.entry(outlook)
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use smr_api::{DeletionPolicy, Pause, SessionManagerRoleStatus};
 use smr_core::account::Account;
 use smr_core::canonical::{AccessChange, access_changes};
@@ -314,9 +315,9 @@ pub(super) fn deletion(
     recorded: &Recorded,
     users: &Usage,
     policy: DeletionPolicy,
+    now: Timestamp,
 ) -> Outlook {
     let desired = &wanted.desired;
-    let now = jiff::Timestamp::now();
     let decision = plan_deletion(
         &desired.identity,
         &desired.names,

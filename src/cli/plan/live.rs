@@ -16,6 +16,7 @@ use smr_core::names::Live;
 use smr_core::observed::Observed;
 use smr_core::ownership::{CLUSTER, OWNER, UID};
 use smr_core::plan::Recorded;
+use smr_core::ports::Clock as _;
 use smr_core::resolve::{Resolved, recorded_elsewhere};
 use smr_core::sweep::{Coverage, ReadTags, as_if_tagged, needs_look};
 use thiserror::Error;
@@ -25,6 +26,7 @@ use super::super::load::{self, LoadError, Loaded, Namespace};
 use super::entry::{self, Entry, Sound, UID_TO_BE, Verdict};
 use super::iam::Reading;
 use super::{CliError, Mode, Report, Task, clash};
+use crate::clock::SystemClock;
 use crate::controller::cache::Object;
 use crate::kubernetes;
 use smr_api::Key;
@@ -143,8 +145,14 @@ impl Planner<'_> {
         let recorded = Recorded::of(status);
         if let Some(live) = live.as_ref().filter(|live| live.is_deleting()) {
             let users = self.reading.users(&observed).await?;
-            let outlook =
-                entry::deletion(&wanted, &observed, &recorded, &users, live.deletion_policy);
+            let outlook = entry::deletion(
+                &wanted,
+                &observed,
+                &recorded,
+                &users,
+                live.deletion_policy,
+                SystemClock::new().now(),
+            );
             let mut entry = sound.entry(outlook);
             entry.notes.push(
                 "the object in the cluster is being deleted: apply the manifest once it is gone"

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use smr_core::account::Account;
-use smr_core::decide::{Decision, End, Fact, Known, Look, Requeue, decide};
+use smr_core::decide::{Decision, End, Known, Look, Requeue, decide};
 use smr_core::kind::Kind;
+use smr_core::names::Live;
 use smr_core::plan::{Planned, Refusal, plan};
 use smr_core::recent::Seen;
 use smr_core::resolve::validate::Invalid;
@@ -49,7 +50,8 @@ impl Pass<'_> {
             let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
             match self.decide(&goal, &seen, &planned, known) {
                 Decision::End(end) => return self.end(end).await,
-                Decision::Learn(fact) => goal = self.learn(account, &goal, seen, fact, known)?,
+                Decision::Learn(live) => goal = self.learn(account, &goal, seen, live, known)?,
+                Decision::ReadAgain => {}
                 Decision::Write(plan) => self.write(&iam, &goal, &seen, plan, known).await?,
             }
         }
@@ -111,10 +113,10 @@ impl Pass<'_> {
         account: &Account,
         goal: &Resolved,
         seen: Seen,
-        fact: Fact,
+        live: Live,
         known: &mut Known,
     ) -> Result<Resolved, PassError> {
-        known.learn(fact, goal, seen);
+        known.learn(live, goal, seen);
         let again = self.resolve(account, known)?;
         if again.desired.names != goal.desired.names {
             info!(names = ?again.desired.names, "IAM has the objects under other names");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use smr_api::{AdoptionPolicy, Deed};
 use smr_core::account::Account;
-use smr_core::decide::{Requeue, pause_before};
+use smr_core::decide::{ROUNDS, Requeue, pause_before};
 use smr_core::deletion::{Deletion, Leaving, plan_deletion};
 use smr_core::kind::Kind;
 use smr_core::names::{Live, Names};
@@ -23,8 +23,6 @@ use smr_iam::Iam;
 
 const DELETING: Activity = Activity::Deleting;
 const LATE: &str = "IAM may not show yet what the controller created less than a minute ago. The controller reads it again every few seconds";
-/// How often one pass looks at IAM before it leaves the rest to the next.
-const ROUNDS: u32 = 5;
 
 /// What all rounds of a deletion work with.
 struct Work<'a> {

@@ -203,7 +203,7 @@ async fn nothing_outlives_a_run_that_is_dropped() {
         std::future::pending(),
     ));
     let ended = tokio::time::timeout(HOUR, &mut life).await;
-    assert!(ended.is_err(), "it runs until it is told to stop");
+    assert!(ended.is_err(), "it runs until its shutdown");
     assert!(alive() > 16, "workers, sweep and watch");
     drop(life);
     tokio::task::yield_now().await;

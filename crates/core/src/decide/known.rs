@@ -22,7 +22,7 @@ use crate::resolve::Resolved;
 use crate::summary::{Activity, Facts, Outcome, in_sync_since};
 
 /// How often one pass looks at IAM before it leaves the rest to the next.
-const ROUNDS: u32 = 5;
+pub const ROUNDS: u32 = 5;
 /// The pause before the second look; it doubles from look to look.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -65,15 +65,6 @@ pub enum Look {
         /// Which of the three may stand under another path or in another case than we know.
         anywhere: BTreeSet<Kind>,
     },
-}
-
-/// What a round learned besides what it wrote.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
-    /// IAM has objects that are ours, or may be adopted: they decide names and path.
-    Live(Live),
-    /// What was written is not all: IAM has to be read again.
-    Unfinished,
 }
 
 /// What a pass knows.
@@ -131,7 +122,7 @@ impl Known {
         }
     }
 
-    /// Names and path as IAM has them, where status does not tell.
+    /// Names and path as IAM has them, where status does not say.
     pub fn live(&self) -> Option<&Live> {
         self.live.as_ref()
     }
@@ -158,10 +149,10 @@ impl Known {
         recent: &RecentWrites,
         now: Moment,
     ) -> Option<Look> {
-        if let Some((names, settled)) = self.expected.take()
+        if let Some((names, seen)) = self.expected.take()
             && names == goal.desired.names
         {
-            return Some(Look::Known(settled));
+            return Some(Look::Known(seen));
         }
         self.is_applied = false;
         if self.is_over() || self.looks >= ROUNDS {
@@ -193,16 +184,15 @@ impl Known {
             && !recent.knows(now.steady, account, names)
     }
 
-    /// A round has learned a fact from what it saw.
-    pub fn learn(&mut self, fact: Fact, goal: &Resolved, seen: Seen) {
-        match fact {
-            Fact::Live(live) => {
-                self.live = Some(live);
-                // The reading holds as long as the names do.
-                self.expected = Some((goal.desired.names.clone(), Box::new(seen)));
-            }
-            Fact::Unfinished => {}
-        }
+    /// A round has learned where IAM has the objects.
+    pub fn learn(&mut self, live: Live, goal: &Resolved, seen: Seen) {
+        self.live = Some(live);
+        // The reading holds as long as the names do.
+        self.expect(goal, seen);
+    }
+
+    fn expect(&mut self, goal: &Resolved, seen: Seen) {
+        self.expected = Some((goal.desired.names.clone(), Box::new(seen)));
     }
 
     /// A plan is about to be carried out.
@@ -240,16 +230,14 @@ impl Known {
         self.taken.extend(taken);
         match failed.into_iter().next() {
             None => {
-                let expected = Seen {
+                let seen = Seen {
                     state: after,
                     stale_parts: false,
                 };
-                self.expected = Some((goal.desired.names.clone(), Box::new(expected)));
+                self.expect(goal, seen);
                 self.is_applied = true;
             }
-            Some(first) => {
-                self.failed = Some((after, first));
-            }
+            Some(first) => self.failed = Some((after, first)),
         }
     }
 
@@ -319,7 +307,7 @@ impl Known {
     }
 }
 
-/// Whether a creation is planned without a reading, as far as spec and status tell: not where
+/// Whether a creation is planned without a reading, as far as spec and status say: not where
 /// something may be adopted.
 pub(crate) fn presumes_empty(goal: &Resolved, recorded: &Recorded) -> bool {
     recorded.is_empty()

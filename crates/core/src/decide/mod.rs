@@ -22,18 +22,20 @@ use crate::summary::{Activity, Done, Facts, Outcome};
 use crate::writes::IamName;
 
 pub(crate) use known::presumes_empty;
-pub use known::{Carried, Fact, Known, Look, Unpublished, pause_before};
+pub use known::{Carried, Known, Look, ROUNDS, Unpublished, pause_before};
 
-/// Told while the policy of the former type waits for its end.
+/// Published while the policy of the former type waits for its end.
 const OVERLAP: &str = "the policy is in place as spec.policy.type says; the one of the other type goes once IAM has spread that";
 
-/// What a round comes to; `'p` is the plan's.
+/// What a round decides. It borrows the plan for `'p`.
 #[derive(Debug)]
 pub enum Decision<'a, 'p> {
     /// The pass ends.
     End(End<'a>),
-    /// Something was learned: another round.
-    Learn(Fact),
+    /// IAM has objects that are ours, or may be adopted: they decide names and path of another round.
+    Learn(Live),
+    /// What was written is not all: IAM has to be read again in another round.
+    ReadAgain,
     /// The plan is to be carried out.
     Write(&'p Planned),
 }
@@ -115,10 +117,10 @@ pub fn decide<'a, 'p: 'a>(
 ) -> Decision<'a, 'p> {
     let is_done = matches!(planned, Ok(planned) if planned.plan.is_empty());
     if known.is_applied() && !is_done {
-        return Decision::Learn(Fact::Unfinished);
+        return Decision::ReadAgain;
     }
     if let Some(live) = unknown_live(goal, seen, known) {
-        return Decision::Learn(Fact::Live(live));
+        return Decision::Learn(live);
     }
     let round = Round {
         goal,
@@ -256,7 +258,7 @@ impl<'a> Round<'a, '_> {
         let has_written = self.recent.knows(now.steady, self.account(), names);
         let is_recorded = |step: &Step| self.known.recorded.has(step.kind());
         let is_absent = plan.steps().any(|step| step.creates() && is_recorded(step));
-        // After a restart nobody knows what was written: only the end of the window tells.
+        // After a restart nobody knows what was written: only the end of the window shows.
         let window = restart_window(self.known.status.as_ref(), now.wall);
         let is_restarted = !has_written && window.is_some();
         if self.recent.is_young(now.steady) && (is_absent || is_restarted) {

@@ -87,7 +87,7 @@ impl Leaving<'_> {
             || is_late(Kind::InstanceProfile, ec2, profile)
     }
 
-    /// Whether an earlier process may have written to IAM for this object, as far as status tells.
+    /// Whether an earlier process may have written to IAM for this object, as far as status says.
     fn may_have_written(&self) -> bool {
         let Some(status) = self.status else {
             return false;
