@@ -37,6 +37,10 @@ pub(super) struct Args {
     /// Labels of the objects to watch, such as account=production
     #[arg(long, env = "SMR_SELECTOR")]
     selector: Option<String>,
+    /// Treat every object as in mode Observe: report what would change, and write nothing to AWS. For
+    /// a first roll-out
+    #[arg(long, env = "SMR_OBSERVE")]
+    observe: bool,
     /// How often IAM is read where nothing has changed in the cluster, from 5s to 24h
     #[arg(long, env = "SMR_RESYNC_INTERVAL", default_value = "60s", value_parser = resync_interval)]
     resync_interval: Duration,
@@ -126,6 +130,9 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         cluster = settings.limits.cluster_name,
         "session-manager-role"
     );
+    if settings.observe {
+        info!("--observe: every object is in mode Observe, and nothing is written to AWS");
+    }
     if std::env::var_os("AWS_CA_BUNDLE").is_some_and(|file| !file.is_empty()) {
         warn!(
             "AWS_CA_BUNDLE is not read: set SSL_CERT_FILE or SSL_CERT_DIR to the certificates to trust"
@@ -164,6 +171,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         limits,
         watch_namespace,
         selector,
+        observe,
         resync_interval,
         concurrency,
         iam_requests_per_second,
@@ -179,6 +187,7 @@ fn settings(args: Args) -> Result<Settings, CliError> {
         limits: limits.limits(Some(cluster_name))?,
         namespaces: texts("--watch-namespace", &forms::NAMESPACE, watch_namespace)?,
         selector: selector.map(checked_selector).transpose()?,
+        observe,
         resync_interval,
         concurrency: usize::from(concurrency),
         requests_per_second: iam_requests_per_second,

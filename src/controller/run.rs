@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, select_all};
 use kube::Client;
 use smr_api::{FIELD_MANAGER, Key};
 use smr_core::limits::Limits;
-use smr_core::ports::Clock;
+use smr_core::ports::{Clock, MayWrite, ReadOnly};
 use smr_lease::{AtShutdown, Elector, Fence, LeaseConfig, LeaseError, Outcome};
 use tokio::sync::watch::{self, Receiver};
 use tokio::task::{JoinError, JoinSet};
@@ -39,6 +39,8 @@ const STUCK: Duration = BULK_TIMEOUT.saturating_mul(2);
 pub struct Settings {
     /// The operator's limits.
     pub limits: Limits,
+    /// `--observe`: every object is in mode Observe, and nothing is written to AWS.
+    pub observe: bool,
     /// `--watch-namespace`; empty: all.
     pub namespaces: Vec<String>,
     /// `--selector`
@@ -198,7 +200,12 @@ impl Controller {
             ..
         } = self;
         let budget = Budget::new(settings.requests_per_second);
-        let may_write = Arc::new(fence.clone());
+        // With --observe no pass writes to AWS; if one did, its write would stop here.
+        let may_write: Arc<dyn MayWrite> = if settings.observe {
+            Arc::new(ReadOnly)
+        } else {
+            Arc::new(fence.clone())
+        };
         let gate = Gate::new(budget, may_write, stopping.clone(), metrics.clone());
         let queue: Queue<Key> = Queue::new();
         let aws = Aws::new(&aws.await, gate.clone());
@@ -253,7 +260,7 @@ impl Controller {
         let lease = settings.lease.as_ref();
         let instance = lease.map_or_else(|| FIELD_MANAGER.to_owned(), |l| l.identity.clone());
         let cluster = Cluster::new(self.kube.clone(), fence.clone(), instance);
-        let (store, clock, metrics) = (Store::default(), &self.clock, &self.metrics);
+        let (store, clock, metrics) = (Store::new(settings.observe), &self.clock, &self.metrics);
         Context {
             limits: settings.limits.clone(),
             resync_interval: settings.resync_interval,

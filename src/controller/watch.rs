@@ -183,6 +183,7 @@ fn take(event: watcher::Event<Object>, scope: &Watched, sink: &Sink, listed: &mu
 
 /// What is in sync as far as its status tells waits for the sweep.
 fn seen(object: Object, sink: &Sink, put: impl FnOnce(&Store, Object) -> Change) {
+    let object = sink.store.as_treated(object);
     let key = object.key();
     let settled = object.is_in_sync();
     let waiting = object.is_deleting()

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use smr_api::{ConditionStatus, ConditionType, Key, Reason};
+use smr_api::{ConditionStatus, ConditionType, Key, Mode, Reason};
 
 use super::object::Object;
 use super::packed::Packed;
@@ -12,7 +12,11 @@ use crate::telemetry::metrics::{ObjectCounts, Ready};
 
 /// Shared by the watch and the workers.
 #[derive(Clone, Debug, Default)]
-pub struct Store(Arc<Mutex<BTreeMap<Key, Kept>>>);
+pub struct Store {
+    objects: Arc<Mutex<BTreeMap<Key, Kept>>>,
+    /// `--observe`: every object is in mode Observe, whatever its spec says.
+    observe: bool,
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -42,6 +46,25 @@ pub enum Change {
 }
 
 impl Store {
+    /// An empty one. `observe`: every object in it is in mode Observe.
+    pub fn new(observe: bool) -> Self {
+        Self {
+            observe,
+            ..Self::default()
+        }
+    }
+
+    /// The object as this controller treats it.
+    pub fn as_treated(&self, mut object: Object) -> Object {
+        if self.observe {
+            object.mode = Mode::Observe;
+            if let Ok(spec) = &mut object.spec {
+                spec.mode = Some(Mode::Observe);
+            }
+        }
+        object
+    }
+
     /// The newest reading.
     pub fn get(&self, key: &Key) -> Option<Object> {
         known(&self.lock(), key)
@@ -67,6 +90,7 @@ impl Store {
     }
 
     fn take(&self, object: Object, counts: impl FnOnce(&Object, &Object) -> bool) -> Change {
+        let object = self.as_treated(object);
         let mut objects = self.lock();
         let key = object.key();
         let change = match known(&objects, &key) {
@@ -82,6 +106,7 @@ impl Store {
     /// Takes the answer to an own patch in, as [`Self::put`] does, unless the watch has seen the
     /// object go meanwhile.
     pub fn refresh(&self, object: Object) {
+        let object = self.as_treated(object);
         let mut objects = self.lock();
         let key = object.key();
         let known = known(&objects, &key).filter(|known| known.uid() == object.uid());
@@ -161,7 +186,7 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -130,6 +130,7 @@ fn account(emulator: &Emulator, key: &str) -> SdkConfig {
 fn settings() -> Settings {
     Settings {
         limits: Limits::new("test"),
+        observe: false,
         namespaces: Vec::new(),
         selector: None,
         resync_interval: 10 * MINUTE,
