@@ -129,6 +129,17 @@ bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 m
 	$(WITH_CONTROL_PLANE) $(CARGO) bench --features e2e --bench fleet -- $(ROWS)
 	$(CARGO) bench -p smr-core --bench core
 
+# At most what a node pulls without anyone's noticing.
+IMAGE_MEGABYTES := 40
+
+.PHONY: image
+image: ## Builds the program as it is released and its container image, without a container engine
+	@binary="$$(hack/build-release.sh)" && hack/image.sh --binary "$$binary" --output target/image --max-megabytes $(IMAGE_MEGABYTES)
+
+.PHONY: image-lock
+image-lock: ## Writes the versions of Debian's packages that the image takes files from, as Debian has them now
+	@hack/image/lock.sh
+
 .PHONY: deny
 deny: ## Licences, sources and advisories of the dependencies; says what it could not check
 	@hack/cargo-deny.sh
