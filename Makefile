@@ -15,7 +15,7 @@ WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$
 WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint pure generated unit moto-conformance e2e policy-simulation moto-e2e test-gitops deny
+STEPS := lint pure generated unit test-image moto-conformance e2e policy-simulation moto-e2e test-gitops deny
 
 .PHONY: help
 help: ## This list
@@ -128,6 +128,22 @@ test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, a
 bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 minutes (ROWS="first idle": those only)
 	$(WITH_CONTROL_PLANE) $(CARGO) bench --features e2e --bench fleet -- $(ROWS)
 	$(CARGO) bench -p smr-core --bench core
+
+# The bar for the image, uncompressed.
+IMAGE_MEGABYTES := 40
+
+.PHONY: image
+image: ## Builds the program as it is released and its container image, without a container engine
+	@binary="$$(hack/build-release.sh)" && hack/image.sh --binary "$$binary" --output target/image --max-megabytes $(IMAGE_MEGABYTES)
+
+.PHONY: test-image
+test-image: ## The image from a debug build: its files, its bill of materials, that it runs, and a registry
+	@$(CARGO) build -q --bin smr
+	@tests/image/run.sh "$${CARGO_TARGET_DIR:-target}/debug/smr"
+
+.PHONY: image-lock
+image-lock: ## Writes the versions of Debian's packages that the image takes files from, as Debian has them now
+	@hack/image/lock.sh
 
 .PHONY: deny
 deny: ## Licences, sources and advisories of the dependencies; says what it could not check

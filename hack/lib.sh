@@ -54,16 +54,27 @@ clean_up() {
     rm -rf "$work"
 }
 
-# Builds one program into $work, with a line now and then: nothing seems to hang.
+# Builds one program of $module into $work.
 #   build NAME PACKAGE [FLAG OF go build]...
 build() {
-    local name=$1 package=$2 log=$work/$1.log step=0 last
+    local name=$1 package=$2
     shift 2
+    compile "$name" go -C "$module" build -v -o "$work/$name" "$@" "$package"
+}
+
+# Builds one released program into $work, with the versions that its own go.mod requires.
+#   install_program NAME PACKAGE@VERSION
+install_program() {
+    GOBIN=$work compile "$1" go install -v "$2"
+}
+
+# Runs a compiler that puts a program into $work, with a line now and then: nothing seems to hang.
+#   compile NAME COMMAND [ARGUMENT]...
+compile() {
+    local name=$1 log=$work/$1.log step=0 last
+    shift
     say "  $(elapsed)  $name: building"
-    (
-        cd "$module"
-        exec go build -v -o "$work/$name" "$@" "$package"
-    ) >"$log" 2>&1 &
+    "$@" >"$log" 2>&1 &
     compiler=$!
     while kill -0 "$compiler" 2>/dev/null; do
         sleep 1
@@ -78,7 +89,7 @@ build() {
     compiler=
     if ((code != 0)); then
         tail -n 30 "$log" >&2
-        fail "$name could not be built ('go build' ended with $code; its last lines are above)"
+        fail "$name could not be built ('$*' ended with $code; its last lines are above)"
     fi
     rm -f "$log"
     say "  $(elapsed)  $name: done"
