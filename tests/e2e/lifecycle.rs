@@ -1,4 +1,5 @@
-//! The main job on real parts: create, change every field that can change, stay in sync, delete.
+//! The main job on real parts: create, change every field that can change, stay in sync, delete. The controller
+//! is the chart's Deployment, in Pods from the image.
 
 use crate::support::watcher::{Kstatus, as_spec_says, kstatus};
 use crate::support::{Start, World, round_trips, scenarios};
@@ -30,9 +31,8 @@ async fn creation(world: &World, name: &str, spec: &str) -> (Vec<String>, usize)
 
 #[tokio::test]
 async fn a_first_creation_is_five_calls_in_two_round_trips() {
-    let mut world = World::quiet("creation").await;
     // No resync in the way of counting.
-    world.run(&Start::when_asked());
+    let world = World::installed("creation", &Start::when_asked()).await;
     let cases = [
         (
             "managed",
@@ -84,7 +84,7 @@ async fn a_first_creation_is_five_calls_in_two_round_trips() {
 
 #[tokio::test]
 async fn all_is_there_once_it_is_ready() {
-    let world = World::start("complete").await;
+    let world = World::installed("complete", &Start::default()).await;
     scenarios::creation(&world).await;
     // IAM's own answers, which the scene has read, and the emulator's store are one.
     assert_eq!(world.seen().await, world.account());
@@ -92,7 +92,7 @@ async fn all_is_there_once_it_is_ready() {
 
 #[tokio::test]
 async fn ownership_is_in_the_create_calls_themselves() {
-    let world = World::start("tags").await;
+    let world = World::installed("tags", &Start::default()).await;
     let object = world.apply("web", "{tags: {team: a}}").await;
     world.ready("web").await;
     let creates: Vec<_> = world
@@ -133,7 +133,7 @@ async fn ownership_is_in_the_create_calls_themselves() {
 
 #[tokio::test]
 async fn an_object_in_sync_causes_no_writes_anywhere() {
-    let world = World::start("insync").await;
+    let world = World::installed("insync", &Start::default()).await;
     world
         .apply("web", "{tags: {team: a}, sessionLogs: {cloudWatch: {}}}")
         .await;
@@ -155,8 +155,7 @@ async fn an_object_in_sync_causes_no_writes_anywhere() {
 /// In every version of the object that a watch shows, while each call takes its time.
 #[tokio::test]
 async fn current_is_never_said_before_iam_has_it() {
-    let mut world = World::quiet("current").await;
-    world.run(&Start::permissive());
+    let world = World::installed("current", &Start::permissive()).await;
     world.iam.set_latency(Duration::from_millis(50));
     let seen = world.watch(as_spec_says);
     let specs = [
@@ -183,15 +182,14 @@ async fn current_is_never_said_before_iam_has_it() {
 
 #[tokio::test]
 async fn every_field_that_can_change_reaches_iam() {
-    let mut world = World::quiet("updates").await;
-    world.run(&Start::permissive());
+    let world = World::installed("updates", &Start::permissive()).await;
     let object = scenarios::every_field_that_can_change(&world).await;
     assert_eq!(object.metadata.generation, Some(20));
 }
 
 #[tokio::test]
 async fn deletion_leaves_nothing() {
-    let world = World::start("delete").await;
+    let world = World::installed("delete", &Start::default()).await;
     scenarios::deletion_leaves_nothing(&world).await;
     assert!(world.account().is_empty(), "{:?}", world.account());
 }

@@ -12,6 +12,7 @@ pub mod hand;
 pub mod iam;
 pub mod modes;
 pub mod network;
+pub mod pods;
 pub mod reading;
 pub mod scenarios;
 mod start;
@@ -35,6 +36,7 @@ use smr_api::{SessionManagerRole, SessionManagerRoleStatus};
 use tokio::process::{Child, Command};
 
 use iam::StandIn;
+use pods::Cluster;
 pub use start::Start;
 
 /// The account of every world.
@@ -72,6 +74,8 @@ pub struct World<I = Server> {
     kubeconfig: PathBuf,
     controller: Option<Child>,
     log: PathBuf,
+    /// Where the controller runs in Pods: the cluster, and the Deployment's name.
+    pods: Option<(Arc<Cluster>, String)>,
 }
 
 impl World {
@@ -96,6 +100,41 @@ impl World {
         Self::unrecorded(name).await.running(&Start::default())
     }
 
+    /// A world whose controller Helm has installed, for this namespace alone, and that runs in Pods.
+    pub async fn installed(name: &str, start: &Start) -> Self {
+        let cluster = pods::cluster().await;
+        cluster.has_crd().await;
+        let iam = emulator(record()).await;
+        let namespace = new_namespace(&cluster.plane, name).await;
+        let mut values = pods::values(start, &StandIn::endpoint(&iam));
+        values["watch"] = json!({ "namespaces": [namespace] });
+        values["crds"] = json!({ "enabled": false });
+        let file = pods::file_of(&values);
+        let (values, system) = (file.path().to_str().unwrap(), format!("{namespace}-system"));
+        pods::well(cluster.helm(&[
+            "install",
+            &namespace,
+            pods::CHART,
+            "--values",
+            values,
+            "--namespace",
+            &system,
+            "--create-namespace",
+        ]));
+        let deployment = format!("{namespace}-session-manager-role");
+        cluster.rolled_out(&system, &deployment).await;
+        Self {
+            client: cluster.plane.client().unwrap(),
+            plane: cluster.plane.clone(),
+            namespace,
+            iam,
+            kubeconfig: cluster.plane.admin_kubeconfig().to_owned(),
+            controller: None,
+            log: PathBuf::new(),
+            pods: Some((cluster, deployment)),
+        }
+    }
+
     /// A world with a running controller, in a control plane that no other test uses and that ends
     /// with it.
     pub async fn apart(name: &str) -> Self {
@@ -103,6 +142,17 @@ impl World {
         let world = Self::at(plane, name, emulator(record()).await).await;
         world.running(&Start::default())
     }
+}
+
+/// A namespace that no other test has.
+async fn new_namespace(plane: &ControlPlane, name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    plane
+        .kubectl(&["create", "namespace", &namespace])
+        .await
+        .unwrap();
+    namespace
 }
 
 /// Where calls are recorded, if they are.
@@ -130,12 +180,7 @@ impl<I: StandIn> World<I> {
     }
 
     async fn at(plane: Arc<ControlPlane>, name: &str, iam: I) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        plane
-            .kubectl(&["create", "namespace", &namespace])
-            .await
-            .unwrap();
+        let namespace = new_namespace(&plane, name).await;
         Self::on(plane, namespace, iam).await
     }
 
@@ -155,12 +200,14 @@ impl<I: StandIn> World<I> {
             kubeconfig,
             controller: None,
             log,
+            pods: None,
         }
     }
 
     /// Starts the program; it must not be running.
     pub fn run(&mut self, start: &Start) {
-        assert!(self.controller.is_none(), "the controller runs already");
+        let runs = self.controller.is_some() || self.pods.is_some();
+        assert!(!runs, "the controller runs already");
         let child = self.spawn(start, &self.log);
         self.controller = Some(child);
     }
@@ -234,6 +281,9 @@ impl<I: StandIn> World<I> {
 
     /// What the program has logged.
     pub fn log(&self) -> String {
+        if let Some((cluster, deployment)) = &self.pods {
+            return cluster.logs(deployment);
+        }
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 

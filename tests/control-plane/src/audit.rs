@@ -35,6 +35,9 @@ pub struct User {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ObjectRef {
+    /// Such as `coordination.k8s.io`; none for the core group.
+    #[serde(rename = "apiGroup")]
+    pub group: String,
     /// Such as `leases`.
     pub resource: String,
     /// Such as `status`.

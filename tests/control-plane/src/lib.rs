@@ -18,7 +18,7 @@ use tokio::process::Command;
 pub use audit::AuditEvent;
 pub use error::Error;
 pub use proxy::Proxy;
-use start::Running;
+use start::{For, NAMESPACE_CONTROLLERS, POD_CONTROLLERS, Running};
 pub use start::{Servers, free_ports};
 
 /// A running etcd and kube-apiserver.
@@ -31,9 +31,31 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Starts both and waits until the API server is ready.
     pub async fn start() -> Result<Self, Error> {
-        let running = start::start().await?;
+        Self::start_for(For::Objects).await
+    }
+
+    /// The same, with the controllers that make Pods of Deployments and what Pods need, and with an audit
+    /// log of all that ServiceAccounts ask for. What runs the Pods is [`Self::add`]ed.
+    pub async fn start_for_pods() -> Result<Self, Error> {
+        let plane = Self::start_for(For::Pods).await?;
+        plane.running.start_controllers(POD_CONTROLLERS)?;
+        Ok(plane)
+    }
+
+    async fn start_for(purpose: For) -> Result<Self, Error> {
+        let running = start::start(purpose).await?;
         let config = running.admin_config().await?;
         Ok(Self { running, config })
+    }
+
+    /// Starts a further process by a command line of the shell; it is killed when the control plane ends.
+    pub fn add(&self, command: &str) -> Result<(), Error> {
+        self.running.add(command)
+    }
+
+    /// A directory that goes with the control plane.
+    pub fn directory(&self) -> &Path {
+        self.running.dir.path()
     }
 
     /// A client of the cluster's administrator, for the runtime that calls.
@@ -150,6 +172,6 @@ impl ControlPlane {
 
     /// Starts the controllers that delete a namespace's contents; they end with the control plane.
     pub fn start_namespace_controller(&self) -> Result<(), Error> {
-        self.running.start_namespace_controller()
+        self.running.start_controllers(NAMESPACE_CONTROLLERS)
     }
 }

@@ -36,6 +36,43 @@ rules:
 - level: None
 ";
 
+/// The same, and all that a ServiceAccount asks for.
+const AUDIT_POLICY_OF_PODS: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  userGroups: [system:serviceaccounts]
+- level: Metadata
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+";
+
+/// What the control plane is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// Objects only: nobody makes the Secrets and ConfigMaps that Pods need.
+    Objects,
+    /// Pods too.
+    Pods,
+}
+
+/// Of kube-controller-manager, what deletes a namespace's contents.
+pub(crate) const NAMESPACE_CONTROLLERS: &[&str] =
+    &["namespace-controller", "garbage-collector-controller"];
+/// What makes Pods of a Deployment and what they need, and what collects roles by their labels.
+pub(crate) const POD_CONTROLLERS: &[&str] = &[
+    "namespace-controller",
+    "garbage-collector-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "serviceaccount-controller",
+    "root-ca-certificate-publisher-controller",
+    "disruption-controller",
+    "clusterrole-aggregation-controller",
+];
+
 /// Ends its children when its input closes. The arguments are a directory to remove in the end,
 /// and one command line for each server, run in the background. They are killed: nothing of theirs
 /// is kept, and a kube-apiserver whose etcd is gone never ends by itself.
@@ -95,11 +132,11 @@ impl Servers {
     }
 }
 
-pub(crate) async fn start() -> Result<Running, Error> {
+pub(crate) async fn start(purpose: For) -> Result<Running, Error> {
     let binaries = binaries()?;
     let mut last = None;
     for _ in 0..TRIES {
-        match try_start(&binaries).await {
+        match try_start(&binaries, purpose).await {
             Ok(running) => return Ok(running),
             Err(error) => last = Some(error),
         }
@@ -127,7 +164,7 @@ fn binaries() -> Result<PathBuf, Error> {
     Ok(dir)
 }
 
-async fn try_start(binaries: &Path) -> Result<Running, Error> {
+async fn try_start(binaries: &Path, purpose: For) -> Result<Running, Error> {
     let dir = tempfile::Builder::new()
         .prefix("smr-control-plane-")
         .tempdir()
@@ -140,7 +177,11 @@ async fn try_start(binaries: &Path) -> Result<Running, Error> {
         &at("tokens"),
         &format!("{ADMIN_TOKEN},administrator,administrator,system:masters\n"),
     )?;
-    write(&at("audit-policy.yaml"), AUDIT_POLICY)?;
+    let (audit, without) = match purpose {
+        For::Objects => (AUDIT_POLICY, "--disable-admission-plugins=ServiceAccount"),
+        For::Pods => (AUDIT_POLICY_OF_PODS, ""),
+    };
+    write(&at("audit-policy.yaml"), audit)?;
     let [client_port, peer_port, api_port] = free_ports()?;
     let quoted = |path: PathBuf| format!("'{}'", path.display());
     let log = |name: &str| format!(">{} 2>&1", quoted(at(&format!("{name}.log"))));
@@ -157,7 +198,7 @@ async fn try_start(binaries: &Path) -> Result<Running, Error> {
         "{} --etcd-servers http://127.0.0.1:{client_port} --bind-address=127.0.0.1 --secure-port {api_port} --cert-dir {} \
          --token-auth-file {} --service-account-issuer https://kubernetes.default.svc --service-account-key-file {} \
          --service-account-signing-key-file {} --authorization-mode=RBAC --service-cluster-ip-range=10.0.0.0/24 \
-         --disable-admission-plugins=ServiceAccount --audit-policy-file {} --audit-log-path {} {}",
+         {without} --audit-policy-file {} --audit-log-path {} {}",
         quoted(binaries.join("kube-apiserver")),
         quoted(at("certs")),
         quoted(at("tokens")),
@@ -256,24 +297,29 @@ impl Running {
             .is_ok_and(|output| output.status.success())
     }
 
-    pub(crate) fn start_namespace_controller(&self) -> Result<(), Error> {
+    pub(crate) fn start_controllers(&self, controllers: &[&str]) -> Result<(), Error> {
         let binary = self.binaries.join("kube-controller-manager");
         if !binary.is_file() {
             return Err(Error::NotBuilt(binary));
         }
         let [port] = free_ports()?;
+        let at = |name: &str| self.dir.path().join(name).display().to_string();
         let command = format!(
-            "'{}' --kubeconfig '{}' --controllers=namespace-controller,garbage-collector-controller --leader-elect=false \
-             --use-service-account-credentials=false --bind-address=127.0.0.1 --secure-port={port} --cert-dir '{}' >'{}' 2>&1",
+            "'{}' --kubeconfig '{}' --controllers={} --leader-elect=false --use-service-account-credentials=false \
+             --root-ca-file '{}' --bind-address=127.0.0.1 --secure-port={port} --cert-dir '{}' >'{}' 2>&1",
             binary.display(),
             self.admin_kubeconfig.display(),
-            self.dir.path().join("kcm-certs").display(),
-            self.dir
-                .path()
-                .join("kube-controller-manager.log")
-                .display(),
+            controllers.join(","),
+            at("certs/apiserver.crt"),
+            at("kcm-certs"),
+            at("kube-controller-manager.log"),
         );
-        let started = Servers::start(None, &[command])?;
+        self.add(&command)
+    }
+
+    /// A further process that ends with the control plane.
+    pub(crate) fn add(&self, command: &str) -> Result<(), Error> {
+        let started = Servers::start(None, &[command.to_owned()])?;
         if let Ok(mut servers) = self.servers.lock() {
             servers.insert(0, started);
         }

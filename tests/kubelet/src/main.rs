@@ -1,5 +1,5 @@
 //! A kubelet for tests: the Pods of an API server in, running processes and the Pods' status out. It is
-//! node and scheduler at once, runs one image, and ends with its standard input.
+//! node and scheduler at once, runs one image, and takes its containers along when it is killed.
 //!
 //! A container's process runs as its Pod says: root directory from the image (read-only where asked), user
 //! and groups, environment, projected tokens and other volumes, a network of its own that reaches nothing but
@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs Pods until the standard input ends
+    /// Runs Pods until it is killed
     Run(node::Settings),
     /// Runs one container in namespaces of its own (used by 'run')
     Sandbox {

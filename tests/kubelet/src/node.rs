@@ -1,8 +1,7 @@
-//! The node: an API server's Pods in, a worker for each out. Binds Pods that no node has, watches by polling, and
-//! ends with its standard input.
+//! The node: an API server's Pods in, a worker for each out. Binds Pods that no node has, and watches by
+//! polling.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -88,24 +87,13 @@ impl Outlets {
     }
 }
 
-/// Runs Pods until the standard input ends.
+/// Runs Pods until it is killed: what it started then ends too.
 pub fn run(settings: &Settings) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build();
-    runtime.map_err(io("the runtime"))?.block_on(async {
-        let (sender, ended) = tokio::sync::oneshot::channel::<()>();
-        std::thread::spawn(move || {
-            let _ = std::io::stdin().read_to_end(&mut Vec::new());
-            drop(sender);
-        });
-        tokio::select! {
-            biased;
-            _ = ended => Ok(ExitCode::SUCCESS),
-            failed = work(settings) => failed,
-        }
-    })
+    runtime.map_err(io("the runtime"))?.block_on(work(settings))
 }
 
 async fn work(settings: &Settings) -> Result<ExitCode, Error> {

@@ -1,0 +1,219 @@
+//! A cluster whose Deployments run: the real control plane with the controllers that make Pods, the test kubelet,
+//! and the image with this program. And Helm, which installs into it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Instant;
+
+use control_plane::ControlPlane;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::{ACCOUNT, PATIENCE, Start};
+
+pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The controller's chart.
+pub const CHART: &str = "deploy/chart";
+/// How an AWS endpoint on this machine is used.
+const CREDENTIALS: [&str; 3] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_EC2_METADATA_DISABLED",
+];
+
+/// A control plane with a node.
+pub struct Cluster {
+    pub plane: Arc<ControlPlane>,
+    logs: PathBuf,
+    crd: OnceCell<()>,
+}
+
+/// The one that tests share.
+pub async fn cluster() -> Arc<Cluster> {
+    static SHARED: OnceCell<Arc<Cluster>> = OnceCell::const_new();
+    let new = async || Arc::new(Cluster::start().await);
+    SHARED.get_or_init(new).await.clone()
+}
+
+impl Cluster {
+    /// One that no other test uses.
+    pub async fn start() -> Self {
+        let image = image();
+        let plane = ControlPlane::start_for_pods().await.unwrap();
+        let directory = plane.directory().join("node");
+        let program = Path::new(env!("CARGO_BIN_EXE_smr")).with_file_name("test-kubelet");
+        assert!(
+            program.is_file(),
+            "{} is not there: run 'cargo build -p session-manager-role -p test-kubelet', as 'make e2e' does",
+            program.display()
+        );
+        let quoted = |path: &Path| format!("'{}'", path.display());
+        let command = format!(
+            "{} run --kubeconfig {} --api-port {} --image {} --directory {} >{} 2>&1",
+            quoted(&program),
+            quoted(plane.admin_kubeconfig()),
+            plane.port(),
+            quoted(&image),
+            quoted(&directory),
+            quoted(&plane.directory().join("test-kubelet.log")),
+        );
+        plane.add(&command).unwrap();
+        Self {
+            logs: directory.join("logs"),
+            plane: Arc::new(plane),
+            crd: OnceCell::const_new(),
+        }
+    }
+
+    /// Installs the CRD's chart, once.
+    pub async fn has_crd(&self) {
+        let install = async || {
+            let arguments = [
+                "install",
+                "session-manager-role-crds",
+                "deploy/crd-chart",
+                "--namespace",
+                "session-manager-role-crds",
+                "--create-namespace",
+            ];
+            well(self.helm(&arguments));
+            super::established(&self.plane, "sessionmanagerroles.sessionmanager.dev").await;
+        };
+        self.crd.get_or_init(install).await;
+    }
+
+    /// What all Pods whose names begin so have logged.
+    pub fn logs(&self, prefix: &str) -> String {
+        let mut all = String::new();
+        let files = std::fs::read_dir(&self.logs).into_iter().flatten();
+        for file in files.map(Result::unwrap) {
+            if file.file_name().to_string_lossy().starts_with(prefix) {
+                all += &std::fs::read_to_string(file.path()).unwrap_or_default();
+            }
+        }
+        all
+    }
+
+    /// Runs Helm as the administrator.
+    pub fn helm(&self, arguments: &[&str]) -> Output {
+        helm(self.plane.admin_kubeconfig(), arguments)
+    }
+
+    /// Waits until all replicas of a Deployment are ready, as `kubectl rollout status` has it.
+    pub async fn rolled_out(&self, namespace: &str, deployment: &str) {
+        let arguments = [
+            "rollout",
+            "status",
+            &format!("deployment/{deployment}"),
+            "-n",
+            namespace,
+            "--timeout=180s",
+        ];
+        if let Err(error) = self.plane.kubectl(&arguments).await {
+            let pods = self
+                .plane
+                .kubectl(&["describe", "pods", "-n", namespace])
+                .await;
+            let kubelet = std::fs::read_to_string(self.plane.directory().join("test-kubelet.log"));
+            panic!(
+                "{error}\n{}\n{}\n{}",
+                pods.unwrap_or_default(),
+                self.logs(deployment),
+                kubelet.unwrap_or_default()
+            );
+        }
+    }
+
+    /// Polls until it holds.
+    pub async fn eventually(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let begun = Instant::now();
+        while !holds().await {
+            assert!(begun.elapsed() < PATIENCE, "never: {what}");
+            tokio::time::sleep(super::POLL).await;
+        }
+    }
+}
+
+/// Runs Helm with a kubeconfig; its caches and settings are of this run only.
+pub fn helm(kubeconfig: &Path, arguments: &[&str]) -> Output {
+    let program = std::env::var_os("SMR_HELM").expect("SMR_HELM is not set: run this through make, or set it to what 'hack/go-tool.sh helm' prints");
+    let home = tempfile::tempdir().unwrap();
+    Command::new(program)
+        .args(arguments)
+        .current_dir(ROOT)
+        .env_clear()
+        .env("HOME", home.path())
+        .env("KUBECONFIG", kubeconfig)
+        .output()
+        .unwrap()
+}
+
+/// What Helm printed; panics with what it said of a failure.
+pub fn well(output: Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The image with this very program, assembled once.
+fn image() -> PathBuf {
+    static ONCE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let assemble = || {
+        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image");
+        let output = Command::new(Path::new(ROOT).join("hack/image.sh"))
+            .args(["--strip", "--binary", env!("CARGO_BIN_EXE_smr"), "--output"])
+            .arg(&to)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        to
+    };
+    ONCE.get_or_init(assemble).clone()
+}
+
+/// The chart's values for a controller that is started so, beside an IAM on this machine.
+pub fn values(start: &Start, iam: &str) -> Value {
+    let mut values = json!({
+        "clusterName": "test",
+        "aws": { "endpointUrl": iam, "region": "us-east-1" },
+        "controller": { "env": [
+            { "name": CREDENTIALS[0], "value": start.access_key },
+            { "name": CREDENTIALS[1], "value": "not-a-secret" },
+            { "name": CREDENTIALS[2], "value": "true" },
+        ] },
+    });
+    let mut extra = Vec::new();
+    for flag in &start.flags {
+        match flag.split_once('=') {
+            Some(("--resync-interval", value)) => {
+                values["controller"]["resyncInterval"] = json!(value)
+            }
+            Some(("--allow-additional-policy", value)) => {
+                values["limits"]["allowAdditionalPolicies"] = json!([value])
+            }
+            _ => extra.push(flag.clone()),
+        }
+    }
+    values["controller"]["extraArgs"] = json!(extra);
+    values
+}
+
+/// ARN of a role in the tests' account.
+pub fn role_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+/// Values in a file, for `--values`.
+pub fn file_of(values: &Value) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    std::fs::write(file.path(), values.to_string()).unwrap();
+    file
+}
