@@ -9,12 +9,14 @@ mod support;
 
 mod accounts;
 mod admission;
+mod chart;
 mod crash;
 mod credentials;
 mod docs;
 mod drift;
 mod errors;
 mod files;
+mod install;
 mod lifecycle;
 mod manifests;
 mod modes;

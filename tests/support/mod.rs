@@ -123,6 +123,16 @@ impl World {
         ]));
         let deployment = format!("{namespace}-session-manager-role");
         cluster.rolled_out(&system, &deployment).await;
+        Self::in_pods(cluster, namespace, iam, deployment)
+    }
+
+    /// A world beside a controller that Helm has installed: the Deployment's name.
+    pub fn in_pods(
+        cluster: Arc<Cluster>,
+        namespace: String,
+        iam: Server,
+        deployment: String,
+    ) -> Self {
         Self {
             client: cluster.plane.client().unwrap(),
             plane: cluster.plane.clone(),
@@ -145,7 +155,7 @@ impl World {
 }
 
 /// A namespace that no other test has.
-async fn new_namespace(plane: &ControlPlane, name: &str) -> String {
+pub async fn new_namespace(plane: &ControlPlane, name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     plane
@@ -156,7 +166,7 @@ async fn new_namespace(plane: &ControlPlane, name: &str) -> String {
 }
 
 /// Where calls are recorded, if they are.
-fn record() -> Option<PathBuf> {
+pub fn record() -> Option<PathBuf> {
     std::env::var_os("IAM_EMULATOR_RECORD").map(PathBuf::from)
 }
 
