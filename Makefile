@@ -14,6 +14,9 @@ RECORDED := $(CURDIR)/target/policy-simulation/calls.jsonl
 WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$$bin"
 WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
 
+# Helm, and what runs Pods. It is built with the program: features, and so what is compiled, are the same.
+WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(CARGO) build --bins -p session-manager-role -p test-kubelet && export SMR_HELM="$$helm" &&
+
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
 STEPS := lint pure generated unit test-image moto-conformance e2e policy-simulation moto-e2e test-gitops deny
 
@@ -46,11 +49,12 @@ unit: ## What needs no server: unit and property tests, the emulator's conforman
 	$(CARGO) test --workspace
 
 .PHONY: generate
-generate: ## Writes the CRD from crates/api, the IAM documents of the examples, and the snippets for Argo CD
+generate: ## Writes the CRD from crates/api, the IAM documents of the examples, the snippets for Argo CD, and what the charts have of them
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
 	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
 	@deploy/argocd/generate.sh
+	@UPDATE_CHARTS=1 $(CARGO) test -q --test chart what_is_generated > /dev/null
 
 .PHONY: generated
 generated: ## Fails where the CRD or an IAM document is stale
@@ -76,7 +80,7 @@ AT_A_TIME := -- --test-threads=12
 .PHONY: e2e
 e2e: ## The tests on the real control plane; calls to IAM are recorded for policy-simulation
 	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
-	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_PODS) $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
 
 .PHONY: propagation
 propagation: ## Every order of three of create, edit, delete and replace within IAM's delay, some 10 minutes
@@ -101,7 +105,7 @@ policy-simulation: $(RECORDED) ## The controller's own IAM policy before an eval
 
 $(RECORDED):
 	@mkdir -p $(dir $(RECORDED))
-	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e $(AT_A_TIME) lifecycle:: ownership::
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_PODS) $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME) lifecycle:: ownership::
 
 .PHONY: moto
 moto: moto-conformance moto-e2e ## The second opinion: the same scenes on a pinned moto (needs Python 3)

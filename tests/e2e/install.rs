@@ -427,3 +427,78 @@ async fn the_controller_uses_every_right_that_it_has_in_one_namespace() {
     let account = format!("system:serviceaccount:{namespace}-system:{namespace}-{NAME}");
     assert_eq!(used(pods::cluster().await.as_ref(), &account), roles);
 }
+
+/// What a tenant may do by the cluster's own roles.
+#[tokio::test]
+async fn tenants_get_what_the_aggregated_roles_say() {
+    let cluster = pods::cluster().await;
+    cluster.has_crd().await;
+    let namespace = new_namespace(&cluster.plane, "tenants").await;
+    let values = file_of(
+        &json!({ "clusterName": "test", "replicas": 0, "crds": { "enabled": false }, "rbac": { "aggregate": { "edit": true } } }),
+    );
+    let flags = [
+        "install",
+        &namespace,
+        CHART,
+        "--namespace",
+        &namespace,
+        "--values",
+        values.path().to_str().unwrap(),
+    ];
+    well(cluster.helm(&flags));
+    for role in ["view", "edit"] {
+        let binding = [
+            "create",
+            "rolebinding",
+            role,
+            "--clusterrole",
+            role,
+            "--user",
+            role,
+            "-n",
+            &namespace,
+        ];
+        cluster.plane.kubectl(&binding).await.unwrap();
+    }
+    let may = async |user: &str, verb: &str| {
+        let ask = ["auth", "can-i", verb, "smr", "--as", user, "-n", &namespace];
+        cluster
+            .plane
+            .kubectl_output(&ask)
+            .await
+            .unwrap()
+            .status
+            .success()
+    };
+    cluster
+        .eventually("'edit' may create", async || may("edit", "create").await)
+        .await;
+    cluster
+        .eventually("'view' may read", async || may("view", "list").await)
+        .await;
+    for verb in ["create", "patch", "delete"] {
+        assert!(may("edit", verb).await, "{verb}");
+        assert!(!may("view", verb).await, "{verb}");
+    }
+    let status = [
+        "auth",
+        "can-i",
+        "patch",
+        "smr",
+        "--subresource=status",
+        "--as",
+        "edit",
+        "-n",
+        &namespace,
+    ];
+    assert!(
+        !cluster
+            .plane
+            .kubectl_output(&status)
+            .await
+            .unwrap()
+            .status
+            .success()
+    );
+}

@@ -24,6 +24,39 @@ fn mark(world: &World) -> u64 {
     world.iam.calls().last().map_or(0, |call| call.seq)
 }
 
+/// A first roll-out: whatever the specs say, nothing is written to AWS, at deletion neither.
+#[tokio::test]
+async fn with_the_flag_observe_every_object_is_observed() {
+    let observing = Start::default().flag("--observe");
+    let mut world = World::unrecorded("rollout").await.running(&observing);
+    world.apply("web", "{}").await;
+    let message = world.reason("web", "Drifted").await;
+    assert!(message.contains("was missing"), "{message}");
+    assert_eq!(world.get("web").await.unwrap().metadata.finalizers, None);
+    assert!(world.account().is_empty());
+
+    // Without the flag the same object becomes a role.
+    world.terminate().await;
+    world.run(&Start::default());
+    world.ready("web").await;
+    let before = world.account();
+    assert!(!before.is_empty());
+
+    world.terminate().await;
+    let writes = world.writes().len();
+    world.run(&observing);
+    modes::change(&world, "web", &[Change::Description("x")]).await;
+    let changed = world.account();
+    let message = world.reason("web", "Drifted").await;
+    assert!(message.contains("description"), "{message}");
+    world.delete("web").await;
+    world.gone("web").await;
+    let event = world.event("web", "Retained").await;
+    assert!(event.contains("stays as it is"), "{event}");
+    assert_eq!(world.account(), changed);
+    assert_eq!(world.writes().len(), writes, "{:?}", world.writes());
+}
+
 #[tokio::test]
 async fn observe_tells_and_writes_nothing() {
     let world = World::start_unrecorded("observe").await;
