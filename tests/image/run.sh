@@ -72,8 +72,8 @@ refusals() {
     local curl mirror=$scratch/mirror path
     curl=$(command -v curl)
     refused 'the program needs lib' "$root/hack/image.sh" --binary "$curl" --output "$scratch/no"
-    refused 'no Linux program for arm64' "$root/hack/image.sh" --arch arm64 --binary "$curl" --output "$scratch/no"
-    refused 'no Linux program for amd64' "$root/hack/image.sh" --binary "$root/Makefile" --output "$scratch/no"
+    refused 'is a program for amd64' "$root/hack/image.sh" --arch arm64 --binary "$curl" --output "$scratch/no"
+    refused 'no Linux program for amd64 or arm64' "$root/hack/image.sh" --binary "$root/Makefile" --output "$scratch/no"
     refused 'no such file' "$root/hack/image.sh" --binary "$scratch/nothing" --output "$scratch/no"
     refused 'more than 1 MB' "$root/hack/image.sh" --max-megabytes 1 --binary "$(type -P true)" --output "$scratch/no"
     # A symbol of a glibc that nobody has yet, in a name of the same length.
