@@ -46,6 +46,6 @@ sed "s/7200/'7200'/" "$good/good.yaml" >"$good/type.yaml"
 refused "$good/letter.yaml"
 refused "$good/type.yaml"
 
-SMR_JSON_SCHEMA_PYTHON=$(dirname "$check")/python
+SMR_JSON_SCHEMA_PYTHON=$(hack/python-tool.sh python)
 export SMR_JSON_SCHEMA_PYTHON
 "${CARGO:-cargo}" test -q -p smr-manifest --test json_schema -- --ignored
