@@ -18,7 +18,7 @@ WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLAN
 WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(CARGO) build --bins -p session-manager-role -p test-kubelet && export SMR_HELM="$$helm" &&
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint pure generated unit test-image moto-conformance e2e policy-simulation moto-e2e test-gitops deny
+STEPS := lint release-files pure generated unit test-schema test-image moto-conformance e2e policy-simulation moto-e2e test-gitops deny
 
 .PHONY: help
 help: ## This list
@@ -48,17 +48,24 @@ pure: ## The pure crates compile on their own
 unit: ## What needs no server: unit and property tests, the emulator's conformance
 	$(CARGO) test --workspace
 
+# The schemas of the kinds, in the layout of catalogues of CRDs.
+SCHEMAS := deploy/schemas/sessionmanager.dev
+WRITE_SCHEMAS = mkdir -p $(1) && $(CARGO) run -q -- crd --kind SessionManagerRole --schema json > $(1)/sessionmanagerrole_v1alpha1.json
+
 .PHONY: generate
-generate: ## Writes the CRD from crates/api, the IAM documents of the examples, the snippets for Argo CD, and what the charts have of them
+generate: ## Writes the CRD and its JSON schema from crates/api, the IAM documents, the snippets for Argo CD, and what the charts have of them
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
+	@$(call WRITE_SCHEMAS,$(SCHEMAS))
 	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
 	@deploy/argocd/generate.sh
 	@UPDATE_CHARTS=1 $(CARGO) test -q --test chart what_is_generated > /dev/null
 
 .PHONY: generated
-generated: ## Fails where the CRD or an IAM document is stale
+generated: ## Fails where the CRD, a JSON schema or an IAM document is stale
 	@$(CARGO) run -q -- crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
+	@rm -rf target/schemas && $(call WRITE_SCHEMAS,target/schemas)
+	@diff -ru $(SCHEMAS) target/schemas || { echo "✗ $(SCHEMAS) is stale: run 'make generate'" >&2; exit 1; }
 	@rm -rf target/iam && hack/iam-documents.sh target/iam $(CARGO) run -q --
 	@diff -ru deploy/iam target/iam || { echo "✗ deploy/iam is stale: run 'make generate'" >&2; exit 1; }
 
@@ -140,6 +147,10 @@ IMAGE_MEGABYTES := 40
 image: ## Builds the program as it is released and its container image, without a container engine
 	@binary="$$(hack/build-release.sh)" && hack/image.sh --binary "$$binary" --output target/image --max-megabytes $(IMAGE_MEGABYTES)
 
+.PHONY: test-schema
+test-schema: ## The JSON schemas before validators that are not ours: the samples, invalid manifests, generated ones
+	@tests/schema/run.sh
+
 .PHONY: test-image
 test-image: ## The image from a debug build: its files, its bill of materials, that it runs, and a registry
 	@$(CARGO) build -q --bin smr
@@ -153,6 +164,11 @@ image-lock: ## Writes the versions of Debian's packages that the image takes fil
 deny: ## Licences, sources and advisories of the dependencies; says what it could not check
 	@hack/cargo-deny.sh
 
+.PHONY: release-files
+release-files: ## What only a release runs: the workflows, the Dockerfile, the changelog
+	@hack/check-release-files.sh
+
 .PHONY: check-release
-check-release: ## What takes too long for 'make test': builds cargo-deny and checks the dependencies
+check-release: ## What takes too long for 'make test': the dependencies, and a release made twice with the same bytes
 	@hack/cargo-deny.sh build
+	@hack/release/check.sh

@@ -9,9 +9,10 @@
 # DIR/digest           the digest of its manifest
 # DIR/sbom.cdx.json    what it is made of
 #
-# --strip takes the symbols off a debug build. The build fails where the image has more than N megabytes
-# (10^6 bytes). SOURCE_DATE_EPOCH: the time of all files; default: of the commit. SMR_DEBIAN_MIRROR: where
-# the packages of hack/image/packages.lock come from. SMR_CACHE: where they are kept.
+# --arch: what the program has to be built for; default: what it is. --strip takes the symbols off a debug
+# build. The build fails where the image has more than N megabytes (10^6 bytes). SOURCE_DATE_EPOCH: the time
+# of all files; default: of the commit. SMR_DEBIAN_MIRROR: where the packages of hack/image/packages.lock come
+# from. SMR_CACHE: where they are kept.
 set -euo pipefail
 umask 022
 export LC_ALL=C
@@ -26,7 +27,7 @@ usage() {
     sed -n '5p' "$0" | cut -c5- >&2
     exit 64
 }
-binary='' output='' arch=amd64 strip='' megabytes=''
+binary='' output='' arch='' strip='' megabytes=''
 while (($# > 0)); do
     case "$1" in
     --strip)
@@ -44,16 +45,16 @@ while (($# > 0)); do
     shift 2
 done
 [[ -n "$binary" && -n "$output" ]] || usage
-case "$arch" in
-amd64) triple=x86_64-linux-gnu target=x86_64-unknown-linux-gnu machine='Advanced Micro Devices X86-64' ;;
-arm64) triple=aarch64-linux-gnu target=aarch64-unknown-linux-gnu machine=AArch64 ;;
-*) fail "--arch $arch: the image is for amd64 and arm64" ;;
-esac
 [[ -f "$binary" ]] || fail "--binary $binary: no such file. 'make image' builds the program first"
 for tool in ar curl gzip python3 readelf tar xz; do
     command -v "$tool" >/dev/null || fail "$tool is needed to assemble the image"
 done
-readelf -h "$binary" 2>/dev/null | grep -q "Machine: *$machine\$" || fail "--binary $binary: no Linux program for $arch"
+case "$(readelf -h "$binary" 2>/dev/null | sed -n 's/^ *Machine: *//p')" in
+*X86-64) built_for=amd64 triple=x86_64-linux-gnu target=x86_64-unknown-linux-gnu ;;
+AArch64) built_for=arm64 triple=aarch64-linux-gnu target=aarch64-unknown-linux-gnu ;;
+*) fail "--binary $binary: no Linux program for amd64 or arm64" ;;
+esac
+[[ "${arch:=$built_for}" == "$built_for" ]] || fail "--arch $arch: $binary is a program for $built_for"
 
 epoch=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
 revision=$(git -C "$root" rev-parse HEAD)

@@ -2,7 +2,9 @@
 # Installs the released Python programs that checks use, once, into a virtual environment in a cache
 # outside target/, and prints the path of one as the only line on standard output.
 #
-#   hack/python-tool.sh check-jsonschema|hadolint|zizmor
+#   hack/python-tool.sh check-jsonschema|hadolint|zizmor|python
+#
+# 'python' is the interpreter that sees their libraries: jsonschema, cyclonedx.
 #
 # SMR_CACHE: where the cache is.
 set -euo pipefail
@@ -16,16 +18,17 @@ unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 name=${1:-}
 case "$name" in
-check-jsonschema | hadolint | zizmor) ;;
+check-jsonschema | hadolint | zizmor | python) ;;
 *)
-    say "usage: $0 check-jsonschema|hadolint|zizmor"
+    say "usage: $0 check-jsonschema|hadolint|zizmor|python"
     exit 64
     ;;
 esac
 
 dir=$(kept_as python-tools "$requirements")
 # An update of Python breaks an environment.
-if ! { complete "$dir/bin" "$name" && "$dir/bin/python" -I -c '' 2>/dev/null; }; then
+works() { [[ -e "$dir/complete" ]] && "$dir/bin/python" -I -c '' 2>/dev/null; }
+if ! works; then
     python=$(command -v python3) || fail 'Python 3.11 or later is needed: https://www.python.org/downloads/'
     say "Python tools are installed once, into $dir (less than a minute)"
     mkdir -p "$cache"
@@ -34,11 +37,12 @@ if ! { complete "$dir/bin" "$name" && "$dir/bin/python" -I -c '' 2>/dev/null; };
     # An environment can't be moved, so it is made where it stays, by one at a time.
     (
         if command -v flock >/dev/null; then flock 9; fi
-        complete "$dir/bin" "$name" && "$dir/bin/python" -I -c '' 2>/dev/null && exit 0
+        works && exit 0
         rm -rf "$dir"
         "$python" -m venv "$dir" &&
             "$dir/bin/python" -I -m pip install --disable-pip-version-check --no-input --no-deps --require-hashes --only-binary :all: --requirement "$requirements" &&
-            "$dir/bin/python" -I -m pip check || { rm -rf "$dir" && exit 1; }
+            "$dir/bin/python" -I -m pip check &&
+            touch "$dir/complete" || { rm -rf "$dir" && exit 1; }
     ) 9>"$dir.lock" >"$log" 2>&1 || {
         tail -n 30 "$log" >&2
         fail "the Python tools could not be installed (the last lines are above)"

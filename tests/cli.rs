@@ -436,6 +436,11 @@ async fn completions_man_page_and_crd_are_printed() {
         (&["completions", "fish"], "complete -c smr"),
         (&["man"], ".TH smr 1"),
         (&["crd"], "kind: CustomResourceDefinition"),
+        (
+            &["crd", "--kind", "sessionmanagerrole"],
+            "kind: CustomResourceDefinition",
+        ),
+        (&["crd", "--schema", "json"], "json-schema.org/draft-07"),
         (&["--help"], "kubectl smr plan"),
         (&["plan", "--help"], "--from base/roles -f head/roles"),
         (&["render", "--help"], "--only counterparts"),

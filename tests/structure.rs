@@ -316,6 +316,46 @@ fn time_and_chance_come_from_one_place() {
 }
 
 /// A word that pipelines match is spelled in crates/api and nowhere else; AWS's codes are AWS's.
+/// The command line is released for Windows too, where no test runs: what only Unix has is behind a
+/// guard, and no crate that only Unix has is built there.
+#[test]
+fn what_only_unix_has_is_guarded() {
+    for source in sources() {
+        let mut item = Vec::new();
+        for (number, line) in lines(&source) {
+            if line.trim().is_empty() || line.starts_with('}') {
+                item.clear();
+            }
+            item.push(line);
+            let only_unix = ["::unix::", "tikv_jemallocator", "libc::", "procfs::"];
+            assert!(
+                !only_unix.iter().any(|name| line.contains(name))
+                    || item.iter().any(|line| line.trim() == "#[cfg(unix)]"),
+                "{}:{number}: {line}\nhas to be behind #[cfg(unix)]",
+                source.path
+            );
+        }
+    }
+    let crates = |target: &str| {
+        let tree = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--edges", "normal", "--prefix", "none"])
+            .args(["--target", target])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert!(tree.status.success(), "{tree:?}");
+        String::from_utf8(tree.stdout).unwrap()
+    };
+    let has = |tree: &str, name: &str| tree.lines().any(|line| line.starts_with(name));
+    let (linux, windows) = (
+        crates("x86_64-unknown-linux-gnu"),
+        crates("x86_64-pc-windows-msvc"),
+    );
+    for name in ["tikv-jemallocator ", "procfs "] {
+        assert!(has(&linux, name) && !has(&windows, name), "{name}");
+    }
+}
+
 #[test]
 fn a_reason_is_spelled_in_one_place() {
     let reasons = Reason::ALL.iter().map(|r| r.as_str());

@@ -49,8 +49,8 @@ enum Command {
     Render(Box<render::Args>),
     /// Print the IAM policies that the controller itself needs
     ControllerPolicy(Box<controller_policy::Args>),
-    /// Print the CustomResourceDefinition as YAML
-    Crd,
+    /// Print the CustomResourceDefinition as YAML, or a JSON schema for editors
+    Crd(crd::Args),
     /// Print a completion script for a shell
     Completions(completions::CompletionArgs),
     /// Print the man page
@@ -77,6 +77,9 @@ pub enum CliError {
     /// The CRD can't be made.
     #[error(transparent)]
     Crd(#[from] smr_api::CrdError),
+    /// The CRD's schema can't be used.
+    #[error(transparent)]
+    Schema(#[from] smr_manifest::schema::SchemaError),
     /// Manifests can't be read or are not valid.
     #[error(transparent)]
     Load(#[from] load::LoadError),
@@ -134,7 +137,7 @@ impl Cli {
             Command::Plan(args) => plan::run(*args),
             Command::Render(args) => render::run(*args).map(done),
             Command::ControllerPolicy(args) => controller_policy::run(&args).map(done),
-            Command::Crd => crd::run().map(done),
+            Command::Crd(args) => crd::run(&args).map(done),
             Command::Completions(args) => completions::completions(&args).map(done),
             Command::Man(args) => completions::man(&args).map(done),
         }

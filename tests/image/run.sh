@@ -72,8 +72,8 @@ refusals() {
     local curl mirror=$scratch/mirror path
     curl=$(command -v curl)
     refused 'the program needs lib' "$root/hack/image.sh" --binary "$curl" --output "$scratch/no"
-    refused 'no Linux program for arm64' "$root/hack/image.sh" --arch arm64 --binary "$curl" --output "$scratch/no"
-    refused 'no Linux program for amd64' "$root/hack/image.sh" --binary "$root/Makefile" --output "$scratch/no"
+    refused 'is a program for amd64' "$root/hack/image.sh" --arch arm64 --binary "$curl" --output "$scratch/no"
+    refused 'no Linux program for amd64 or arm64' "$root/hack/image.sh" --binary "$root/Makefile" --output "$scratch/no"
     refused 'no such file' "$root/hack/image.sh" --binary "$scratch/nothing" --output "$scratch/no"
     refused 'more than 1 MB' "$root/hack/image.sh" --max-megabytes 1 --binary "$(type -P true)" --output "$scratch/no"
     # A symbol of a glibc that nobody has yet, in a name of the same length.
@@ -103,6 +103,14 @@ materials() {
     same 'crates in the program that the bill of materials lacks' '' "$(comm -23 "$scratch/in-program" "$scratch/listed")"
     same 'packages of the bill of materials' "$(awk '$1 == "amd64" { print $2 }' "$root/hack/image/packages.lock")" \
         "$(sed -n 's/^   "bom-ref": "pkg:deb\/debian\/\([^@]*\)@.*/\1/p' "$sbom")"
+    "$("$root/hack/python-tool.sh" python)" -I - "$sbom" <<'PYTHON' || fail 'the bill of materials is no valid CycloneDX'
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    sys.exit(JsonStrictValidator(SchemaVersion.V1_6).validate_str(file.read()))
+PYTHON
     ok "the bill of materials lists all $(wc -l <"$scratch/listed") crates and the Debian packages"
 }
 

@@ -1,7 +1,7 @@
 //! `metadata` of a document. In: the node; out: problems, with the API server's paths. No IO. First
 //! what the API server's decoder refuses, then what its validation of every kind does.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Constraint, Problems, nearest};
 use crate::yaml::{Node, Value};
@@ -9,6 +9,12 @@ use crate::yaml::{Node, Value};
 /// How much all annotations of an object may hold, in bytes.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
 const NAME: &str = "metadata.name";
+
+/// A label of a DNS name, as a regular expression.
+const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+const LABEL_IN_ANY_CASE: &str = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?";
+/// A name as labels and their keys have them, as a regular expression.
+const WORD: &str = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
 
 /// What a field of metadata may hold; a null is as good as nothing.
 #[derive(Clone, Copy)]
@@ -55,6 +61,8 @@ const OWNER: [(&str, Kind); 6] = [
     ("blockOwnerDeletion", Kind::Bool),
 ];
 
+const OWNER_NEEDS: [&str; 4] = ["apiVersion", "kind", "name", "uid"];
+
 const MANAGED: [(&str, Kind); 7] = [
     ("manager", Kind::Text),
     ("operation", Kind::Text),
@@ -64,6 +72,48 @@ const MANAGED: [(&str, Kind); 7] = [
     ("fieldsV1", Kind::Any),
     ("subresource", Kind::Text),
 ];
+
+/// `metadata` as a JSON schema.
+pub(super) fn json_schema() -> Json {
+    let qualified = |label: &str| format!("^({label}(\\.{label})*/)?{WORD}$");
+    let text = |pattern: String, longest: u32| json!({ "type": "string", "pattern": pattern, "maxLength": longest });
+    let mut schema = map_schema(&FIELDS);
+    schema["required"] = json!(["name"]);
+    let fields = &mut schema["properties"];
+    fields["name"] = text(format!("^{LABEL}(\\.{LABEL})*$"), 253);
+    fields["namespace"] = text(format!("^({LABEL})?$"), 63);
+    fields["labels"]["propertyNames"] = json!({ "pattern": qualified(LABEL) });
+    fields["labels"]["additionalProperties"]["pattern"] = json!(format!("^({WORD})?$"));
+    // The API server reads the keys of annotations in lower case.
+    fields["annotations"]["propertyNames"] = json!({ "pattern": qualified(LABEL_IN_ANY_CASE) });
+    fields["finalizers"]["items"]["pattern"] = json!(qualified(LABEL));
+    let owner = &mut fields["ownerReferences"]["items"];
+    for field in OWNER_NEEDS {
+        owner["properties"][field]["minLength"] = json!(1);
+    }
+    owner["required"] = json!(OWNER_NEEDS);
+    schema
+}
+
+fn map_schema(known: &[(&'static str, Kind)]) -> Json {
+    let properties = known.iter().map(|(name, kind)| {
+        let schema = match kind {
+            Kind::Text => json!({ "type": "string" }),
+            Kind::Whole => json!({ "type": "integer" }),
+            Kind::Bool => json!({ "type": "boolean" }),
+            Kind::Time => json!({ "type": "string", "format": "date-time" }),
+            Kind::Texts => {
+                json!({ "type": "object", "additionalProperties": { "type": "string" } })
+            }
+            Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+            Kind::Maps(known) => json!({ "type": "array", "items": map_schema(known) }),
+            Kind::Any => json!({ "type": "object" }),
+        };
+        ((*name).to_owned(), schema)
+    });
+    let properties = Json::Object(properties.collect());
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
 
 pub(super) fn check(metadata: Option<&Node>, problems: &mut Problems) {
     let Some(metadata) = metadata.filter(|m| !m.is_null()) else {
@@ -268,7 +318,7 @@ fn owners(metadata: &Node, problems: &mut Problems) {
     };
     for (index, owner) in items.iter().enumerate() {
         let field = format!("{field}[{index}]");
-        for key in ["apiVersion", "kind", "name", "uid"] {
+        for key in OWNER_NEEDS {
             if text(owner, key).is_empty() {
                 wrong(problems, format!("{field}.{key}"), "is required: add it");
             }

@@ -3,6 +3,7 @@
 //! come later, in the core.
 
 mod cel;
+mod json_schema;
 mod metadata;
 mod structural;
 
@@ -113,6 +114,8 @@ pub struct Checked {
 
 /// The CRD's schema, compiled once.
 pub struct Schema {
+    api_version: String,
+    kind: String,
     shape: Json,
     rules: cel::Rules,
 }
@@ -125,9 +128,26 @@ impl Schema {
             .pointer("/spec/versions/0/schema/openAPIV3Schema")
             .ok_or_else(|| SchemaError::Unusable("it has none".to_owned()))?
             .clone();
+        let text = |pointer: &str| {
+            let found = crd.pointer(pointer).and_then(Json::as_str);
+            found.ok_or_else(|| SchemaError::Unusable(format!("{pointer} is missing")))
+        };
+        let version = text("/spec/versions/0/name")?;
+        let api_version = format!("{}/{version}", text("/spec/group")?);
+        let kind = text("/spec/names/kind")?.to_owned();
         let rules = cel::Rules::of(&shape).map_err(SchemaError::Unusable)?;
         structural::check_patterns(&shape).map_err(SchemaError::Unusable)?;
-        Ok(Self { shape, rules })
+        Ok(Self {
+            api_version,
+            kind,
+            shape,
+            rules,
+        })
+    }
+
+    /// The JSON schema of the kind, for editors and for checks without a cluster.
+    pub fn json_schema(&self) -> Json {
+        json_schema::of(&self.shape, &self.api_version, &self.kind)
     }
 
     /// Checks a document, and what a change from `before` may not change. All problems at once.
