@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-target}
 account=111122223333
 namespace=demo
+system=session-manager-role
 crd=sessionmanagerroles.sessionmanager.dev
 keep=${KEEP:-}
 [[ "$keep" != 0 ]] || keep=
@@ -206,6 +207,10 @@ bin=$(hack/control-plane.sh)
 export SMR_CONTROL_PLANE_BIN=$bin
 seen "$bin"
 
+section 'Building Helm'
+helm=$(hack/go-tool.sh helm)
+seen "$helm"
+
 section 'Building the controller, the IAM emulator and the starter of the control plane'
 cargo build --bins --package session-manager-role --package iam-emulator --package control-plane
 seen "$target/debug/smr, iam-emulator and control-plane"
@@ -221,18 +226,31 @@ eventually 120 'etcd and kube-apiserver are ready' test -s "$work/kubeconfig-pat
 kubeconfig=$(<"$work/kubeconfig-path")
 k version | grep Server | quote
 
-for directory in crds deploy/admission deploy/kustomize/base; do
-    k apply --server-side --kustomize "$directory" >"$work/apply.log" 2>&1 || {
-        quote <"$work/apply.log"
-        fail "$directory was refused"
-    }
-done
+section 'Installing the chart with Helm'
+# What differs from a real cluster: AWS is the emulator, the resync does not keep you waiting, nothing listens
+# beyond this machine, and a process outside of a Pod does not know its namespace.
+cat >"$work/values.yaml" <<YAML
+clusterName: demo
+aws: {endpointUrl: $endpoint, region: us-east-1}
+controller:
+  resyncInterval: 5s
+  logFormat: text
+  extraArgs: [--metrics-addr=127.0.0.1:0]
+leaderElection: {namespace: $system}
+YAML
+quote <"$work/values.yaml"
+helm() { env -i HOME="$work" PATH="$PATH" KUBECONFIG="$kubeconfig" "$helm" "$@"; }
+helm install session-manager-role deploy/chart --namespace "$system" --create-namespace \
+    --values "$work/values.yaml" >"$work/helm.log" 2>&1 || {
+    quote <"$work/helm.log"
+    fail 'helm install failed'
+}
 k wait --for=condition=Established --timeout=60s "crd/$crd" >/dev/null
-eventually 30 'the CRD is served; deploy/admission and deploy/kustomize/base are applied' answers k get sessionmanagerroles --all-namespaces
+eventually 30 'the CRD is served; the chart is installed' answers k get sessionmanagerroles --all-namespaces
 k create namespace "$namespace" >/dev/null
 
-# The controller is no administrator here: it is its ServiceAccount, with the RBAC of deploy/.
-token=$(k create token session-manager-role --namespace session-manager-role --duration 24h)
+# The controller is no administrator here: it is its ServiceAccount, with the RBAC of the chart.
+token=$(k create token session-manager-role --namespace "$system" --duration 24h)
 k config view --raw --flatten --minify >"$work/controller.kubeconfig"
 chmod 600 "$work/controller.kubeconfig"
 config() { "$bin/kubectl" --kubeconfig "$work/controller.kubeconfig" config "$@" >/dev/null; }
@@ -243,11 +261,15 @@ may watch sessionmanagerroles.sessionmanager.dev || fail 'the ServiceAccount may
 ! may get secrets || fail 'the ServiceAccount may read Secrets'
 seen "the controller's ServiceAccount may watch SessionManagerRoles, and may not read Secrets"
 
-# Its environment is all here, so that no AWS profile or proxy of this machine has a say.
+# No Pods run here, so the program is started as the Deployment says: its arguments and its environment. The rest
+# of the environment is all here, so that no AWS profile or proxy of this machine has a say.
+lines() { k get deployment session-manager-role --namespace "$system" --output "go-template=$1"; }
+mapfile -t arguments < <(lines '{{range (index .spec.template.spec.containers 0).args}}{{println .}}{{end}}')
+mapfile -t environment < <(lines '{{range (index .spec.template.spec.containers 0).env}}{{println (printf "%s=%s" .name .value)}}{{end}}')
+quote <<<"smr ${arguments[*]}"
 start controller env -i PATH="$PATH" HOME="$work" KUBECONFIG="$work/controller.kubeconfig" \
-    AWS_ENDPOINT_URL="$endpoint" AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
-    AWS_ACCESS_KEY_ID=AKIADEMOCONTROLLER AWS_SECRET_ACCESS_KEY=not-a-secret \
-    "$target/debug/smr" run --cluster-name demo --resync-interval 5s --metrics-addr 127.0.0.1:0
+    AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=AKIADEMOCONTROLLER AWS_SECRET_ACCESS_KEY=not-a-secret \
+    "${environment[@]}" "$target/debug/smr" "${arguments[@]}"
 controller=$!
 listening() {
     address=$(sed -n 's/.*serving .*address=\([0-9.:]*\).*/\1/p' "$work/controller.log")
