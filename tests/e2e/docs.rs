@@ -6,7 +6,7 @@ use crate::support::{Start, World, emulator, iam, plane};
 
 #[path = "../support/docs.rs"]
 #[allow(dead_code)] // Other tests run other blocks.
-mod pages;
+pub mod pages;
 
 use pages::{Block, Mark, blocks, root};
 
@@ -14,9 +14,9 @@ use pages::{Block, Mark, blocks, root};
 const NAMESPACE: &str = "demo";
 const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// What `uninstall.rs` follows, heading by heading.
+/// What `uninstall.rs` and `install.rs` follow, heading by heading.
 fn is_followed_elsewhere(page: &str, block: &Block) -> bool {
-    page == "docs/uninstall.md" || (page == "README.md" && block.heading == "Install")
+    ["docs/uninstall.md", "docs/install.md"].contains(&page) && !block.marks.is_empty()
 }
 
 /// The cluster and the account of `make demo`: three samples, a role of someone else, a drift that was
@@ -65,7 +65,7 @@ async fn as_the_pages_show_it() -> World {
 }
 
 /// Without the last column, which is an age.
-fn less_the_age(table: &str) -> Vec<Vec<&str>> {
+pub fn less_the_age(table: &str) -> Vec<Vec<&str>> {
     (table.lines())
         .map(|line| {
             let mut words: Vec<&str> = line.split_whitespace().collect();

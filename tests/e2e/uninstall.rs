@@ -16,7 +16,7 @@ use crate::support::{Start, World, emulator, established};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PAGE: &str = include_str!("../../docs/uninstall.md");
-const README: &str = include_str!("../../README.md");
+const INSTALL: &str = include_str!("../../docs/install.md");
 const CRD: &str = "sessionmanagerroles.sessionmanager.dev";
 const INSTALL_CONTROLLER: &str = "kubectl apply --server-side -k my-overlay";
 const DELETE_CONTROLLER: &str = "kubectl delete -k my-overlay";
@@ -75,7 +75,7 @@ async fn plane() -> Arc<ControlPlane> {
 /// One cluster for all: one test after the other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// A checkout with an overlay, and a cluster where the controller is installed as README says.
+/// A checkout with an overlay, and a cluster where the controller is installed as docs/install.md says.
 struct Site {
     world: World,
     checkout: TempDir,
@@ -129,7 +129,7 @@ impl Site {
         let checkout = checkout();
         clear(checkout.path()).await;
         let namespaces = "kubectl apply --server-side -f teams/namespaces.yaml".to_owned();
-        let install = steps(README, "Install")
+        let install = steps(INSTALL, "Without Helm")
             .into_iter()
             .map(|step| step.command);
         for line in install.chain([namespaces]) {

@@ -2,8 +2,9 @@
 //!
 //! A block of `console`, `sh` or `bash` without a mark runs as it stands, with nothing but this
 //! repository. A mark in its info string (```` ```console aws ````) says what it needs besides:
-//! `aws` an AWS account, `cluster` a cluster with what README installs, `cloud` what no test can start
-//! here (a cloud's cluster, a Helm repository, an installed Argo CD).
+//! `aws` an AWS account, `cluster` a cluster with what README installs, `helm` a cluster where Helm installs our
+//! charts and Pods run, `cloud` what no test can start here (a cloud's cluster, a Helm repository, an installed
+//! Argo CD).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 pub enum Mark {
     Aws,
     Cluster,
+    Helm,
     Cloud,
 }
 
@@ -161,8 +163,9 @@ fn mark(word: &str, place: &str) -> Mark {
     match word {
         "aws" => Mark::Aws,
         "cluster" => Mark::Cluster,
+        "helm" => Mark::Helm,
         "cloud" => Mark::Cloud,
-        other => panic!("{place}: the mark {other} is none of aws, cluster and cloud"),
+        other => panic!("{place}: the mark {other} is none of aws, cluster, helm and cloud"),
     }
 }
 
@@ -174,6 +177,10 @@ fn typed(body: &str) -> Vec<Command> {
                 text: text.trim_end().to_owned(),
                 prints: String::new(),
             }),
+            (None, Some(command)) if command.text.ends_with('\\') => {
+                command.text.push('\n');
+                command.text += line.trim_end();
+            }
             (None, Some(command)) => command.prints += line,
             (None, None) => panic!("output before a command: {line}"),
         }
@@ -184,11 +191,17 @@ fn typed(body: &str) -> Vec<Command> {
 impl Block {
     /// What its commands need.
     pub fn needs(&self) -> BTreeSet<Mark> {
-        let lines = self.commands.iter().flat_map(|c| c.text.lines());
+        let whole: Vec<String> = (self.commands.iter())
+            .map(|command| command.text.replace("\\\n", " "))
+            .collect();
+        let lines = whole.iter().flat_map(|text| text.lines());
         let parts = lines.flat_map(|line| line.split(['|', ';', '&']));
         let needs: BTreeSet<Mark> = parts.filter_map(need).collect();
-        if needs.contains(&Mark::Cloud) {
-            return [Mark::Cloud].into();
+        // Each has what those before it have.
+        for mark in [Mark::Cloud, Mark::Helm] {
+            if needs.contains(&mark) {
+                return [mark].into();
+            }
         }
         needs
     }
@@ -204,8 +217,15 @@ fn need(command: &str) -> Option<Mark> {
     let has = |flag: &str| words.contains(&flag);
     match words.as_slice() {
         ["aws", ..] => Some(Mark::Aws),
+        ["helm", ..] if has("session-manager-role") || has("session-manager-role-crds") => {
+            Some(Mark::Helm)
+        }
+        // Pods run nowhere else.
+        ["kubectl", "rollout" | "logs", ..] => Some(Mark::Helm),
+        ["argocd" | "helm" | "crane" | "cosign" | "gh" | "docker", ..] | ["smr", "run", ..] => {
+            Some(Mark::Cloud)
+        }
         ["kubectl", ..] => Some(Mark::Cluster),
-        ["argocd" | "helm", ..] | ["smr", "run", ..] => Some(Mark::Cloud),
         ["smr", "plan", ..] if !has("--offline") && !has("--from") => Some(Mark::Aws),
         ["smr", "render", ..] if !has("--account-id") => Some(Mark::Aws),
         _ => None,
