@@ -86,7 +86,8 @@ fn marks_say_what_blocks_need() {
     for block in pages::pages().iter().flat_map(|page| blocks(page)) {
         let needs = block.needs();
         // A step between others of an installation.
-        let is_step = [Mark::Helm].into() == block.marks && [Mark::Cluster].into() == needs;
+        let is_step =
+            block.marks == BTreeSet::from([Mark::Helm]) && needs == BTreeSet::from([Mark::Cluster]);
         assert!(
             block.marks == needs || is_step,
             "{}: {needs:?}",
