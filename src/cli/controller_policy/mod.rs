@@ -1,5 +1,6 @@
 //! `smr controller-policy`: flags in, one JSON document for AWS out. No IO but for printing.
 
+mod cloudformation;
 mod others;
 mod policy;
 mod statement;
@@ -11,6 +12,7 @@ use smr_api::forms;
 use smr_core::account::{Account, Arn, Partition};
 use smr_core::resolve::document::Document;
 
+use self::cloudformation::{Stack, Trust};
 use self::others::ServiceAccount;
 use self::policy::Scope;
 use self::statement::{MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
@@ -32,15 +34,26 @@ Examples:
     smr controller-policy --document trust --account-id 111122223333 --cluster-name production \\
       --oidc-provider oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE
 
+  All of it in one step: a CloudFormation template with boundary, policy and role:
+    smr controller-policy --format cloudformation --account-id 111122223333 --cluster-name production \\
+      --permissions-boundary-arn arn:aws:iam::111122223333:policy/session-manager-boundary \\
+      --eks-cluster production > session-manager-role.json
+    aws cloudformation deploy --stack-name session-manager-role --template-file session-manager-role.json \\
+      --capabilities CAPABILITY_NAMED_IAM
+
 docs/controller-iam.md explains each document.";
 
 /// Flags of `smr controller-policy`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Which document
+    /// Which document [default: policy]
+    #[arg(long, value_enum)]
+    document: Option<Kind>,
+    /// One document, or a CloudFormation template with boundary, policy, role and, with --eks-cluster,
+    /// the Pod Identity association
     #[arg(long, value_enum, default_value_t)]
-    document: Kind,
+    format: Format,
     /// The AWS account, 12 digits
     #[arg(long, value_name = "DIGITS")]
     account_id: String,
@@ -70,14 +83,17 @@ pub(super) struct Args {
     /// Only what looking needs: for smr plan, and for objects in mode Observe
     #[arg(long)]
     read_only: bool,
-    /// With --document trust: the cluster's OIDC provider without https://, for IRSA; without it
-    /// the document is for EKS Pod Identity
+    /// The controller's credentials come from EKS Pod Identity. --document trust takes this where
+    /// nothing else is said
+    #[arg(long, conflicts_with = "oidc_provider")]
+    pod_identity: bool,
+    /// The controller's credentials come from IRSA: the cluster's OIDC provider without https://
     #[arg(long, value_name = "HOST/PATH")]
     oidc_provider: Option<String>,
-    /// With --document trust, for Pod Identity: the name of the EKS cluster, where only one may
-    #[arg(long, value_name = "NAME")]
+    /// For Pod Identity: the name of the EKS cluster, where only one may. A template needs it
+    #[arg(long, value_name = "NAME", conflicts_with = "oidc_provider")]
     eks_cluster: Option<String>,
-    /// With --document trust: the controller's ServiceAccount
+    /// The controller's ServiceAccount, which the trust policy names
     #[arg(
         long,
         value_name = "NAMESPACE/NAME",
@@ -88,6 +104,16 @@ pub(super) struct Args {
     /// [default: role/session-manager-role of any account]
     #[arg(long, value_name = "ARN", value_delimiter = ',')]
     controller_role_arn: Vec<String>,
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One document for AWS
+    #[default]
+    Json,
+    /// A template of all that the controller needs in AWS
+    Cloudformation,
 }
 
 /// One document of several.
@@ -105,18 +131,15 @@ enum Kind {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let (document, max) = match args.document {
-        Kind::Policy => (args.policy()?, MANAGED_POLICY_MAX),
-        Kind::Boundary => (others::boundary(&args.account()?), MANAGED_POLICY_MAX),
-        Kind::Trust => (args.trust()?, TRUST_POLICY_MAX),
-        Kind::Scp => (args.scp()?, SCP_MAX),
+    let printed = match args.format {
+        Format::Json => args.one_document()?.to_pretty_json(),
+        Format::Cloudformation => format!("{:#}", args.template()?),
     };
-    if args.read_only && args.document != Kind::Policy {
-        return Err(flag(
-            "--read-only",
-            "goes with --document policy only: leave one of the two out",
-        ));
-    }
+    Ok(writeln!(std::io::stdout(), "{printed}")?)
+}
+
+/// The document, where AWS takes one of its size.
+fn fitting(document: Document, max: usize) -> Result<Document, CliError> {
     let size = document.size();
     if size > max {
         let problem = format!(
@@ -124,14 +147,67 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         );
         return Err(flag("--document", problem));
     }
-    Ok(writeln!(
-        std::io::stdout(),
-        "{}",
-        document.to_pretty_json()
-    )?)
+    Ok(document)
 }
 
 impl Args {
+    fn one_document(&self) -> Result<Document, CliError> {
+        let kind = self.document.unwrap_or_default();
+        if self.read_only && kind != Kind::Policy {
+            return Err(flag(
+                "--read-only",
+                "goes with --document policy only: leave one of the two out",
+            ));
+        }
+        let (document, max) = match kind {
+            Kind::Policy => (self.policy()?, MANAGED_POLICY_MAX),
+            Kind::Boundary => (others::boundary(&self.account()?), MANAGED_POLICY_MAX),
+            Kind::Trust => (self.trust()?, TRUST_POLICY_MAX),
+            Kind::Scp => (self.scp()?, SCP_MAX),
+        };
+        fitting(document, max)
+    }
+
+    fn template(&self) -> Result<serde_json::Value, CliError> {
+        if self.document.is_some() {
+            return Err(flag(
+                "--document",
+                "a template has the boundary, the policy and the trust policy: leave --document out, or --format cloudformation",
+            ));
+        }
+        let boundary = match self.boundary()? {
+            Some(arn) if !self.read_only => {
+                let document = others::boundary(&self.account()?);
+                Some((arn, fitting(document, MANAGED_POLICY_MAX)?))
+            }
+            _ => None,
+        };
+        let trust = || fitting(self.trust()?, TRUST_POLICY_MAX);
+        let trust = match (&self.oidc_provider, &self.eks_cluster, self.pod_identity) {
+            (Some(_), ..) => Trust::Oidc(trust()?),
+            (None, Some(eks_cluster), _) => Trust::PodIdentity {
+                document: trust()?,
+                eks_cluster,
+                who: self.service_account()?,
+            },
+            (None, None, true) => {
+                return Err(flag(
+                    "--pod-identity",
+                    "the association in a template names the EKS cluster: add --eks-cluster NAME",
+                ));
+            }
+            (None, None, false) => Trust::Parameter,
+        };
+        Ok(cloudformation::template(&Stack {
+            cluster: &self.cluster_name,
+            policy: fitting(self.policy()?, MANAGED_POLICY_MAX)?,
+            boundary: boundary
+                .as_ref()
+                .map(|(arn, document)| (arn.as_str(), document.clone())),
+            trust,
+        }))
+    }
+
     fn account(&self) -> Result<Account, CliError> {
         let id = &self.account_id;
         if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
@@ -245,22 +321,23 @@ impl Args {
         Ok(())
     }
 
-    fn trust(&self) -> Result<Document, CliError> {
-        let account = self.account()?;
-        let Some((namespace, name)) = self
-            .service_account
-            .split_once('/')
-            .filter(|(a, b)| !a.is_empty() && !b.is_empty())
-        else {
-            return Err(flag(
+    fn service_account(&self) -> Result<ServiceAccount<'_>, CliError> {
+        let parts = self.service_account.split_once('/');
+        match parts.filter(|(a, b)| !a.is_empty() && !b.is_empty()) {
+            Some((namespace, name)) => Ok(ServiceAccount { namespace, name }),
+            None => Err(flag(
                 "--service-account",
                 format!(
                     "'{}' must have the form NAMESPACE/NAME",
                     self.service_account
                 ),
-            ));
-        };
-        let who = ServiceAccount { namespace, name };
+            )),
+        }
+    }
+
+    fn trust(&self) -> Result<Document, CliError> {
+        let account = self.account()?;
+        let who = self.service_account()?;
         Ok(match &self.oidc_provider {
             Some(provider) => {
                 let provider = provider

@@ -1,0 +1,173 @@
+//! The AWS side of one controller as a CloudFormation template: documents and names in, JSON out (which every
+//! tool takes that takes a template). No IO.
+//!
+//! The documents are baked in, as `smr controller-policy` prints them: a template with conditions of its own
+//! would be another policy than the one that is tested.
+
+use serde_json::{Map, Value, json};
+use smr_core::account::Arn;
+use smr_core::resolve::document::Document;
+
+use super::others::ServiceAccount;
+
+/// Name of the controller's role and of its policy, where the stack's owner does not choose another.
+const ROLE: &str = "session-manager-role";
+
+/// Who may be the controller.
+pub(super) enum Trust<'a> {
+    /// IRSA.
+    Oidc(Document),
+    /// EKS Pod Identity, with the association in this EKS cluster.
+    PodIdentity {
+        document: Document,
+        eks_cluster: &'a str,
+        who: ServiceAccount<'a>,
+    },
+    /// A principal that the stack's owner names.
+    Parameter,
+}
+
+/// What the template is made of.
+pub(super) struct Stack<'a> {
+    pub cluster: &'a str,
+    pub policy: Document,
+    /// ARN and document of the boundary, where there is one.
+    pub boundary: Option<(&'a str, Document)>,
+    pub trust: Trust<'a>,
+}
+
+fn document(document: &Document) -> Value {
+    serde_json::from_str(&document.to_json()).unwrap_or_default()
+}
+
+/// The whole template.
+pub(super) fn template(stack: &Stack) -> Value {
+    let mut parameters = Map::new();
+    parameters.insert(
+        "RoleName".to_owned(),
+        json!({
+            "Type": "String",
+            "Default": ROLE,
+            "AllowedPattern": "[A-Za-z0-9_+=,.@-]{1,64}",
+            "Description": "Name of the controller's role and of its policy. Several clusters in one account need several names.",
+        }),
+    );
+    let mut resources = Map::new();
+    let mut outputs = Map::new();
+    let mut template = json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": format!("The AWS side of session-manager-role in the cluster {}", stack.cluster),
+    });
+    if let Some((arn, boundary)) = &stack.boundary {
+        parameters.insert("CreateBoundary".to_owned(), create_boundary(arn));
+        template["Conditions"] =
+            json!({ "CreateBoundary": { "Fn::Equals": [{ "Ref": "CreateBoundary" }, "true"] } });
+        resources.insert("Boundary".to_owned(), boundary_resource(arn, boundary));
+        outputs.insert(
+            "BoundaryArn".to_owned(),
+            json!({ "Description": "The chart's value limits.permissionsBoundaryArn", "Value": arn }),
+        );
+    }
+    resources.insert(
+        "ControllerPolicy".to_owned(),
+        json!({
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {
+                "ManagedPolicyName": { "Ref": "RoleName" },
+                "Description": format!("What session-manager-role may do, in the cluster {}", stack.cluster),
+                "PolicyDocument": document(&stack.policy),
+            },
+        }),
+    );
+    resources.insert("ControllerRole".to_owned(), role(stack));
+    if let Trust::PodIdentity {
+        eks_cluster, who, ..
+    } = &stack.trust
+    {
+        resources.insert(
+            "PodIdentityAssociation".to_owned(),
+            json!({
+                "Type": "AWS::EKS::PodIdentityAssociation",
+                "Properties": {
+                    "ClusterName": eks_cluster,
+                    "Namespace": who.namespace,
+                    "ServiceAccount": who.name,
+                    "RoleArn": { "Fn::GetAtt": ["ControllerRole", "Arn"] },
+                },
+            }),
+        );
+    }
+    if let Trust::Parameter = &stack.trust {
+        parameters.insert(
+            "TrustedPrincipalArn".to_owned(),
+            json!({
+                "Type": "String",
+                "AllowedPattern": "arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:.+",
+                "Description": "Role or user whose credentials the controller has. It may assume the controller's role.",
+            }),
+        );
+    }
+    outputs.insert(
+        "RoleArn".to_owned(),
+        json!({
+            "Description": "The controller's role: the chart's value aws.roleArn with IRSA",
+            "Value": { "Fn::GetAtt": ["ControllerRole", "Arn"] },
+        }),
+    );
+    template["Parameters"] = Value::Object(parameters);
+    template["Resources"] = Value::Object(resources);
+    template["Outputs"] = Value::Object(outputs);
+    template
+}
+
+fn create_boundary(arn: &str) -> Value {
+    json!({
+        "Type": "String",
+        "Default": "true",
+        "AllowedValues": ["true", "false"],
+        "Description": format!("false where {arn} exists already: the stack of another cluster made it, or one that was deleted left it"),
+    })
+}
+
+/// It outlives the stack: the managed roles need it, and IAM deletes no boundary that is in use.
+fn boundary_resource(arn: &str, boundary: &Document) -> Value {
+    let parsed = Arn::parse(arn);
+    json!({
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Condition": "CreateBoundary",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "ManagedPolicyName": parsed.as_ref().map_or("", |arn| arn.name),
+            "Path": parsed.as_ref().map_or("/", |arn| arn.path),
+            "Description": "What a role of a SessionManagerRole can do at most",
+            "PolicyDocument": document(boundary),
+        },
+    })
+}
+
+fn role(stack: &Stack) -> Value {
+    let trust = match &stack.trust {
+        Trust::Oidc(trust)
+        | Trust::PodIdentity {
+            document: trust, ..
+        } => document(trust),
+        Trust::Parameter => json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "AWS": { "Ref": "TrustedPrincipalArn" } },
+                "Action": ["sts:AssumeRole"],
+            }],
+        }),
+    };
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": { "Ref": "RoleName" },
+            "Description": format!("session-manager-role in the cluster {}", stack.cluster),
+            "AssumeRolePolicyDocument": trust,
+            "ManagedPolicyArns": [{ "Ref": "ControllerPolicy" }],
+        },
+    })
+}
