@@ -133,7 +133,7 @@ argo-cd: ## Builds Argo CD, once
 test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, and kstatus' own verdicts
 	cd tests/argo-cd && go test -count=1 ./...
 	cd tests/kstatus && go test -count=1 ./...
-	argo="$$(hack/argo-cd.sh)" && export SMR_ARGO_CD_BIN="$$argo" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --test-threads=6 --show-output
+	argo="$$(hack/argo-cd.sh)" && helm="$$(hack/go-tool.sh helm)" && export SMR_ARGO_CD_BIN="$$argo" SMR_HELM="$$helm" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --test-threads=6 --show-output
 
 .PHONY: bench
 bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 minutes (ROWS="first idle": those only)

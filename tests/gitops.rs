@@ -7,6 +7,8 @@
 mod argo;
 #[path = "gitops/changes.rs"]
 mod changes;
+#[path = "gitops/chart.rs"]
+mod chart;
 #[path = "gitops/many.rs"]
 mod many;
 #[path = "gitops/removal.rs"]

@@ -137,7 +137,15 @@ async fn start(plane: &Arc<ControlPlane>, built: &std::path::Path) -> Result<Arg
     ] = ports;
     let binary = built.join("argocd");
     // What would be below /tmp and /app otherwise.
-    let path = std::env::var("PATH").unwrap();
+    // Argo CD renders charts by the `helm` on its PATH.
+    let helm = PathBuf::from(
+        std::env::var_os("SMR_HELM").expect("SMR_HELM is not set: run this through make"),
+    );
+    let path = format!(
+        "{}:{}",
+        helm.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
     let at = dir.display();
     let component = |name: &str, flags: &str| {
         format!(

@@ -48,6 +48,18 @@ impl Repo {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 
+    /// Commits a folder of this project as `name`.
+    pub fn add(&self, name: &str, folder: &std::path::Path) -> String {
+        let to = self.dir.path().join(name);
+        let copied = Command::new("cp")
+            .arg("-R")
+            .args([folder, &to])
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        self.commit(name, &[])
+    }
+
     fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .arg("-C")

@@ -26,6 +26,18 @@ const PATIENCE: Duration = Duration::from_mins(6);
 /// Sites run beside each other, but for one that counts what all of Argo CD does.
 static TURN: RwLock<()> = RwLock::const_new(());
 
+/// A turn beside the others'.
+pub async fn turn() -> impl Any {
+    TURN.read().await
+}
+
+/// The Applications of an Argo CD.
+pub fn applications(argo: &ArgoCd) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application");
+    let client = argo.plane.client().unwrap();
+    Api::namespaced_with(client, NAMESPACE, &ApiResource::from_gvk(&kind))
+}
+
 /// How an Application compares.
 #[derive(Clone, Copy)]
 pub enum Diff {
@@ -215,9 +227,7 @@ impl Site {
     }
 
     pub fn api(&self) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application");
-        let client = self.argo.plane.client().unwrap();
-        Api::namespaced_with(client, NAMESPACE, &ApiResource::from_gvk(&kind))
+        applications(self.argo)
     }
 
     /// Commits, and tells Argo CD of it, as a webhook does.
