@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::plane;
 use crate::support::pods::{CHART, ROOT, file_of, helm, well};
+use crate::support::{established, plane};
 
 const CRD_CHART: &str = "deploy/crd-chart";
 
@@ -24,9 +24,11 @@ async fn template(values: &Value) -> Result<String, String> {
         file.path().to_str().unwrap(),
     ];
     let output = helm(plane.admin_kubeconfig(), &arguments);
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout).unwrap()),
-        false => Err(String::from_utf8(output.stderr).unwrap()),
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
     }
 }
 
@@ -143,12 +145,19 @@ fn sets() -> Vec<(&'static str, Value)> {
             json!({ "replicas": 1, "leaderElection": { "enabled": false }, "podDisruptionBudget": { "enabled": false },
                 "controller": { "observe": true } }),
         ),
+        ("monitoring", json!({ "metrics": monitoring() })),
         ("everything", everything()),
     ]
 }
 
+fn monitoring() -> Value {
+    let on = json!({ "enabled": true, "labels": { "release": "prometheus" } });
+    json!({ "podMonitor": on, "serviceMonitor": on, "prometheusRule": on, "dashboard": on })
+}
+
 fn everything() -> Value {
     json!({
+        "metrics": monitoring(),
         "aws": { "roleArn": "arn:aws:iam::111122223333:role/session-manager-role", "region": "eu-central-1",
             "endpointUrl": "https://iam.example.com", "useFips": true, "useDualStack": true },
         "limits": { "namePrefix": "smr-", "defaultPath": "/a/", "allowPaths": ["/b/", "/c,d/"],
@@ -174,9 +183,31 @@ fn everything() -> Value {
     })
 }
 
+/// The kinds of the Prometheus operator, which the chart's objects for monitoring are of.
+async fn install_prometheus_operators_kinds(plane: &control_plane::ControlPlane) {
+    let output = std::process::Command::new(format!("{ROOT}/hack/prometheus-operator-crds.sh"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let directory = String::from_utf8(output.stdout).unwrap();
+    for kind in ["podmonitors", "servicemonitors", "prometheusrules"] {
+        let file = format!("{}/monitoring.coreos.com_{kind}.yaml", directory.trim());
+        plane
+            .kubectl(&["apply", "--server-side", "-f", &file])
+            .await
+            .unwrap();
+        established(plane, &format!("{kind}.monitoring.coreos.com")).await;
+    }
+}
+
 #[tokio::test]
 async fn every_set_of_values_is_accepted_by_the_api_server() {
     let plane = plane().await;
+    install_prometheus_operators_kinds(&plane).await;
     for (name, mut values) in sets() {
         values["clusterName"] = json!("test");
         let rendered = template(&values)

@@ -194,10 +194,10 @@ pub fn values(start: &Start, iam: &str) -> Value {
     for flag in &start.flags {
         match flag.split_once('=') {
             Some(("--resync-interval", value)) => {
-                values["controller"]["resyncInterval"] = json!(value)
+                values["controller"]["resyncInterval"] = json!(value);
             }
             Some(("--allow-additional-policy", value)) => {
-                values["limits"]["allowAdditionalPolicies"] = json!([value])
+                values["limits"]["allowAdditionalPolicies"] = json!([value]);
             }
             _ => extra.push(flag.clone()),
         }

@@ -63,17 +63,11 @@ pub fn only(pod: &Pod) -> Result<&Container, Error> {
 /// The command line: the Pod's over the image's, as Kubernetes has it.
 pub fn command(container: &Container, image: &Image) -> Vec<String> {
     let args = container.args.clone();
-    match &container.command {
-        Some(command) => command
-            .iter()
-            .cloned()
-            .chain(args.unwrap_or_default())
-            .collect(),
-        None => {
-            let args = args.unwrap_or_else(|| image.cmd.clone());
-            image.entrypoint.iter().cloned().chain(args).collect()
-        }
+    if let Some(command) = &container.command {
+        return [command.clone(), args.unwrap_or_default()].concat();
     }
+    let args = args.unwrap_or_else(|| image.cmd.clone());
+    [image.entrypoint.clone(), args].concat()
 }
 
 /// User, group, further groups, and whether more privileges can be had.

@@ -28,13 +28,11 @@ pub fn outward(
 }
 
 /// From a socket to an address.
-pub fn inward(listener: UnixListener, to: SocketAddr) -> impl Future<Output = ()> {
-    async move {
-        let mut open = JoinSet::new();
-        while let Ok((from, _)) = listener.accept().await {
-            open.spawn(async move { join(from, TcpStream::connect(to).await).await });
-            while open.try_join_next().is_some() {}
-        }
+pub async fn inward(listener: UnixListener, to: SocketAddr) {
+    let mut open = JoinSet::new();
+    while let Ok((from, _)) = listener.accept().await {
+        open.spawn(async move { join(from, TcpStream::connect(to).await).await });
+        while open.try_join_next().is_some() {}
     }
 }
 

@@ -63,7 +63,7 @@ impl Worker {
             match self.run_once(&pod, &mut report).await {
                 Ok(Ended::Deleted) => break,
                 Ok(Ended::ByItself(status)) => {
-                    report.last_exit = Some(status.code().unwrap_or(137))
+                    report.last_exit = Some(status.code().unwrap_or(137));
                 }
                 Ok(Ended::Unhealthy) => report.last_exit = Some(137),
                 Err(error) => {
