@@ -144,6 +144,32 @@ async fn first_installation(site: &Site) {
             .roles
             .contains_key("demo.web-fleet")
     );
+    print_what_it_costs(site).await;
+}
+
+/// For whoever reads the log of a run. The program is a debug build here.
+async fn print_what_it_costs(site: &Site) {
+    let times = "{range .items[*]}{.status.containerStatuses[0].state.running.startedAt} {.status.conditions[?(@.type==\"Ready\")].lastTransitionTime}\n{end}";
+    let path = format!("jsonpath={times}");
+    let arguments = ["get", "pods", "-n", NAME, "-o", &path];
+    let printed = site.cluster.plane.kubectl(&arguments).await.unwrap();
+    for line in printed.lines().filter(|line| !line.is_empty()) {
+        let (started, ready) = line.split_once(' ').unwrap();
+        let [started, ready] = [started, ready].map(|t| t.parse::<jiff::Timestamp>().unwrap());
+        println!(
+            "from its start until it is Ready, probes included: {:#}",
+            ready - started
+        );
+    }
+    let metrics = site.cluster.metrics().await;
+    assert_eq!(metrics.len(), 2);
+    for page in metrics {
+        let memory = page
+            .lines()
+            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        let memory: f64 = memory.expect("no memory in /metrics").parse().unwrap();
+        println!("memory of a replica: {:.1} MiB", memory / 1024.0 / 1024.0);
+    }
 }
 
 /// As kubelet and eviction API have it: a leader that is not Ready can be drained, and the other takes over.

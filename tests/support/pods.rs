@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use control_plane::ControlPlane;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 
 use super::{ACCOUNT, PATIENCE, Start};
@@ -90,6 +92,25 @@ impl Cluster {
         for file in files.map(Result::unwrap) {
             if file.file_name().to_string_lossy().starts_with(prefix) {
                 all += &std::fs::read_to_string(file.path()).unwrap_or_default();
+            }
+        }
+        all
+    }
+
+    /// What the program in each running Pod serves at /metrics, through the sockets of its probes.
+    pub async fn metrics(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let pods = std::fs::read_dir(self.logs.with_file_name("pods")).unwrap();
+        for socket in pods.map(|pod| pod.unwrap().path().join("probe-0")) {
+            let Ok(mut stream) = UnixStream::connect(&socket).await else {
+                continue;
+            };
+            let request = b"GET /metrics HTTP/1.0\r\n\r\n";
+            let mut answer = String::new();
+            if stream.write_all(request).await.is_ok()
+                && stream.read_to_string(&mut answer).await.is_ok()
+            {
+                all.push(answer);
             }
         }
         all
