@@ -30,7 +30,12 @@ tar --create --format=gnu --sort=name --mtime="@$epoch" --owner=0 --group=0 --nu
     gzip -n >"$dir/schemas.tar.gz"
 
 helm=$(hack/go-tool.sh helm)
+# A package has the times of the files, which are those of a checkout: the commit's instead.
+charts=$(mktemp -d)
+trap 'rm -rf "$charts"' EXIT
 for chart in deploy/*/Chart.yaml; do
-    [[ -e "$chart" ]] || continue
-    "$helm" package "$(dirname "$chart")" --version "$version" --app-version "$version" --destination "$dir" >&2
+    chart=$(dirname "$chart")
+    cp -R "$chart" "$charts/"
+    find "$charts/${chart##*/}" -exec touch --no-dereference --date "@$epoch" {} +
+    "$helm" package "$charts/${chart##*/}" --version "$version" --app-version "$version" --destination "$dir" >&2
 done

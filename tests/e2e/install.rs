@@ -457,6 +457,51 @@ async fn the_controller_uses_every_right_that_it_has_in_one_namespace() {
     assert_eq!(used(pods::cluster().await.as_ref(), &account), roles);
 }
 
+/// A leader that can't work, such as one without rights, is not Ready; a drain may take it all the same.
+#[tokio::test]
+async fn a_pod_that_is_not_ready_does_not_block_a_drain() {
+    let cluster = pods::cluster().await;
+    let namespace = new_namespace(&cluster.plane, "unready").await;
+    let values = file_of(
+        &json!({ "clusterName": "test", "replicas": 1, "leaderElection": { "enabled": false },
+        "crds": { "enabled": false }, "rbac": { "create": false } }),
+    );
+    let flags = [
+        "install",
+        &namespace,
+        CHART,
+        "--namespace",
+        &namespace,
+        "--values",
+        values.path().to_str().unwrap(),
+    ];
+    well(cluster.helm(&flags));
+    let get = async |what: &str, path: &str| {
+        let path = format!("jsonpath={path}");
+        let arguments = ["get", what, "-n", &namespace, "-o", &path];
+        cluster.plane.kubectl(&arguments).await.unwrap_or_default()
+    };
+    let ready = "{.items[0].metadata.name} {.items[0].status.containerStatuses[0].started} {.items[0].status.containerStatuses[0].ready}";
+    cluster
+        .eventually("it runs and is not ready", async || {
+            get("pods", ready).await.ends_with(" true false")
+        })
+        .await;
+    let budget = "{.items[0].status.currentHealthy} {.items[0].status.expectedPods} {.items[0].status.disruptionsAllowed}";
+    cluster
+        .eventually("the budget allows nothing", async || {
+            get("poddisruptionbudgets", budget).await == "0 1 0"
+        })
+        .await;
+    let pod = get("pods", "{.items[0].metadata.name}").await;
+    let body = file_of(
+        &json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": pod, "namespace": namespace } }),
+    );
+    let raw = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+    let evict = ["create", "--raw", &raw, "-f", body.path().to_str().unwrap()];
+    cluster.plane.kubectl(&evict).await.unwrap();
+}
+
 /// What a tenant may do by the cluster's own roles.
 #[tokio::test]
 async fn tenants_get_what_the_aggregated_roles_say() {
