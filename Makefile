@@ -53,12 +53,13 @@ SCHEMAS := deploy/schemas/sessionmanager.dev
 WRITE_SCHEMAS = mkdir -p $(1) && $(CARGO) run -q -- crd --kind SessionManagerRole --schema json > $(1)/sessionmanagerrole_v1alpha1.json
 
 .PHONY: generate
-generate: ## Writes the CRD and its JSON schema from crates/api, the IAM documents, the snippets for Argo CD, and what the charts have of them
+generate: ## Writes the CRD and its JSON schema from crates/api, the IAM documents, the snippets for Argo CD, the table of metrics, and what the charts have of them
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
 	@$(call WRITE_SCHEMAS,$(SCHEMAS))
 	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
 	@deploy/argocd/generate.sh
+	@UPDATE_DOCS=1 $(CARGO) test -q --test monitoring docs:: > /dev/null
 	@UPDATE_CHARTS=1 $(CARGO) test -q --test chart what_is_generated > /dev/null
 
 .PHONY: generated
@@ -168,7 +169,17 @@ deny: ## Licences, sources and advisories of the dependencies; says what it coul
 release-files: ## What only a release runs: the workflows, the Dockerfile, the changelog
 	@hack/check-release-files.sh
 
+# Pages of metrics that tests keep for promtool.
+PAGES := $(CURDIR)/target/metrics
+
+.PHONY: check-alerts
+check-alerts: ## Alerts and pages of metrics before Prometheus' own tool, which is built once, some 10 minutes
+	@rm -rf $(PAGES) && mkdir -p $(PAGES)
+	export SMR_METRICS_PAGES=$(PAGES); $(CARGO) test -q --lib a_day_passes_in_virtual_time && $(CARGO) test -q --test monitoring pages::
+	@tests/monitoring/promtool.sh $(PAGES)/leader.prom $(PAGES)/standby.prom
+
 .PHONY: check-release
-check-release: ## What takes too long for 'make test': the dependencies, and a release made twice with the same bytes
+check-release: ## What takes too long for 'make test': the dependencies, the alerts, and a release made twice with the same bytes
 	@hack/cargo-deny.sh build
+	@$(MAKE) check-alerts
 	@hack/release/check.sh

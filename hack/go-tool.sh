@@ -18,6 +18,7 @@ actionlint   github.com/rhysd/actionlint               cmd/actionlint   v1.7.12 
 crane        github.com/google/go-containerregistry    cmd/crane        v0.22.1  h1:RZuuSYhTvlDvtsK+NkutoCZ//C0X2ebLK8X8l3ULs84=
 helm         helm.sh/helm/v4                           cmd/helm         v4.3.1   h1:UndCoLe9UPmNoL7IvWzaUXveL7T5t/ijoorEmgJdI9g=
 kubeconform  github.com/yannh/kubeconform              cmd/kubeconform  v0.8.0   h1:loDYd3a3spjIFrauqW67CDKF55Oo9R6uvC8AvpVd4ug=
+promtool     github.com/prometheus/prometheus          cmd/promtool     v0.316.0 h1:f1GRFerhTMKQma+awCoC9T820ecWeGSdF+xAlMHzZzM=
 '
 
 name=${1:-}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use kube::Client;
+use kube::client::ClientBuilder;
 use smr_api::forms;
 use tracing::{info, warn};
 
@@ -18,6 +18,7 @@ use crate::controller::sweep::SweepMode;
 use crate::controller::{self, Edges, RunError, Settings, watch};
 use crate::telemetry::health::Server;
 use crate::telemetry::logs::{self, LogFormat};
+use crate::telemetry::metrics::Metrics;
 use smr_lease::LeaseConfig;
 
 /// Heading of the flags that say how the program runs, not what it does.
@@ -155,12 +156,16 @@ async fn edges(metrics_addr: SocketAddr) -> Result<Edges, RunError> {
     info!(address = %server.address(), "serving /metrics, /livez and /readyz");
     let config = crate::kubernetes::config().await;
     let config = config.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
+    let metrics = Arc::new(Metrics::new()?);
+    let requests = metrics.api_requests().clone();
+    let client = ClientBuilder::try_from(config.clone()).map_err(Box::new)?;
     Ok(Edges {
-        kube: Client::try_from(config.clone()).map_err(Box::new)?,
-        watch: Box::new(move |heartbeat| watch::client(config.clone(), heartbeat)),
+        kube: client.with_layer(&requests).build(),
+        watch: Box::new(move |heartbeat| watch::client(config.clone(), heartbeat, &requests)),
         aws: Box::pin(smr_iam::from_environment()),
         server: Some(server),
         clock: Arc::new(SystemClock::new()),
+        metrics,
     })
 }
 

@@ -93,6 +93,8 @@ pub struct Edges {
     pub server: Option<Server>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What happens is counted here, by the clients too.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Runs until `shutdown` resolves (SIGTERM) or leadership is lost. Nothing that it began outlives it,
@@ -102,7 +104,8 @@ pub async fn run(
     edges: Edges,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let metrics = Arc::new(Metrics::new()?);
+    let metrics = edges.metrics;
+    metrics.settings(settings.resync_interval, settings.concurrency);
     let health = Health::new();
     let stopping = CancellationToken::new();
     let mut serving = JoinSet::new();
@@ -222,7 +225,8 @@ impl Controller {
                 () = &mut lost => break false,
                 () = &mut shutdown => break true,
                 _ = gauges.tick() => {
-                    metrics.objects(context.store.counts());
+                    metrics.objects(&context.store.counts(), context.clock.now().as_second());
+                    metrics.budget(gate.budget().rate(), gate.budget().waiting());
                     metrics.queue_depth(queue.ready());
                     context.tracker.forget_old(context.clock.now());
                     context.recent.lock().forget(context.clock.steady());

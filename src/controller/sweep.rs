@@ -183,6 +183,7 @@ impl Sweeper {
     }
 
     async fn sweep(&mut self) -> Result<(), SweepError> {
+        let begun = Instant::now();
         self.try_credentials();
         let mut targets = self.targets();
         if !targets.is_empty() {
@@ -198,7 +199,7 @@ impl Sweeper {
         }
         let metrics = &self.context.metrics;
         metrics.sweep_degraded(!self.details.may_be_asked(Instant::now()));
-        metrics.swept(self.context.clock.now().as_second());
+        metrics.swept(self.context.clock.now().as_second(), begun.elapsed());
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::cache::{Change, Object, Store};
 use super::queue::{Priority, Queue};
 use super::state::spread;
 use crate::telemetry::health::Heartbeat;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{ApiRequests, Metrics};
 use smr_api::Key;
 
 /// The API server ends a watch after so many seconds, and kube's watcher takes one for dead that is
@@ -62,13 +62,18 @@ pub struct Sink<'a> {
 ///
 /// # Errors
 /// The configuration is not usable.
-pub fn client(mut config: Config, heartbeat: Heartbeat) -> kube::Result<Client> {
+pub fn client(
+    mut config: Config,
+    heartbeat: Heartbeat,
+    requests: &ApiRequests,
+) -> kube::Result<Client> {
     config.read_timeout = Some(READ_TIMEOUT);
     let beats = MapResultLayer::new(move |answer| {
         heartbeat.beat();
         answer
     });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&beats).build())
+    let client = ClientBuilder::try_from(config)?;
+    Ok(client.with_layer(&beats).with_layer(requests).build())
 }
 
 /// Watches until the task is dropped.

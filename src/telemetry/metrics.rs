@@ -1,23 +1,32 @@
 //! The metrics: what happened enters, text in the Prometheus format 0.0.4 leaves. No IO.
 //!
 //! Names and labels are those that dashboards for controller-runtime know, and `smr_…` for our
-//! own. Every label value is `&'static str`: none is unbounded.
+//! own. Every label value is one of an enum's words, a method or code of HTTP, or an action of IAM that the
+//! program calls: none is unbounded.
+
+mod api_requests;
+mod catalog;
+mod fleet;
+mod work;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::core::Collector;
-#[cfg(target_os = "linux")]
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts,
+    TextEncoder,
 };
-use smr_api::labels::CallOutcome;
+use smr_api::labels::{CallOutcome, Priority};
 use smr_api::{ConditionStatus, DriftField, Reason};
 use smr_core::kind::Kind;
 use smr_core::ports::CallObserver;
+
+pub use self::api_requests::{ApiRequests, Counting};
+use self::catalog::Catalog;
+pub use self::catalog::Listed;
+use self::fleet::Fleet;
+pub use self::work::ActiveWorker;
+use self::work::Work;
 
 /// The `controller` label, as controller-runtime derives it from the kind.
 const CONTROLLER: &str = "sessionmanagerrole";
@@ -74,7 +83,16 @@ impl ReconcileResult {
 
 /// How many objects there are, by the state (`True`, `False`, `Unknown`) and the reason of their
 /// `Ready` condition.
-pub type ObjectCounts = BTreeMap<Ready, usize>;
+pub type ObjectCounts = BTreeMap<Ready, Counted>;
+
+/// Objects whose `Ready` condition is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How many they are.
+    pub objects: usize,
+    /// Since when the first of them is so, in seconds since 1970.
+    pub since: i64,
+}
 
 /// An object's `Ready` condition, as it is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,158 +129,89 @@ impl Ready {
 /// All metrics, in a registry of their own.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
-    reconcile_total: IntCounterVec,
-    reconcile_errors: IntCounter,
-    reconcile_time: Histogram,
-    active_workers: IntGauge,
-    queue_depth: IntGauge,
-    queue_adds: IntCounter,
-    queue_duration: Histogram,
+    catalog: Catalog,
+    work: Work,
+    calls: Calls,
+    fleet: Fleet,
     leader: IntGauge,
-    iam_requests: IntCounterVec,
-    iam_duration: HistogramVec,
+    resync_interval: Gauge,
     drift: IntCounterVec,
-    objects: IntGaugeVec,
-    /// Only the leader knows these and the objects: they have no label, and no series before.
-    orphans: IntGaugeVec,
-    sweep_timestamp: GaugeVec,
-    sweep_degraded: IntGaugeVec,
-    /// The objects' series that exist. Held while they change and while they are read, so that
-    /// a scrape never sees half of a change.
-    object_series: Mutex<ObjectCounts>,
+    api_requests: ApiRequests,
+}
+
+/// Of the requests to IAM and STS.
+#[derive(Debug)]
+struct Calls {
+    requests: IntCounterVec,
+    duration: HistogramVec,
+    budget_wait: Histogram,
 }
 
 impl Metrics {
     /// All metrics, at zero where they have no labels of their own.
     pub fn new() -> Result<Metrics, MetricsError> {
-        let registry = Registry::new();
+        let mut add = Catalog::default();
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(ProcessCollector::for_self()))?;
-        let controller = |name, help| Opts::new(name, help).const_label("controller", CONTROLLER);
-        let queue = |name, help| controller(name, help).const_label("name", CONTROLLER);
-        let seconds =
-            |opts: Opts, buckets: &[f64]| HistogramOpts::from(opts).buckets(buckets.to_vec());
-        let add = Adding(&registry);
-        let metrics = Metrics {
-            reconcile_total: add.it(IntCounterVec::new(
-                controller(
-                    "controller_runtime_reconcile_total",
-                    "Reconciles by result.",
-                ),
-                &["result"],
-            ))?,
-            reconcile_errors: add.it(IntCounter::with_opts(controller(
-                "controller_runtime_reconcile_errors_total",
-                "Reconciles that failed.",
-            )))?,
-            reconcile_time: add.it(Histogram::with_opts(seconds(
-                controller(
-                    "controller_runtime_reconcile_time_seconds",
-                    "Duration of one reconcile in seconds.",
-                ),
-                &LONG,
-            )))?,
-            active_workers: add.it(IntGauge::with_opts(controller(
-                "controller_runtime_active_workers",
-                "Workers that reconcile at this moment.",
-            )))?,
-            queue_depth: add.it(IntGauge::with_opts(queue(
-                "workqueue_depth",
-                "Objects that are ready and wait for a worker.",
-            )))?,
-            queue_adds: add.it(IntCounter::with_opts(queue(
-                "workqueue_adds_total",
-                "Additions to the work queue.",
-            )))?,
-            queue_duration: add.it(Histogram::with_opts(seconds(
-                queue(
-                    "workqueue_queue_duration_seconds",
-                    "How long an object that was ready waited for a worker, in seconds.",
-                ),
-                &LONG,
-            )))?,
-            leader: add.it(IntGauge::with_opts(
+        add.add_process()?;
+        let build = add.add(prometheus::IntGaugeVec::new(
+            Opts::new(
+                "smr_build_info",
+                "1, with the version of the program and the commit that it was built from (empty \
+                 where whoever built it did not set SMR_COMMIT).",
+            ),
+            &["version", "commit"],
+        ))?;
+        let commit = option_env!("SMR_COMMIT").unwrap_or_default();
+        let version = env!("CARGO_PKG_VERSION");
+        build.with_label_values(&[version, commit]).set(1);
+        Ok(Metrics {
+            work: Work::new(&mut add)?,
+            calls: Calls::new(&mut add)?,
+            fleet: Fleet::new(&mut add)?,
+            leader: add.add(IntGauge::with_opts(
                 Opts::new(
                     "leader_election_master_status",
                     "Whether this replica leads: 1 if it does, 0 if it stands by.",
                 )
                 .const_label("name", LEASE),
             ))?,
-            iam_requests: add.it(IntCounterVec::new(
-                Opts::new(
-                    "smr_iam_requests_total",
-                    "Requests sent to IAM and STS, every attempt counted, by action and outcome.",
-                ),
-                &["action", "outcome"],
-            ))?,
-            iam_duration: add.it(HistogramVec::new(
-                seconds(
-                    Opts::new(
-                        "smr_iam_request_duration_seconds",
-                        "Duration of one request to IAM or STS in seconds.",
-                    ),
-                    &SHORT,
-                ),
-                &["action"],
-            ))?,
-            drift: add.it(IntCounterVec::new(
+            resync_interval: add.add(Gauge::with_opts(Opts::new(
+                "smr_resync_interval_seconds",
+                "--resync-interval: how often IAM is swept, in seconds.",
+            )))?,
+            drift: add.add(IntCounterVec::new(
                 Opts::new(
                     "smr_drift_total",
                     "Differences found between an object that had converged and IAM.",
                 ),
                 &["object", "field"],
             ))?,
-            objects: add.it(IntGaugeVec::new(
-                Opts::new(
-                    "smr_objects",
-                    "SessionManagerRoles by the state and reason of their Ready condition.",
-                ),
-                &["ready", "reason"],
-            ))?,
-            orphans: add.it(IntGaugeVec::new(
-Opts::new(
-                "smr_orphans",
-                "IAM objects that carry this cluster's tags and belong to no SessionManagerRole."),
-&[],
-))?,
-            sweep_timestamp: add.it(GaugeVec::new(
-Opts::new(
-                "smr_sweep_timestamp_seconds",
-                "When the last complete sweep of IAM ended, in seconds since 1970."),
-&[],
-))?,
-            sweep_degraded: add.it(IntGaugeVec::new(
-Opts::new(
-                "smr_sweep_degraded",
-                "1 where GetAccountAuthorizationDetails is denied: some drift is seen later."),
-&[],
-))?,
-            object_series: Mutex::default(),
-            registry: registry.clone(),
-        };
-        metrics.start_at_zero();
-        Ok(metrics)
+            api_requests: ApiRequests::new(&mut add)?,
+            catalog: add,
+        })
     }
 
-    /// Series whose labels are known, so that their first increment shows as one.
-    fn start_at_zero(&self) {
-        for result in ReconcileResult::ALL {
-            self.reconcile_total.with_label_values(&[result.label()]);
-        }
+    /// Every metric that there is, by name.
+    pub fn list(&self) -> Vec<Listed> {
+        let mut list = self.catalog.list.clone();
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        list
+    }
+
+    /// Counts the requests of a client to the API server.
+    pub fn api_requests(&self) -> &ApiRequests {
+        &self.api_requests
+    }
+
+    /// What the flags say that alerts and dashboards compare with.
+    pub fn settings(&self, resync_interval: Duration, concurrency: usize) {
+        self.resync_interval.set(resync_interval.as_secs_f64());
+        self.work.most_workers.set(integer(concurrency));
     }
 
     /// One reconcile has ended.
     pub fn reconcile(&self, result: ReconcileResult, took: Duration) {
-        self.reconcile_total
-            .with_label_values(&[result.label()])
-            .inc();
-        self.reconcile_time.observe(took.as_secs_f64());
-        match result {
-            ReconcileResult::Error => self.reconcile_errors.inc(),
-            ReconcileResult::Success | ReconcileResult::Requeue | ReconcileResult::RequeueAfter => {
-            }
-        }
+        self.work.reconcile(result, took);
     }
 
     /// A drift was found: in which of the IAM objects, in which field.
@@ -272,88 +221,66 @@ Opts::new(
             .inc();
     }
 
-    /// The objects as they are now; what is not in `counts` has no series any more.
-    pub fn objects(&self, counts: ObjectCounts) {
-        let mut series = self
-            .object_series
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for gone in series.keys().filter(|key| !counts.contains_key(key)) {
-            // An error says only that it is gone already.
-            let _ = self.objects.remove_label_values(&gone.labels());
-        }
-        for (ready, count) in &counts {
-            self.objects
-                .with_label_values(&ready.labels())
-                .set(integer(*count));
-        }
-        *series = counts;
+    /// The objects as they are at this time, in seconds since 1970; what is not in `counts` has no series
+    /// any more.
+    pub fn objects(&self, counts: &ObjectCounts, now: i64) {
+        self.fleet.set_objects(counts, now);
     }
 
     /// How many objects are ready and wait for a worker.
     pub fn queue_depth(&self, depth: usize) {
-        self.queue_depth.set(integer(depth));
+        self.work.set_depth(depth);
     }
 
     /// An object was added to the queue.
     pub fn queue_added(&self) {
-        self.queue_adds.inc();
+        self.work.adds.inc();
     }
 
     /// A worker took an object that had been ready for this long.
     pub fn queue_taken(&self, waited: Duration) {
-        self.queue_duration.observe(waited.as_secs_f64());
+        self.work.waited.observe(waited.as_secs_f64());
     }
 
     /// Counts one more active worker until the guard is dropped.
     pub fn active_worker(&self) -> ActiveWorker {
-        self.active_workers.inc();
-        ActiveWorker(self.active_workers.clone())
+        self.work.begin()
     }
 
-    /// Whether this replica leads. A standby has no series of what only the leader knows: a value
-    /// that nobody keeps would set off alerts.
+    /// Whether this replica leads. A standby has no series of what only the leader knows.
     pub fn leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
         if !leads {
-            self.objects(ObjectCounts::new());
-            self.orphans.reset();
-            self.sweep_timestamp.reset();
-            self.sweep_degraded.reset();
+            self.fleet.forget();
         }
     }
 
     /// How many IAM objects are ours by tag and belong to no object.
     pub fn orphans(&self, count: usize) {
-        self.orphans.with_label_values(NONE).set(integer(count));
+        self.fleet.set_orphans(count);
     }
 
     /// Whether sweeps go by lists because the account's details are denied.
     pub fn sweep_degraded(&self, degraded: bool) {
-        self.sweep_degraded
-            .with_label_values(NONE)
-            .set(i64::from(degraded));
+        self.fleet.set_degraded(degraded);
     }
 
-    /// A complete sweep ended at this time, in seconds since 1970.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "exact for the next 285 million years"
-    )]
-    pub fn swept(&self, unix_seconds: i64) {
-        self.sweep_timestamp
-            .with_label_values(NONE)
-            .set(unix_seconds as f64);
+    /// A complete sweep ended at this time, in seconds since 1970, and took so long.
+    pub fn swept(&self, unix_seconds: i64, took: Duration) {
+        self.fleet.set_swept(unix_seconds, took);
+    }
+
+    /// The present rate of the budget in requests per second, and how many wait, by priority.
+    pub fn budget(&self, rate: f64, waiting: [usize; Priority::ALL.len()]) {
+        self.fleet.set_budget(rate, waiting);
     }
 
     /// All metrics in the text format 0.0.4.
     pub fn encode(&self) -> Result<String, MetricsError> {
+        self.work.measure();
         let families = {
-            let _whole = self
-                .object_series
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            self.registry.gather()
+            let _whole = self.fleet.whole();
+            self.catalog.registry.gather()
         };
         Ok(TextEncoder::new().encode_to_string(&families)?)
     }
@@ -364,43 +291,62 @@ Opts::new(
     }
 }
 
+impl Calls {
+    fn new(add: &mut Catalog) -> Result<Self, MetricsError> {
+        Ok(Self {
+            requests: add.add(IntCounterVec::new(
+                Opts::new(
+                    "smr_iam_requests_total",
+                    "Requests sent to IAM and STS, every attempt counted, by action and outcome.",
+                ),
+                &["action", "outcome"],
+            ))?,
+            duration: add.add(HistogramVec::new(
+                HistogramOpts::new(
+                    "smr_iam_request_duration_seconds",
+                    "Duration of one request to IAM or STS in seconds.",
+                )
+                .buckets(SHORT.to_vec()),
+                &["action"],
+            ))?,
+            budget_wait: add.add(histogram(
+                Opts::new(
+                    "smr_iam_budget_wait_seconds",
+                    "How long a request waited for the budget before it was sent, in seconds.",
+                ),
+                &LONG,
+            ))?,
+        })
+    }
+}
+
 impl CallObserver for Metrics {
     fn call_ended(&self, action: &'static str, outcome: CallOutcome, took: Duration) {
-        self.iam_requests
-            .with_label_values(&[action, outcome.as_str()])
-            .inc();
-        self.iam_duration
-            .with_label_values(&[action])
-            .observe(took.as_secs_f64());
+        let labels = [action, outcome.as_str()];
+        self.calls.requests.with_label_values(&labels).inc();
+        let duration = self.calls.duration.with_label_values(&[action]);
+        duration.observe(took.as_secs_f64());
+    }
+
+    fn budget_waited(&self, waited: Duration) {
+        self.calls.budget_wait.observe(waited.as_secs_f64());
     }
 }
 
-/// A worker at work; see [`Metrics::active_worker`].
-#[derive(Debug)]
-#[must_use = "the worker counts as active until this is dropped"]
-pub struct ActiveWorker(IntGauge);
-
-impl Drop for ActiveWorker {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-struct Adding<'a>(&'a Registry);
-
-impl Adding<'_> {
-    fn it<C>(&self, collector: prometheus::Result<C>) -> prometheus::Result<C>
-    where
-        C: Collector + Clone + 'static,
-    {
-        let collector = collector?;
-        self.0.register(Box::new(collector.clone()))?;
-        Ok(collector)
-    }
+fn histogram(opts: Opts, buckets: &[f64]) -> prometheus::Result<Histogram> {
+    Histogram::with_opts(HistogramOpts::from(opts).buckets(buckets.to_vec()))
 }
 
 fn integer(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact for the next 285 million years"
+)]
+fn seconds(whole: i64) -> f64 {
+    whole as f64
 }
 
 #[cfg(test)]

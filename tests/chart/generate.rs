@@ -6,7 +6,7 @@ use super::values::{Entry, entries, schema};
 use super::{CHARTS, read};
 
 /// Files that a chart needs inside, as Helm reads nothing outside of it.
-const COPIES: [(&str, &str); 6] = [
+const COPIES: [(&str, &str); 8] = [
     (
         "crds/sessionmanagerroles.sessionmanager.dev.yaml",
         "deploy/chart/files/crd.yaml",
@@ -30,6 +30,14 @@ const COPIES: [(&str, &str); 6] = [
     (
         "deploy/argocd/argocd-cm.yaml",
         "deploy/chart/files/argocd-cm.yaml",
+    ),
+    (
+        "deploy/monitoring/prometheus-rules.yaml",
+        "deploy/chart/files/prometheus-rules.yaml",
+    ),
+    (
+        "deploy/monitoring/dashboard.json",
+        "deploy/chart/files/dashboard.json",
     ),
 ];
 

@@ -31,3 +31,15 @@ crate::words! {
         NotLeader = "not_leader",
     }
 }
+
+crate::words! {
+    /// What is at stake for a piece of work or a call: the label `priority`. The more urgent is the lesser.
+    Priority {
+        /// A person changed or deleted the object.
+        Edit = "edit",
+        /// Something is known to be wrong in IAM.
+        Repair = "repair",
+        /// Nothing is known to be wrong; it is time to read.
+        Resync = "resync",
+    }
+}

@@ -10,24 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Add;
 use std::time::Duration;
 
+pub use smr_api::labels::Priority;
+
 /// Turns by urgency for each turn of one that has run out of patience.
 const TURNS_BETWEEN: u32 = 3;
-
-/// What is at stake; the more urgent is the lesser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// A person changed or deleted the object.
-    Edit,
-    /// Something is known to be wrong in IAM.
-    Repair,
-    /// Nothing is known to be wrong; it is time to read.
-    Resync,
-}
-
-impl Priority {
-    /// All priorities, most urgent first.
-    const ALL: [Self; 3] = [Self::Edit, Self::Repair, Self::Resync];
-}
 
 /// Where one stands in line, to leave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +181,12 @@ impl<T: Copy + Ord + Add<Duration, Output = T>, I> Lines<T, I> {
         (self.by_priority.iter()).all(|line| line.by_namespace.is_empty())
     }
 
+    /// How many wait, ready or not, most urgent first.
+    pub fn waiting(&self) -> [usize; Priority::ALL.len()] {
+        let count = |line: &Line<T, I>| line.by_namespace.values().map(BTreeMap::len).sum();
+        self.by_priority.each_ref().map(count)
+    }
+
     /// How many are ready.
     pub fn ready(&self, now: T) -> usize {
         let lines = self.by_priority.iter();
@@ -242,6 +234,7 @@ mod tests {
         }
         lines.join("loop", Priority::Edit, at(9), "l3");
         assert_eq!(lines.ready(at(1)), 5);
+        assert_eq!(lines.waiting(), [4, 1, 1]);
         assert_eq!(served(&mut lines, 1, Priority::Edit), ["l1", "o1", "l2"]);
         assert_eq!(
             served(&mut lines, 1, Priority::Resync),

@@ -53,6 +53,9 @@ impl MayWrite for ReadOnly {
 pub trait CallObserver: Debug + Send + Sync {
     /// One attempt of a call has ended: the API's name of the action, how it ended, how long it took.
     fn call_ended(&self, action: &'static str, outcome: CallOutcome, took: Duration);
+
+    /// An attempt has waited so long for the budget of calls, and is sent now.
+    fn budget_waited(&self, waited: Duration);
 }
 
 /// Nobody counts: a command that ends before anybody could ask.
@@ -61,6 +64,8 @@ pub struct Uncounted;
 
 impl CallObserver for Uncounted {
     fn call_ended(&self, _action: &'static str, _outcome: CallOutcome, _took: Duration) {}
+
+    fn budget_waited(&self, _waited: Duration) {}
 }
 
 /// Whoever checks that a loop is not stuck.

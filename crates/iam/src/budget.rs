@@ -85,9 +85,13 @@ impl Budget {
     }
 
     /// The present rate in requests per second.
-    #[cfg(test)]
-    pub(crate) fn rate(&self) -> f64 {
+    pub fn rate(&self) -> f64 {
         self.lock().rate()
+    }
+
+    /// How many calls wait, most urgent first.
+    pub fn waiting(&self) -> [usize; Priority::ALL.len()] {
+        self.lock().waiting()
     }
 
     /// Grants at the right moments, for as long as anyone waits.

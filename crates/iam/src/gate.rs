@@ -63,6 +63,11 @@ impl Gate {
         self.writes_in_flight.load(Ordering::SeqCst)
     }
 
+    /// The account's budget of calls.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// Whether a write may be sent now.
     fn admits_write(&self) -> bool {
         !self.stopping.is_cancelled() && self.may_write.may_write(ATTEMPT_TIMEOUT)
@@ -200,7 +205,9 @@ impl Calls {
         } = &self.gate;
         // To wait for a permit is no attempt: it may take any time.
         let waiting = self.progress.as_deref().map(Waiting::begin);
+        let asked = Instant::now();
         let _token = budget.acquire(self.priority, &self.namespace).await;
+        observer.budget_waited(asked.elapsed());
         drop(waiting);
         // Asked after the wait for the budget, right before sending.
         let _in_flight = match access {

@@ -57,8 +57,12 @@ impl<'de> Deserialize<'de> for Object {
         if metadata.name.is_none() || metadata.namespace.is_none() {
             return Err(D::Error::custom("metadata has no name or namespace"));
         }
+        let status: Option<SessionManagerRoleStatus> = serde_json::from_value(status).ok();
+        let ready = status
+            .as_ref()
+            .and_then(|s| s.condition(ConditionType::Ready));
         Ok(Self {
-            metadata: of_interest(metadata),
+            metadata: of_interest(metadata, ready.is_none()),
             deletion_policy: deletion_policy(&spec),
             mode: spec
                 .get("mode")
@@ -66,14 +70,15 @@ impl<'de> Deserialize<'de> for Object {
                 .and_then(|m| serde_json::from_value(m).ok())
                 .unwrap_or_default(),
             spec: serde_json::from_value(spec).map_err(|error| error.to_string()),
-            status: serde_json::from_value(status).ok(),
+            status,
         })
     }
 }
 
 /// What the controller asks of metadata. The rest may be large (managedFields, and the whole object
-/// once more in what kubectl notes of it), and every object is kept in memory.
-fn of_interest(metadata: ObjectMeta) -> ObjectMeta {
+/// once more in what kubectl notes of it), and every object is kept in memory. When it was created says how
+/// long it has waited, as long as no condition says so.
+fn of_interest(metadata: ObjectMeta, waits: bool) -> ObjectMeta {
     let mut annotations = metadata.annotations.unwrap_or_default();
     annotations.retain(|key, _| key == PAUSED_ANNOTATION || key == RECONCILE_ANNOTATION);
     ObjectMeta {
@@ -82,6 +87,7 @@ fn of_interest(metadata: ObjectMeta) -> ObjectMeta {
         uid: metadata.uid,
         resource_version: metadata.resource_version,
         generation: metadata.generation,
+        creation_timestamp: metadata.creation_timestamp.filter(|_| waits),
         deletion_timestamp: metadata.deletion_timestamp,
         finalizers: metadata.finalizers,
         annotations: Some(annotations).filter(|kept| !kept.is_empty()),

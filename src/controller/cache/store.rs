@@ -8,7 +8,7 @@ use smr_api::{ConditionStatus, ConditionType, Key, Mode, Reason};
 
 use super::object::Object;
 use super::packed::Packed;
-use crate::telemetry::metrics::{ObjectCounts, Ready};
+use crate::telemetry::metrics::{Counted, ObjectCounts, Ready};
 
 /// Shared by the watch and the workers.
 #[derive(Clone, Debug, Default)]
@@ -23,12 +23,15 @@ struct Kept {
     object: Packed,
     /// Condition Ready and its reason, which are counted often.
     ready: Ready,
+    /// Since when it is so, in seconds since 1970; without the condition, since the object exists.
+    since: i64,
 }
 
 impl Kept {
     fn new(object: Object) -> Self {
         Self {
             ready: ready(&object),
+            since: since(&object),
             object: Packed::new(object),
         }
     }
@@ -179,8 +182,13 @@ impl Store {
     /// How many objects are ready, and why the others are not.
     pub fn counts(&self) -> ObjectCounts {
         let mut counts = ObjectCounts::new();
-        for kept in self.lock().values() {
-            *counts.entry(kept.ready).or_default() += 1;
+        for Kept { ready, since, .. } in self.lock().values() {
+            let counted = counts.entry(*ready).or_insert(Counted {
+                objects: 0,
+                since: *since,
+            });
+            counted.objects += 1;
+            counted.since = counted.since.min(*since);
         }
         counts
     }
@@ -199,6 +207,13 @@ fn ready(object: &Object) -> Ready {
     ready.map_or(Ready::Unknown, |c| {
         Ready::Is(ConditionStatus::parse(&c.status), Reason::parse(&c.reason))
     })
+}
+
+fn since(object: &Object) -> i64 {
+    let ready = (object.status.as_ref()).and_then(|status| status.condition(ConditionType::Ready));
+    let changed = ready.map(|condition| &condition.last_transition_time);
+    let time = changed.or(object.metadata.creation_timestamp.as_ref());
+    time.map_or(0, |time| time.0.as_second())
 }
 
 #[cfg(test)]

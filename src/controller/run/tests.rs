@@ -14,6 +14,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use smr_core::limits::Limits;
 use tokio::time::{Instant, sleep};
+use tower::Layer;
 
 use super::*;
 
@@ -59,13 +60,13 @@ impl ApiServer {
         })))
     }
 
-    fn client(&self) -> Client {
+    fn client(&self, metrics: &Metrics) -> Client {
         let server = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let server = server.clone();
             async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
-        Client::new(service, "team")
+        Client::new(metrics.api_requests().layer(service), "team")
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
@@ -142,14 +143,16 @@ fn settings() -> Settings {
 }
 
 fn edges(server: &ApiServer, emulator: &Emulator) -> Edges {
-    let (kube, config) = (server.client(), account(emulator, "AKIACONTROLLER"));
-    let watch = server.client();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let config = account(emulator, "AKIACONTROLLER");
+    let (kube, watch) = (server.client(&metrics), server.client(&metrics));
     Edges {
         kube,
         watch: Box::new(move |_heartbeat| Ok(watch.clone())),
         aws: Box::pin(std::future::ready(config)),
         server: None,
         clock: Arc::new(Virtual(Instant::now())),
+        metrics,
     }
 }
 
@@ -164,7 +167,9 @@ async fn a_day_passes_in_virtual_time() {
     let (server, emulator) = (ApiServer::new(), Emulator::new(Config::default()));
     let someone = aws_sdk_iam::Client::new(&account(&emulator, "AKIASOMEONE"));
     let begun = Instant::now();
-    let life = run(settings(), edges(&server, &emulator), sleep(24 * HOUR));
+    let edges = edges(&server, &emulator);
+    let metrics = edges.metrics.clone();
+    let life = run(settings(), edges, sleep(24 * HOUR));
     let role = || emulator.snapshot().roles["team.web"].clone();
     let day = async {
         sleep(MINUTE).await;
@@ -187,12 +192,37 @@ async fn a_day_passes_in_virtual_time() {
         assert_eq!(writes(), written, "nothing is written to what is in sync");
         let a_sweep = (emulator.calls().len() - calls) / 108;
         assert!(a_sweep <= 8, "{a_sweep} calls a sweep");
+        shows_all(&metrics);
     };
     let (ended, ()) = tokio::join!(life, day);
     ended.unwrap();
     assert_eq!(begun.elapsed().as_secs(), 24 * 3600, "it stops at once");
     tokio::task::yield_now().await;
     assert_eq!(alive(), 0);
+}
+
+/// A leader that has lived shows every metric. SMR_METRICS_PAGES is a directory to keep the page in.
+fn shows_all(metrics: &Metrics) {
+    let page = metrics.encode().unwrap();
+    for metric in metrics.list() {
+        // Nothing is not Ready any more.
+        let shown = page.contains(&format!("# TYPE {} {}\n", metric.name, metric.kind));
+        let expected = metric.name != "smr_oldest_not_ready_seconds";
+        assert_eq!(shown, expected, "{}\n{page}", metric.name);
+    }
+    for line in [
+        "smr_resync_interval_seconds 600",
+        "smr_iam_budget_rate 10",
+        r#"smr_iam_budget_waiting{priority="resync"} 0"#,
+        r#"smr_drift_total{field="description",object="Role"} 1"#,
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+    }
+    let sweeps = "smr_sweep_duration_seconds ";
+    assert!(page.lines().any(|line| line.starts_with(sweeps)), "{page}");
+    if let Some(pages) = std::env::var_os("SMR_METRICS_PAGES") {
+        std::fs::write(std::path::Path::new(&pages).join("leader.prom"), page).unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

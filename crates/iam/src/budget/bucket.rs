@@ -51,9 +51,12 @@ impl<W> Bucket<W> {
         bucket
     }
 
-    #[cfg(test)]
     pub(super) fn rate(&self) -> f64 {
         self.rate
+    }
+
+    pub(super) fn waiting(&self) -> [usize; Priority::ALL.len()] {
+        self.lines.waiting()
     }
 
     #[cfg(test)]
