@@ -53,21 +53,21 @@ SCHEMAS := deploy/schemas/sessionmanager.dev
 WRITE_SCHEMAS = mkdir -p $(1) && $(CARGO) run -q -- crd --kind SessionManagerRole --schema json > $(1)/sessionmanagerrole_v1alpha1.json
 
 .PHONY: generate
-generate: ## Writes the CRD and its JSON schema from crates/api, the IAM documents, the snippets for Argo CD, and what the charts have of them
+generate: ## Writes the CRD and its JSON schema from crates/api, the IAM documents and templates, the snippets for Argo CD, and what the charts have of them
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
 	@$(call WRITE_SCHEMAS,$(SCHEMAS))
-	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
+	@hack/iam-documents.sh deploy $(CARGO) run -q --
 	@deploy/argocd/generate.sh
 	@UPDATE_CHARTS=1 $(CARGO) test -q --test chart what_is_generated > /dev/null
 
 .PHONY: generated
-generated: ## Fails where the CRD, a JSON schema or an IAM document is stale
+generated: ## Fails where the CRD, a JSON schema, an IAM document or a CloudFormation template is stale
 	@$(CARGO) run -q -- crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
 	@rm -rf target/schemas && $(call WRITE_SCHEMAS,target/schemas)
 	@diff -ru $(SCHEMAS) target/schemas || { echo "✗ $(SCHEMAS) is stale: run 'make generate'" >&2; exit 1; }
-	@rm -rf target/iam && hack/iam-documents.sh target/iam $(CARGO) run -q --
-	@diff -ru deploy/iam target/iam || { echo "✗ deploy/iam is stale: run 'make generate'" >&2; exit 1; }
+	@rm -rf target/aws && hack/iam-documents.sh target/aws $(CARGO) run -q --
+	@for what in iam cloudformation; do diff -ru deploy/$$what target/aws/$$what || { echo "✗ deploy/$$what is stale: run 'make generate'" >&2; exit 1; }; done
 
 .PHONY: conformance
 conformance: ## The IAM emulator against the table of IAM's behaviours
