@@ -18,7 +18,7 @@ WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLAN
 WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(CARGO) build --bins -p session-manager-role -p test-kubelet && export SMR_HELM="$$helm" &&
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint release-files pure generated unit test-schema test-image moto-conformance e2e policy-simulation moto-e2e test-gitops deny
+STEPS := lint release-files pure generated unit test-schema test-image moto-conformance test-cloudformation e2e policy-simulation moto-e2e test-gitops deny
 
 .PHONY: help
 help: ## This list
@@ -124,6 +124,11 @@ moto-conformance:
 .PHONY: moto-e2e
 moto-e2e:
 	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test e2e -- --ignored --exact moto::life_on_moto_goes_as_on_the_emulator_but_as_listed
+
+.PHONY: test-cloudformation
+test-cloudformation: ## The commands of docs/controller-iam.md with AWS's command line, cfn-lint, and moto for AWS
+	@$(CARGO) build -q --bin smr
+	$(WITH_CONTROL_PLANE) MOTO_ACCOUNT_ID=111122223333 tests/moto/run.sh bash -c '"$$SMR_MOTO_PYTHON" -I tests/moto/cloudformation.py "$${CARGO_TARGET_DIR:-target}/debug/smr" "$$SMR_MOTO_ENDPOINT" target/aws-documents "$$SMR_CONTROL_PLANE_BIN/kubectl"'
 
 .PHONY: argo-cd
 argo-cd: ## Builds Argo CD, once
