@@ -18,7 +18,7 @@ WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLAN
 WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(CARGO) build --bins -p session-manager-role -p test-kubelet && export SMR_HELM="$$helm" &&
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint release-files pure generated unit test-schema test-image moto-conformance e2e policy-simulation moto-e2e test-gitops deny
+STEPS := lint release-files pure generated unit test-schema test-image moto-conformance test-cloudformation e2e policy-simulation moto-e2e test-gitops deny
 
 .PHONY: help
 help: ## This list
@@ -53,22 +53,22 @@ SCHEMAS := deploy/schemas/sessionmanager.dev
 WRITE_SCHEMAS = mkdir -p $(1) && $(CARGO) run -q -- crd --kind SessionManagerRole --schema json > $(1)/sessionmanagerrole_v1alpha1.json
 
 .PHONY: generate
-generate: ## Writes the CRD and its JSON schema from crates/api, the IAM documents, the snippets for Argo CD, the table of metrics, and what the charts have of them
+generate: ## Writes the CRD and its JSON schema, the IAM documents and templates, the snippets for Argo CD, the table of metrics, and what the charts have of them
 	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
 	@$(call WRITE_SCHEMAS,$(SCHEMAS))
-	@hack/iam-documents.sh deploy/iam $(CARGO) run -q --
+	@hack/iam-documents.sh deploy $(CARGO) run -q --
 	@deploy/argocd/generate.sh
 	@UPDATE_DOCS=1 $(CARGO) test -q --test monitoring docs:: > /dev/null
 	@UPDATE_CHARTS=1 $(CARGO) test -q --test chart what_is_generated > /dev/null
 
 .PHONY: generated
-generated: ## Fails where the CRD, a JSON schema or an IAM document is stale
+generated: ## Fails where the CRD, a JSON schema, an IAM document or a CloudFormation template is stale
 	@$(CARGO) run -q -- crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
 	@rm -rf target/schemas && $(call WRITE_SCHEMAS,target/schemas)
 	@diff -ru $(SCHEMAS) target/schemas || { echo "✗ $(SCHEMAS) is stale: run 'make generate'" >&2; exit 1; }
-	@rm -rf target/iam && hack/iam-documents.sh target/iam $(CARGO) run -q --
-	@diff -ru deploy/iam target/iam || { echo "✗ deploy/iam is stale: run 'make generate'" >&2; exit 1; }
+	@rm -rf target/aws && hack/iam-documents.sh target/aws $(CARGO) run -q --
+	@for what in iam cloudformation; do diff -ru deploy/$$what target/aws/$$what || { echo "✗ deploy/$$what is stale: run 'make generate'" >&2; exit 1; }; done
 
 .PHONY: conformance
 conformance: ## The IAM emulator against the table of IAM's behaviours
@@ -125,6 +125,11 @@ moto-conformance:
 .PHONY: moto-e2e
 moto-e2e:
 	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test e2e -- --ignored --exact moto::life_on_moto_goes_as_on_the_emulator_but_as_listed
+
+.PHONY: test-cloudformation
+test-cloudformation: ## The commands of docs/controller-iam.md with AWS's command line, cfn-lint, and moto for AWS
+	@$(CARGO) build -q --bin smr
+	$(WITH_CONTROL_PLANE) MOTO_ACCOUNT_ID=111122223333 tests/moto/run.sh bash -c '"$$SMR_MOTO_PYTHON" -I tests/moto/cloudformation.py "$${CARGO_TARGET_DIR:-target}/debug/smr" "$$SMR_MOTO_ENDPOINT" target/aws-documents "$$SMR_CONTROL_PLANE_BIN/kubectl"'
 
 .PHONY: argo-cd
 argo-cd: ## Builds Argo CD, once

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes the controller's IAM documents, for the account, cluster and names of the examples, into a
-# directory: 'make generate' into deploy/iam, 'make generated' somewhere else to compare.
+# Writes the controller's IAM documents and CloudFormation templates, for the account, cluster and names
+# of the examples, into the folders iam and cloudformation of a directory: 'make generate' into deploy,
+# 'make generated' somewhere else to compare.
 #
 #   hack/iam-documents.sh DIRECTORY SMR...    the program, perhaps with words before it
 set -euo pipefail
@@ -8,7 +9,7 @@ set -euo pipefail
 directory=$1
 shift
 smr=("$@")
-mkdir -p "$directory"
+mkdir -p "$directory/iam" "$directory/cloudformation"
 
 write() {
     local file=$1
@@ -18,10 +19,25 @@ write() {
     mv "$directory/$file.json.new" "$directory/$file.json"
 }
 
-write policy --permissions-boundary-arn arn:aws:iam::111122223333:policy/session-manager-boundary
-write policy-without-boundary --without-boundary
-write policy-read-only --read-only
-write boundary --document boundary
-write trust-pod-identity --document trust --eks-cluster production
-write trust-irsa --document trust --oidc-provider oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE
-write scp --document scp
+boundary=arn:aws:iam::111122223333:policy/session-manager-boundary
+oidc=oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE
+
+write iam/policy --permissions-boundary-arn $boundary
+write iam/policy-without-boundary --without-boundary
+write iam/policy-read-only --read-only
+write iam/boundary --document boundary
+write iam/trust-pod-identity --document trust --eks-cluster production
+write iam/trust-irsa --document trust --oidc-provider $oidc
+write iam/scp --document scp
+
+template() {
+    local file=$1
+    shift
+    write "cloudformation/$file" --format cloudformation "$@"
+}
+
+template irsa --permissions-boundary-arn $boundary --oidc-provider $oidc
+template pod-identity --permissions-boundary-arn $boundary --eks-cluster production
+template other --permissions-boundary-arn $boundary
+template read-only --read-only
+template without-boundary --without-boundary --eks-cluster production

@@ -3,8 +3,9 @@
 #
 #   tests/moto/run.sh cargo test -p iam-emulator --test conformance
 #
-# The command finds moto at CONFORMANCE_ENDPOINT and SMR_MOTO_ENDPOINT, a free port on 127.0.0.1,
-# and what moto is known to get wrong in the file that CONFORMANCE_DEVIATIONS names. moto's virtual
+# The command finds moto at CONFORMANCE_ENDPOINT and SMR_MOTO_ENDPOINT, a free port on 127.0.0.1, its
+# Python at SMR_MOTO_PYTHON, and what moto is known to get wrong in the file that CONFORMANCE_DEVIATIONS
+# names. moto's virtual
 # environment is made once, in a cache (SMR_CACHE: where that is); moto itself is new for each run
 # and ends with it.
 set -euo pipefail
@@ -76,12 +77,12 @@ step() {
 }
 
 make_environment() {
-    say "moto is installed once, into $cache (less than a minute)"
+    say "moto is installed once, into $cache (a minute or two)"
     mkdir -p "$cache"
     building=$(mktemp -d "$link.XXXXXX")
     step "$python" -m venv "$building"
     # Nothing but what is listed, and the list has to be enough.
-    step "$building/bin/python" -I -m pip install --disable-pip-version-check --no-input --no-deps --requirement "$requirements"
+    step "$building/bin/python" -I -m pip install --disable-pip-version-check --no-input --no-deps --require-hashes --requirement "$requirements"
     step "$building/bin/python" -I -m pip check
     touch "$building/complete"
     if ! ln -sn "$(basename "$building")" "$link" 2>/dev/null; then
@@ -123,7 +124,7 @@ sys.exit(0 if b"ListRolesResponse" in answer else f"moto answers {answer}")
 ' "${endpoint#http://}" || fail "moto does not answer at $endpoint"
 say "moto $("$environment/bin/python" -I -c 'from importlib.metadata import version; print(version("moto"))') answers at $endpoint"
 
-export CONFORMANCE_ENDPOINT=$endpoint CONFORMANCE_DEVIATIONS=$here/deviations.yaml SMR_MOTO_ENDPOINT=$endpoint
+export CONFORMANCE_ENDPOINT=$endpoint CONFORMANCE_DEVIATIONS=$here/deviations.yaml SMR_MOTO_ENDPOINT=$endpoint SMR_MOTO_PYTHON=$environment/bin/python
 "$@" </dev/null &
 command=$!
 code=0

@@ -23,4 +23,6 @@ if [[ ! -f $tool/complete ]]; then
     touch "$tool/complete"
 fi
 cp "$here/simulate.mjs" "$here/attacks.json" "$tool/"
+SMR_EXAMPLE_POLICY=$(realpath "$here/../../deploy/iam/policy.json")
+export SMR_EXAMPLE_POLICY
 exec node "$tool/simulate.mjs" "$calls" "$smr"

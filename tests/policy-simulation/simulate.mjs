@@ -119,6 +119,20 @@ for (const needed of ['CreateRole', 'CreatePolicy', 'CreateInstanceProfile', 'At
   if (!actions.has(needed)) failures.push(`the recorded calls have no ${needed}: record the life-cycle tests anew`)
 }
 
+// The documents of the page's commands (deploy/iam; 'make test-cloudformation' shows that they are the same): the
+// cluster is the example's, and its paths and policies are the defaults.
+const example = JSON.parse(readFileSync(process.env.SMR_EXAMPLE_POLICY, 'utf8'))
+const named = tags => tags[cluster] === 'test' ? { ...tags, [cluster]: 'production' } : tags
+const own = call => !call.resource.includes('/other/') && !call.role?.includes('/other/') && (!call.policyArn || call.policyArn.includes(':policy/session-manager/'))
+let asTheExample = 0
+for (const call of [...seen.values()].filter(own)) {
+  const keys = context({ ...call, resourceTags: named(call.resourceTags), requestTags: named(call.requestTags) }, boundary)
+  if (call.passed) keys['iam:PassedToService'] = 'ec2.amazonaws.com'
+  expect(await judge(example, `iam:${call.action}`, call.resource, keys), true, `by deploy/iam/policy.json, iam:${call.action} on ${call.resource} ${JSON.stringify(keys)}`)
+  asTheExample++
+}
+if (asTheExample < 40) failures.push(`only ${asTheExample} kinds of requests were judged by deploy/iam/policy.json`)
+
 // 2. Attacks: all of them denied.
 const { attacks, afterwards } = JSON.parse(readFileSync(`${here}attacks.json`, 'utf8'))
 for (const attack of attacks) {

@@ -175,6 +175,12 @@ impl Args {
                 "a template has the boundary, the policy and the trust policy: leave --document out, or --format cloudformation",
             ));
         }
+        if !self.controller_role_arn.is_empty() {
+            return Err(flag(
+                "--controller-role-arn",
+                "is for --document scp, and no template has that: leave --controller-role-arn out, or --format cloudformation",
+            ));
+        }
         let boundary = match self.boundary()? {
             Some(arn) if !self.read_only => {
                 let document = others::boundary(&self.account()?);
@@ -360,134 +366,4 @@ impl Args {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn args(more: &[&str]) -> Args {
-        let common = ["smr", "--account-id=111122223333", "--cluster-name=prod"];
-        Line::try_parse_from(common.iter().chain(more))
-            .unwrap()
-            .args
-    }
-
-    const BOUNDARY: &str =
-        "--permissions-boundary-arn=arn:aws:iam::111122223333:policy/session-manager-boundary";
-
-    #[test]
-    fn it_fits_iams_limit() {
-        let additional =
-            "--additional-policy-arn=arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
-        let adopted: Vec<String> = ["role", "policy", "instance-profile"]
-            .map(|kind| format!("--adopt-arn=arn:aws:iam::111122223333:{kind}/legacy/web-fleet"))
-            .to_vec();
-        let adopting = [BOUNDARY, additional, &adopted[0], &adopted[1], &adopted[2]];
-        for flags in [
-            &[BOUNDARY][..],
-            &["--without-boundary"],
-            &[BOUNDARY, additional, "--path=/session-manager/,/team/"],
-            &adopting,
-        ] {
-            let size = args(flags).policy().unwrap().size();
-            assert!(size <= MANAGED_POLICY_MAX, "{flags:?}: {size}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_with_the_way_out() {
-        let adopted: Vec<String> = (0..60)
-            .map(|n| format!("--adopt-arn=arn:aws:iam::111122223333:role/legacy/web-{n}"))
-            .collect();
-        let mut flags = vec![BOUNDARY];
-        flags.extend(adopted.iter().map(String::as_str));
-        let error = run(&args(&flags)).unwrap_err().to_string();
-        assert!(error.contains("AWS takes 6144: give fewer of"), "{error}");
-    }
-
-    #[test]
-    fn arns_that_are_none_are_refused() {
-        for (flags, words) in [
-            (
-                &["--adopt-arn=arn:aws:iam::111122223333:role/legacy/*"][..],
-                "the full ARN",
-            ),
-            (
-                &["--adopt-arn=arn:aws:iam::999900001111:role/legacy/a"],
-                "of account 111122223333",
-            ),
-            (
-                &["--additional-policy-arn=ReadOnlyAccess"],
-                "is not the ARN of managed policies",
-            ),
-            (&["--path=/a"], "must begin and end with /"),
-        ] {
-            let flags = [&[BOUNDARY][..], flags].concat();
-            let error = args(&flags).policy().unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_boundary_that_iam_does_not_attach_is_refused() {
-        for (arn, words) in [
-            ("arn:aws:iam::111122223333:policy/*", "can't have '*'"),
-            (
-                "arn:aws:iam::111122223333:policy/",
-                "must be a managed policy's ARN",
-            ),
-            ("arn:aws:s3:::policy/x", "must be a managed policy's ARN"),
-            (
-                "arn:aws:iam::999900001111:policy/x",
-                "belongs to account 999900001111",
-            ),
-            (
-                "arn:aws-cn:iam::111122223333:policy/x",
-                "lies in partition aws-cn",
-            ),
-        ] {
-            let boundary = format!("--permissions-boundary-arn={arn}");
-            let error = args(&[&boundary]).policy().unwrap_err().to_string();
-            assert!(
-                error.starts_with("--permissions-boundary-arn: ") && error.contains(words),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn in_china_ec2_has_two_names() {
-        let boundary = BOUNDARY.replace("arn:aws:", "arn:aws-cn:");
-        let policy = args(&[&boundary, "--partition=aws-cn"])
-            .policy()
-            .unwrap()
-            .to_json();
-        assert!(policy.contains("ec2.amazonaws.com.cn") && policy.contains("arn:aws-cn:iam::"));
-    }
-
-    #[test]
-    fn only_the_controllers_service_account_is_trusted() {
-        let irsa = args(&[
-            "--document=trust",
-            "--oidc-provider=https://oidc.example/id/1/",
-        ]);
-        let irsa = irsa.trust().unwrap().to_json();
-        for part in [
-            "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1\"",
-            "\"oidc.example/id/1:aud\"",
-            "system:serviceaccount:session-manager-role:session-manager-role",
-        ] {
-            assert!(irsa.contains(part), "{part} not in {irsa}");
-        }
-        let wrong = args(&["--document=trust", "--service-account=one"])
-            .trust()
-            .unwrap_err();
-        assert!(wrong.to_string().contains("NAMESPACE/NAME"));
-    }
-}
+mod tests;

@@ -1,0 +1,231 @@
+//! What `smr controller-policy` prints and refuses.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn args(more: &[&str]) -> Args {
+    let common = ["smr", "--account-id=111122223333", "--cluster-name=prod"];
+    Line::try_parse_from(common.iter().chain(more))
+        .unwrap()
+        .args
+}
+
+const BOUNDARY: &str =
+    "--permissions-boundary-arn=arn:aws:iam::111122223333:policy/session-manager-boundary";
+
+#[test]
+fn it_fits_iams_limit() {
+    let additional = "--additional-policy-arn=arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
+    let adopted: Vec<String> = ["role", "policy", "instance-profile"]
+        .map(|kind| format!("--adopt-arn=arn:aws:iam::111122223333:{kind}/legacy/web-fleet"))
+        .to_vec();
+    let adopting = [BOUNDARY, additional, &adopted[0], &adopted[1], &adopted[2]];
+    for flags in [
+        &[BOUNDARY][..],
+        &["--without-boundary"],
+        &[BOUNDARY, additional, "--path=/session-manager/,/team/"],
+        &adopting,
+    ] {
+        let size = args(flags).policy().unwrap().size();
+        assert!(size <= MANAGED_POLICY_MAX, "{flags:?}: {size}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_way_out() {
+    let adopted: Vec<String> = (0..60)
+        .map(|n| format!("--adopt-arn=arn:aws:iam::111122223333:role/legacy/web-{n}"))
+        .collect();
+    let mut flags = vec![BOUNDARY];
+    flags.extend(adopted.iter().map(String::as_str));
+    let error = run(&args(&flags)).unwrap_err().to_string();
+    assert!(error.contains("AWS takes 6144: give fewer of"), "{error}");
+}
+
+#[test]
+fn arns_that_are_none_are_refused() {
+    for (flags, words) in [
+        (
+            &["--adopt-arn=arn:aws:iam::111122223333:role/legacy/*"][..],
+            "the full ARN",
+        ),
+        (
+            &["--adopt-arn=arn:aws:iam::999900001111:role/legacy/a"],
+            "of account 111122223333",
+        ),
+        (
+            &["--additional-policy-arn=ReadOnlyAccess"],
+            "is not the ARN of managed policies",
+        ),
+        (&["--path=/a"], "must begin and end with /"),
+    ] {
+        let flags = [&[BOUNDARY][..], flags].concat();
+        let error = args(&flags).policy().unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_boundary_that_iam_does_not_attach_is_refused() {
+    for (arn, words) in [
+        ("arn:aws:iam::111122223333:policy/*", "can't have '*'"),
+        (
+            "arn:aws:iam::111122223333:policy/",
+            "must be a managed policy's ARN",
+        ),
+        ("arn:aws:s3:::policy/x", "must be a managed policy's ARN"),
+        (
+            "arn:aws:iam::999900001111:policy/x",
+            "belongs to account 999900001111",
+        ),
+        (
+            "arn:aws-cn:iam::111122223333:policy/x",
+            "lies in partition aws-cn",
+        ),
+    ] {
+        let boundary = format!("--permissions-boundary-arn={arn}");
+        let error = args(&[&boundary]).policy().unwrap_err().to_string();
+        assert!(
+            error.starts_with("--permissions-boundary-arn: ") && error.contains(words),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn in_china_ec2_has_two_names() {
+    let boundary = BOUNDARY.replace("arn:aws:", "arn:aws-cn:");
+    let policy = args(&[&boundary, "--partition=aws-cn"])
+        .policy()
+        .unwrap()
+        .to_json();
+    assert!(policy.contains("ec2.amazonaws.com.cn") && policy.contains("arn:aws-cn:iam::"));
+}
+
+#[test]
+fn only_the_controllers_service_account_is_trusted() {
+    let irsa = args(&[
+        "--document=trust",
+        "--oidc-provider=https://oidc.example/id/1/",
+    ]);
+    let irsa = irsa.trust().unwrap().to_json();
+    for part in [
+        "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1\"",
+        "\"oidc.example/id/1:aud\"",
+        "system:serviceaccount:session-manager-role:session-manager-role",
+    ] {
+        assert!(irsa.contains(part), "{part} not in {irsa}");
+    }
+    let wrong = args(&["--document=trust", "--service-account=one"])
+        .trust()
+        .unwrap_err();
+    assert!(wrong.to_string().contains("NAMESPACE/NAME"));
+}
+
+/// The documents of a template, in the order policy, boundary, trust.
+fn of_template(template: &serde_json::Value) -> [serde_json::Value; 3] {
+    let properties = |name: &str| template["Resources"][name]["Properties"].clone();
+    [
+        properties("ControllerPolicy")["PolicyDocument"].clone(),
+        properties("Boundary")["PolicyDocument"].clone(),
+        properties("ControllerRole")["AssumeRolePolicyDocument"].clone(),
+    ]
+}
+
+/// What the program prints for `--document KIND` with the same flags.
+fn printed(flags: &[&str], kind: &str) -> serde_json::Value {
+    let kind = format!("--document={kind}");
+    let document = args(&[flags, &[&kind]].concat()).one_document().unwrap();
+    serde_json::from_str(&document.to_json()).unwrap()
+}
+
+const EKS: &str = "--eks-cluster=prod";
+const OIDC: &str = "--oidc-provider=oidc.example/id/1";
+
+#[test]
+fn a_template_has_the_documents_that_are_printed() {
+    let more = "--additional-policy-arn=arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
+    for flags in [
+        &[BOUNDARY, EKS][..],
+        &[BOUNDARY, OIDC],
+        &[BOUNDARY, EKS, "--pod-identity", more, "--path=/a/,/b/"],
+        &[BOUNDARY, OIDC, "--service-account=aws/smr"],
+    ] {
+        let template = args(flags).template().unwrap();
+        let all = ["policy", "boundary", "trust"].map(|kind| printed(flags, kind));
+        assert_eq!(of_template(&template), all, "{flags:?}");
+        let association = &template["Resources"]["PodIdentityAssociation"]["Properties"];
+        assert_eq!(association.is_null(), flags.contains(&OIDC), "{flags:?}");
+        if !association.is_null() {
+            assert_eq!(association["ClusterName"], "prod");
+            assert_eq!(association["Namespace"], "session-manager-role");
+            assert_eq!(association["ServiceAccount"], "session-manager-role");
+        }
+    }
+}
+
+/// The policy demands the boundary by its ARN: the stack makes it under exactly that, and never
+/// takes it away from roles that have it.
+#[test]
+fn the_boundary_of_a_template_is_the_one_that_the_policy_demands() {
+    let boundary = BOUNDARY.replace("policy/", "policy/caps/");
+    let template = args(&[&boundary, EKS]).template().unwrap();
+    let made = &template["Resources"]["Boundary"];
+    assert_eq!(made["Properties"]["Path"], "/caps/");
+    let name = &made["Properties"]["ManagedPolicyName"];
+    assert_eq!(name, "session-manager-boundary");
+    assert_eq!(made["DeletionPolicy"], "Retain");
+    assert_eq!(made["UpdateReplacePolicy"], "Retain");
+    let arn = "arn:aws:iam::111122223333:policy/caps/session-manager-boundary";
+    assert_eq!(template["Outputs"]["BoundaryArn"]["Value"], arn);
+    let policy = of_template(&template)[0].to_string();
+    assert!(policy.contains(arn), "{policy}");
+    for flags in [&["--without-boundary"][..], &["--read-only", BOUNDARY]] {
+        let template = args(flags).template().unwrap();
+        assert!(template["Resources"]["Boundary"].is_null(), "{flags:?}");
+        assert!(template["Outputs"]["BoundaryArn"].is_null(), "{flags:?}");
+    }
+}
+
+/// Elsewhere than on EKS, who creates the stack says who the controller is.
+#[test]
+fn without_eks_the_trusted_principal_is_a_parameter() {
+    let template = args(&[BOUNDARY]).template().unwrap();
+    let trust = &of_template(&template)[2]["Statement"][0]["Principal"]["AWS"];
+    assert_eq!(trust["Ref"], "TrustedPrincipalArn");
+    let parameter = &template["Parameters"]["TrustedPrincipalArn"];
+    assert!(parameter["Default"].is_null() && parameter["AllowedPattern"].is_string());
+}
+
+#[test]
+fn flags_that_no_template_takes_are_refused_with_the_way_out() {
+    for (flags, words) in [
+        (
+            &["--document=boundary"][..],
+            "--document: a template has the boundary",
+        ),
+        (&["--pod-identity"], "add --eks-cluster NAME"),
+        (
+            &["--controller-role-arn=arn:aws:iam::*:role/a"],
+            "--controller-role-arn: is for --document scp",
+        ),
+        (&["--service-account=one", EKS], "NAMESPACE/NAME"),
+    ] {
+        let error = args(&[&[BOUNDARY], flags].concat()).template().unwrap_err();
+        assert!(error.to_string().contains(words), "{flags:?}: {error}");
+    }
+    let common = ["smr", "--account-id=111122223333", "--cluster-name=prod"];
+    for both in [[OIDC, EKS], [OIDC, "--pod-identity"]] {
+        let error = Line::try_parse_from(common.iter().chain(&both)).unwrap_err();
+        assert!(error.to_string().contains("cannot be used with"), "{error}");
+    }
+    let error = args(&[]).template().unwrap_err().to_string();
+    assert!(error.contains("--permissions-boundary-arn"), "{error}");
+}
