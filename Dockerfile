@@ -13,6 +13,8 @@ ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 FROM ${RUST} AS build
 # The time of the commit, as nothing of Git is in the build: git log -1 --format=%ct
 ARG SOURCE_DATE_EPOCH=0
+# The commit that the metric smr_build_info names: git rev-parse HEAD
+ARG SMR_COMMIT=
 WORKDIR /smr
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY . .

@@ -162,12 +162,15 @@ async fn metrics(log: &std::path::Path) -> String {
 /// An alert on a value that nobody keeps would never end.
 #[tokio::test]
 async fn a_standby_has_no_series_of_what_only_a_leader_knows() {
-    const LEADERS: [&str; 3] = [
+    const LEADERS: [&str; 6] = [
         "smr_sweep_timestamp_seconds",
+        "smr_sweep_duration_seconds",
         "smr_sweep_degraded",
         "smr_objects",
+        "smr_iam_budget_rate",
+        "smr_iam_budget_waiting",
     ];
-    const OTHERS: [&str; 1] = ["smr_orphans"];
+    const OTHERS: [&str; 2] = ["smr_orphans", "smr_oldest_not_ready_seconds"];
     let leads = |text: &str| {
         text.contains("leader_election_master_status{name=\"session-manager-role\"} 1")
     };

@@ -133,3 +133,27 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
         }
     }
 }
+
+#[test]
+fn the_pod_monitor_finds_the_pods_of_the_deployment() {
+    let monitor = yaml("deploy/monitoring/pod-monitor.yaml");
+    let deployment = yaml("deploy/kustomize/base/deployment.yaml");
+    let pod = &deployment["spec"]["template"];
+    let wanted = monitor.pointer("/spec/selector/matchLabels").unwrap();
+    for (label, value) in wanted.as_object().unwrap() {
+        assert_eq!(&pod["metadata"]["labels"][label], value, "{label}");
+    }
+    let [endpoint] = list(&monitor, "/spec/podMetricsEndpoints") else {
+        panic!("one endpoint");
+    };
+    let container = &list(pod, "/spec/containers")[0];
+    let ports = list(container, "/ports").iter();
+    let mut names = ports.map(|port| text(port, "/name"));
+    assert!(names.any(|name| name == text(endpoint, "/port")));
+    let kustomization = yaml("deploy/monitoring/kustomization.yaml");
+    let namespace = text(&kustomization, "/namespace");
+    assert_eq!(namespace, text(&deployment, "/metadata/namespace"));
+    for file in list(&kustomization, "/resources") {
+        yaml(&format!("deploy/monitoring/{}", file.as_str().unwrap()));
+    }
+}

@@ -98,7 +98,12 @@ async fn every_promised_name_is_listed_and_scraped_with_help_and_type() {
     let metrics = used();
     metrics.sweep_degraded(false);
     let requests = metrics.api_requests().clone();
-    let mut client = tower::Layer::layer(&requests, tower::service_fn(answered));
+    let mut client = tower::Layer::layer(
+        &requests,
+        tower::service_fn(|_: http::Request<()>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(()))
+        }),
+    );
     let sent = tower::Service::call(&mut client, http::Request::new(()));
     sent.await.unwrap();
     let text = metrics.encode().unwrap();
@@ -116,10 +121,6 @@ async fn every_promised_name_is_listed_and_scraped_with_help_and_type() {
         scraped.map(str::to_owned).collect::<Vec<_>>(),
         listed.collect::<Vec<_>>()
     );
-}
-
-async fn answered(_: http::Request<()>) -> Result<http::Response<()>, std::convert::Infallible> {
-    Ok(http::Response::new(()))
 }
 
 #[tokio::test]
