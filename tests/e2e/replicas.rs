@@ -27,7 +27,8 @@ struct Pair {
 /// The shipped right to the Lease, in this world's namespace.
 async fn allow_lease(world: &World) {
     for kind in ["role", "rolebinding"] {
-        let shipped = ["get", kind, LEASE, "-n", LEASE, "-o", "json"];
+        let name = format!("{LEASE}-leader-election");
+        let shipped = ["get", kind, &name, "-n", LEASE, "-o", "json"];
         let shipped = world.plane.kubectl(&shipped).await.unwrap();
         let mut object: Value = serde_json::from_str(&shipped).unwrap();
         object["metadata"] = json!({ "name": LEASE, "namespace": world.namespace });

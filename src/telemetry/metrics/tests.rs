@@ -29,7 +29,7 @@ pub(in crate::telemetry) fn used() -> Metrics {
     metrics.drift(Kind::Role, DriftField::TrustPolicy);
     metrics.budget_waited(Duration::from_secs(70));
     metrics.budget(7.5, [1, 2, 0]);
-    metrics.settings(Duration::from_secs(60), 16);
+    metrics.settings(Duration::from_mins(1), 16);
     metrics.objects(
         &ObjectCounts::from([
             (
