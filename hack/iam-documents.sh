@@ -39,5 +39,4 @@ template() {
 template irsa --permissions-boundary-arn $boundary --oidc-provider $oidc
 template pod-identity --permissions-boundary-arn $boundary --eks-cluster production
 template other --permissions-boundary-arn $boundary
-template read-only --read-only
 template without-boundary --without-boundary --eks-cluster production

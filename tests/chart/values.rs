@@ -141,8 +141,10 @@ pub fn schema(title: &str, entries: &[Entry]) -> Value {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-            // Helm gives these to every chart that another one depends on.
+            // Helm gives these to every chart that another one depends on; the second is what it usually calls
+            // the condition.
             "global": { "type": "object" },
+            "enabled": { "type": "boolean" },
         },
     });
     for entry in entries {

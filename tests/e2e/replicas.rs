@@ -31,7 +31,7 @@ async fn allow_lease(world: &World) {
         let shipped = ["get", kind, &name, "-n", LEASE, "-o", "json"];
         let shipped = world.plane.kubectl(&shipped).await.unwrap();
         let mut object: Value = serde_json::from_str(&shipped).unwrap();
-        object["metadata"] = json!({ "name": LEASE, "namespace": world.namespace });
+        object["metadata"] = json!({ "name": name, "namespace": world.namespace });
         let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
         std::fs::write(&file, object.to_string()).unwrap();
         let file = file.path().to_str().unwrap();

@@ -14,30 +14,37 @@
 {{- end }}
 {{- end }}
 
-{{/* What selects the Pods. It can't change in an upgrade. */}}
-{{- define "smr.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "smr.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{/* Name of what belongs to the whole cluster: releases of one name may be in several namespaces. */}}
+{{- define "smr.clusterScopedName" -}}
+{{- $name := include "smr.fullname" . }}
+{{- if eq $name .Release.Namespace }}
+{{- $name }}
+{{- else }}
+{{- printf "%s-%s" .Release.Namespace $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
 {{- end }}
 
-{{- define "smr.labels" -}}
-{{ include "smr.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{/* What selects the Pods. It can't change in an upgrade. */}}
+{{- define "smr.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "smr.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
+
+{{/* Of two that set the same label, the chart's own counts: the selector needs it. */}}
+{{- define "smr.labels" -}}
+{{- $own := dict
+      "app.kubernetes.io/version" .Chart.AppVersion
+      "app.kubernetes.io/managed-by" .Release.Service
+      "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_")
+}}
+{{- merge (include "smr.selectorLabels" . | fromYaml) $own (default (dict) .Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{/* Labels and annotations of an object. In: context, labels, annotations. */}}
 {{- define "smr.metadata" -}}
 labels:
-  {{- include "smr.labels" .context | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) (default (dict) .annotations) .context.Values.commonAnnotations }}
+  {{- merge (include "smr.labels" .context | fromYaml) (default (dict) .labels) | toYaml | nindent 2 }}
+{{- with merge (dict) (default (dict) .annotations) (default (dict) .context.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -73,7 +80,7 @@ annotations:
 {{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) }}
 {{- fail (printf "replicas is %d and leaderElection.enabled is false: two controllers would write to the same IAM objects. Set leaderElection.enabled=true or replicas=1" (int .Values.replicas)) }}
 {{- end }}
-{{- if and .Values.aws.roleArn (hasKey .Values.serviceAccount.annotations "eks.amazonaws.com/role-arn") }}
+{{- if and .Values.aws.roleArn (hasKey (default (dict) .Values.serviceAccount.annotations) "eks.amazonaws.com/role-arn") }}
 {{- fail "aws.roleArn and serviceAccount.annotations both set eks.amazonaws.com/role-arn. Keep aws.roleArn" }}
 {{- end }}
 {{- if and .Values.aws.roleArn (not .Values.serviceAccount.create) }}

@@ -13,6 +13,11 @@ use super::others::ServiceAccount;
 /// Name of the controller's role and of its policy, where the stack's owner does not choose another.
 const ROLE: &str = "session-manager-role";
 
+/// IAM can't change a policy's description, so a stack that has another can't be updated: never change these.
+pub(super) const POLICY_DESCRIPTION: &str = "What session-manager-role may do";
+/// The same.
+pub(super) const BOUNDARY_DESCRIPTION: &str = "What a role of a SessionManagerRole can do at most";
+
 /// Who may be the controller.
 pub(super) enum Trust<'a> {
     /// IRSA.
@@ -31,8 +36,8 @@ pub(super) enum Trust<'a> {
 pub(super) struct Stack<'a> {
     pub cluster: &'a str,
     pub policy: Document,
-    /// ARN and document of the boundary, where there is one.
-    pub boundary: Option<(&'a str, Document)>,
+    /// The boundary's ARN, where there is one, and its document, where the stack can make it.
+    pub boundary: Option<(&'a str, Option<Document>)>,
     pub trust: Trust<'a>,
 }
 
@@ -49,7 +54,7 @@ pub(super) fn template(stack: &Stack) -> Value {
             "Type": "String",
             "Default": ROLE,
             "AllowedPattern": "[A-Za-z0-9_+=,.@-]{1,64}",
-            "Description": "Name of the controller's role and of its policy. Several clusters in one account need several names.",
+            "Description": "Name of the controller's role and of its policy. Several clusters in one account need several names. For another name than the default, give its ARN to --document scp as --controller-role-arn.",
         }),
     );
     let mut resources = Map::new();
@@ -59,10 +64,11 @@ pub(super) fn template(stack: &Stack) -> Value {
         "Description": format!("The AWS side of session-manager-role in the cluster {}", stack.cluster),
     });
     if let Some((arn, boundary)) = &stack.boundary {
-        parameters.insert("CreateBoundary".to_owned(), create_boundary(arn));
-        template["Conditions"] =
-            json!({ "CreateBoundary": { "Fn::Equals": [{ "Ref": "CreateBoundary" }, "true"] } });
-        resources.insert("Boundary".to_owned(), boundary_resource(arn, boundary));
+        if let Some(boundary) = boundary {
+            parameters.insert("CreateBoundary".to_owned(), create_boundary(arn));
+            template["Conditions"] = json!({ "CreateBoundary": { "Fn::Equals": [{ "Ref": "CreateBoundary" }, "true"] } });
+            resources.insert("Boundary".to_owned(), boundary_resource(arn, boundary));
+        }
         outputs.insert(
             "BoundaryArn".to_owned(),
             json!({ "Description": "The chart's value limits.permissionsBoundaryArn", "Value": arn }),
@@ -74,7 +80,7 @@ pub(super) fn template(stack: &Stack) -> Value {
             "Type": "AWS::IAM::ManagedPolicy",
             "Properties": {
                 "ManagedPolicyName": { "Ref": "RoleName" },
-                "Description": format!("What session-manager-role may do, in the cluster {}", stack.cluster),
+                "Description": POLICY_DESCRIPTION,
                 "PolicyDocument": document(&stack.policy),
             },
         }),
@@ -129,18 +135,19 @@ fn create_boundary(arn: &str) -> Value {
     })
 }
 
-/// It outlives the stack: the managed roles need it, and IAM deletes no boundary that is in use.
+/// It outlives the stack: the managed roles need it, and IAM deletes no boundary that is in use. Only where
+/// the stack's own creation fails does it go, so that the next try finds its name free.
 fn boundary_resource(arn: &str, boundary: &Document) -> Value {
     let parsed = Arn::parse(arn);
     json!({
         "Type": "AWS::IAM::ManagedPolicy",
         "Condition": "CreateBoundary",
-        "DeletionPolicy": "Retain",
+        "DeletionPolicy": "RetainExceptOnCreate",
         "UpdateReplacePolicy": "Retain",
         "Properties": {
             "ManagedPolicyName": parsed.as_ref().map_or("", |arn| arn.name),
             "Path": parsed.as_ref().map_or("/", |arn| arn.path),
-            "Description": "What a role of a SessionManagerRole can do at most",
+            "Description": BOUNDARY_DESCRIPTION,
             "PolicyDocument": document(boundary),
         },
     })

@@ -131,6 +131,12 @@ enum Kind {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    if !args.controller_role_arn.is_empty() && args.document != Some(Kind::Scp) {
+        return Err(flag(
+            "--controller-role-arn",
+            "only the SCP names controllers: add --document scp, or leave --controller-role-arn out",
+        ));
+    }
     let printed = match args.format {
         Format::Json => args.one_document()?.to_pretty_json(),
         Format::Cloudformation => format!("{:#}", args.template()?),
@@ -169,24 +175,28 @@ impl Args {
     }
 
     fn template(&self) -> Result<serde_json::Value, CliError> {
+        let account = self.account()?;
         if self.document.is_some() {
             return Err(flag(
                 "--document",
                 "a template has the boundary, the policy and the trust policy: leave --document out, or --format cloudformation",
             ));
         }
-        if !self.controller_role_arn.is_empty() {
+        if self.read_only {
             return Err(flag(
-                "--controller-role-arn",
-                "is for --document scp, and no template has that: leave --controller-role-arn out, or --format cloudformation",
+                "--read-only",
+                "a template is for the controller's own role, which writes: leave --read-only out, or --format cloudformation",
             ));
         }
         let boundary = match self.boundary()? {
-            Some(arn) if !self.read_only => {
-                let document = others::boundary(&self.account()?);
-                Some((arn, fitting(document, MANAGED_POLICY_MAX)?))
+            None => None,
+            Some(arn) => {
+                // Another account's, such as AWS's own, is there already.
+                let is_own = Arn::parse(&arn).is_some_and(|arn| arn.account == self.account_id);
+                let document = is_own.then(|| others::boundary(&account));
+                let document = document.map(|document| fitting(document, MANAGED_POLICY_MAX));
+                Some((arn, document.transpose()?))
             }
-            _ => None,
         };
         let trust = || fitting(self.trust()?, TRUST_POLICY_MAX);
         let trust = match (&self.oidc_provider, &self.eks_cluster, self.pod_identity) {

@@ -181,17 +181,39 @@ fn the_boundary_of_a_template_is_the_one_that_the_policy_demands() {
     assert_eq!(made["Properties"]["Path"], "/caps/");
     let name = &made["Properties"]["ManagedPolicyName"];
     assert_eq!(name, "session-manager-boundary");
-    assert_eq!(made["DeletionPolicy"], "Retain");
+    assert_eq!(made["DeletionPolicy"], "RetainExceptOnCreate");
     assert_eq!(made["UpdateReplacePolicy"], "Retain");
     let arn = "arn:aws:iam::111122223333:policy/caps/session-manager-boundary";
     assert_eq!(template["Outputs"]["BoundaryArn"]["Value"], arn);
     let policy = of_template(&template)[0].to_string();
     assert!(policy.contains(arn), "{policy}");
-    for flags in [&["--without-boundary"][..], &["--read-only", BOUNDARY]] {
-        let template = args(flags).template().unwrap();
-        assert!(template["Resources"]["Boundary"].is_null(), "{flags:?}");
-        assert!(template["Outputs"]["BoundaryArn"].is_null(), "{flags:?}");
-    }
+    let template = args(&["--without-boundary"]).template().unwrap();
+    assert!(template["Resources"]["Boundary"].is_null());
+    assert!(template["Outputs"]["BoundaryArn"].is_null());
+}
+
+/// AWS's own policy as the boundary: a policy of that name in the account would be another one.
+#[test]
+fn a_boundary_that_is_not_the_accounts_is_not_made() {
+    let arn = "arn:aws:iam::aws:policy/PowerUserAccess";
+    let flags = [&format!("--permissions-boundary-arn={arn}"), EKS];
+    let template = args(&flags).template().unwrap();
+    assert!(template["Resources"]["Boundary"].is_null());
+    assert!(template["Parameters"]["CreateBoundary"].is_null());
+    assert!(template["Conditions"].is_null());
+    assert_eq!(template["Outputs"]["BoundaryArn"]["Value"], arn);
+}
+
+/// IAM can't change them: with another one, CloudFormation could update no stack of an earlier release.
+#[test]
+fn the_descriptions_of_policies_never_change() {
+    let template = args(&[BOUNDARY, EKS]).template().unwrap();
+    let of = |name: &str| &template["Resources"][name]["Properties"]["Description"];
+    assert_eq!(of("ControllerPolicy"), "What session-manager-role may do");
+    assert_eq!(
+        of("Boundary"),
+        "What a role of a SessionManagerRole can do at most"
+    );
 }
 
 /// Elsewhere than on EKS, who creates the stack says who the controller is.
@@ -214,11 +236,13 @@ fn flags_that_no_template_takes_are_refused_with_the_way_out() {
         (&["--pod-identity"], "add --eks-cluster NAME"),
         (
             &["--controller-role-arn=arn:aws:iam::*:role/a"],
-            "--controller-role-arn: is for --document scp",
+            "--controller-role-arn: only the SCP names controllers",
         ),
+        (&["--read-only"], "--read-only: a template is for"),
         (&["--service-account=one", EKS], "NAMESPACE/NAME"),
     ] {
-        let error = args(&[&[BOUNDARY], flags].concat()).template().unwrap_err();
+        let common = [BOUNDARY, "--format=cloudformation"];
+        let error = run(&args(&[&common, flags].concat())).unwrap_err();
         assert!(error.to_string().contains(words), "{flags:?}: {error}");
     }
     let common = ["smr", "--account-id=111122223333", "--cluster-name=prod"];
