@@ -188,18 +188,15 @@ fn take(event: watcher::Event<Object>, scope: &Watched, sink: &Sink, listed: &mu
 
 /// What is in sync as far as its status tells waits for the sweep.
 fn seen(object: Object, sink: &Sink, put: impl FnOnce(&Store, Object) -> Change) {
-    let object = sink.store.as_treated(object);
     let key = object.key();
-    let settled = object.is_in_sync();
     let waiting = object.is_deleting()
         || object
             .written_status()
             .is_none_or(|s| s.observed_generation != object.generation());
     let priority = match put(&sink.store, object) {
-        Change::New if settled => return,
-        Change::Nothing => return,
-        Change::New if !waiting => Priority::Repair,
-        Change::New | Change::Woken => Priority::Edit,
+        Change::New { settled: true } | Change::Nothing => return,
+        Change::New { settled: false } if !waiting => Priority::Repair,
+        Change::New { settled: false } | Change::Woken => Priority::Edit,
     };
     sink.metrics.queue_added();
     sink.queue.add(key, priority);

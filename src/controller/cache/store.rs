@@ -40,8 +40,11 @@ impl Kept {
 /// What an event of the watch means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Not seen before.
-    New,
+    /// Not seen before. `settled`: nothing is left to do, as far as the object itself says.
+    New {
+        /// See [`Object::is_in_sync`].
+        settled: bool,
+    },
     /// Something that matters has changed.
     Woken,
     /// Nothing that matters: an own status write, another's label.
@@ -58,7 +61,7 @@ impl Store {
     }
 
     /// The object as this controller treats it.
-    pub fn as_treated(&self, mut object: Object) -> Object {
+    fn as_treated(&self, mut object: Object) -> Object {
         if self.observe {
             object.mode = Mode::Observe;
             if let Ok(spec) = &mut object.spec {
@@ -97,7 +100,9 @@ impl Store {
         let mut objects = self.lock();
         let key = object.key();
         let change = match known(&objects, &key) {
-            None => Change::New,
+            None => Change::New {
+                settled: object.is_in_sync(),
+            },
             Some(known) if !counts(&object, &known) => return Change::Nothing,
             Some(known) if object.trigger() == known.trigger() => Change::Nothing,
             Some(_) => Change::Woken,
