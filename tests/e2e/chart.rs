@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::pods::{CHART, ROOT, file_of, helm, well};
+use crate::support::pods::{CHART, ROOT, file_of, helm, script, well};
 use crate::support::{established, plane};
 
 const CRD_CHART: &str = "deploy/crd-chart";
@@ -209,15 +209,7 @@ fn everything() -> Value {
 
 /// The kinds of the Prometheus operator, which the chart's objects for monitoring are of.
 async fn install_prometheus_operators_kinds(plane: &control_plane::ControlPlane) {
-    let output = std::process::Command::new(format!("{ROOT}/hack/prometheus-operator-crds.sh"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let directory = String::from_utf8(output.stdout).unwrap();
+    let directory = script("hack/prometheus-operator-crds.sh", &[]);
     for kind in ["podmonitors", "servicemonitors", "prometheusrules"] {
         let file = format!("{}/monitoring.coreos.com_{kind}.yaml", directory.trim());
         plane

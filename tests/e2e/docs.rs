@@ -14,7 +14,7 @@ use pages::{Block, Mark, blocks, root};
 const NAMESPACE: &str = "demo";
 const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// What `uninstall.rs` and `install.rs` follow, heading by heading.
+/// What `uninstall.rs` and `install/page.rs` follow, heading by heading.
 fn is_followed_elsewhere(page: &str, block: &Block) -> bool {
     ["docs/uninstall.md", "docs/install.md"].contains(&page) && !block.marks.is_empty()
 }

@@ -100,51 +100,6 @@ impl World {
         Self::unrecorded(name).await.running(&Start::default())
     }
 
-    /// A world whose controller Helm has installed, for this namespace alone, and that runs in Pods.
-    pub async fn installed(name: &str, start: &Start) -> Self {
-        let cluster = pods::cluster().await;
-        cluster.has_crd().await;
-        let iam = emulator(record()).await;
-        let namespace = new_namespace(&cluster.plane, name).await;
-        let mut values = pods::values(start, &StandIn::endpoint(&iam));
-        values["watch"] = json!({ "namespaces": [namespace] });
-        values["crds"] = json!({ "enabled": false });
-        let file = pods::file_of(&values);
-        let (values, system) = (file.path().to_str().unwrap(), format!("{namespace}-system"));
-        pods::well(cluster.helm(&[
-            "install",
-            &namespace,
-            pods::CHART,
-            "--values",
-            values,
-            "--namespace",
-            &system,
-            "--create-namespace",
-        ]));
-        let deployment = format!("{namespace}-session-manager-role");
-        cluster.rolled_out(&system, &deployment).await;
-        Self::in_pods(cluster, namespace, iam, deployment)
-    }
-
-    /// A world beside a controller that Helm has installed: the Deployment's name.
-    pub fn in_pods(
-        cluster: Arc<Cluster>,
-        namespace: String,
-        iam: Server,
-        deployment: String,
-    ) -> Self {
-        Self {
-            client: cluster.plane.client().unwrap(),
-            plane: cluster.plane.clone(),
-            namespace,
-            iam,
-            kubeconfig: cluster.plane.admin_kubeconfig().to_owned(),
-            controller: None,
-            log: PathBuf::new(),
-            pods: Some((cluster, deployment)),
-        }
-    }
-
     /// A world with a running controller, in a control plane that no other test uses and that ends
     /// with it.
     pub async fn apart(name: &str) -> Self {

@@ -12,18 +12,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 
-use super::{ACCOUNT, PATIENCE, Start};
+use super::iam::StandIn;
+use super::{ACCOUNT, PATIENCE, Start, World, emulator, new_namespace, record};
+use iam_emulator::Server;
 
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The controller's chart.
 pub const CHART: &str = "deploy/chart";
-/// How an AWS endpoint on this machine is used.
-const CREDENTIALS: [&str; 3] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_EC2_METADATA_DISABLED",
-];
-
 /// A control plane with a node.
 pub struct Cluster {
     pub plane: Arc<ControlPlane>,
@@ -121,6 +116,44 @@ impl Cluster {
         helm(self.plane.admin_kubeconfig(), arguments)
     }
 
+    /// Installs a chart, or upgrades its release.
+    pub fn install(
+        &self,
+        verb: &str,
+        release: &str,
+        chart: &str,
+        namespace: &str,
+        values: &Value,
+        flags: &[&str],
+    ) -> Output {
+        let file = file_of(values);
+        let values = file.path().to_str().unwrap();
+        let common = [
+            verb,
+            release,
+            chart,
+            "--namespace",
+            namespace,
+            "--create-namespace",
+            "--values",
+            values,
+        ];
+        self.helm(&[&common, flags].concat())
+    }
+
+    /// Asks for a Pod's eviction, as a drain does.
+    pub async fn evict(&self, namespace: &str, pod: &str) -> Result<String, control_plane::Error> {
+        let metadata = json!({ "name": pod, "namespace": namespace });
+        let body = file_of(
+            &json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata }),
+        );
+        let raw = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+        let body = body.path().to_str().unwrap();
+        self.plane
+            .kubectl(&["create", "--raw", &raw, "-f", body])
+            .await
+    }
+
     /// Waits until all replicas of a Deployment are ready, as `kubectl rollout status` has it.
     pub async fn rolled_out(&self, namespace: &str, deployment: &str) {
         let arguments = [
@@ -180,20 +213,31 @@ pub fn well(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Runs a script of this project; what it printed.
+pub fn script(name: &str, arguments: &[&str]) -> String {
+    well(
+        Command::new(Path::new(ROOT).join(name))
+            .args(arguments)
+            .output()
+            .unwrap(),
+    )
+}
+
 /// The image with this very program, assembled once.
 fn image() -> PathBuf {
     static ONCE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     let assemble = || {
         let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image");
-        let output = Command::new(Path::new(ROOT).join("hack/image.sh"))
-            .args(["--strip", "--binary", env!("CARGO_BIN_EXE_smr"), "--output"])
-            .arg(&to)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
+        let output = to.to_str().unwrap();
+        script(
+            "hack/image.sh",
+            &[
+                "--strip",
+                "--binary",
+                env!("CARGO_BIN_EXE_smr"),
+                "--output",
+                output,
+            ],
         );
         to
     };
@@ -206,9 +250,9 @@ pub fn values(start: &Start, iam: &str) -> Value {
         "clusterName": "test",
         "aws": { "endpointUrl": iam, "region": "us-east-1" },
         "controller": { "env": [
-            { "name": CREDENTIALS[0], "value": start.access_key },
-            { "name": CREDENTIALS[1], "value": "not-a-secret" },
-            { "name": CREDENTIALS[2], "value": "true" },
+            { "name": "AWS_ACCESS_KEY_ID", "value": start.access_key },
+            { "name": "AWS_SECRET_ACCESS_KEY", "value": "not-a-secret" },
+            { "name": "AWS_EC2_METADATA_DISABLED", "value": "true" },
         ] },
     });
     let mut extra = Vec::new();
@@ -237,4 +281,41 @@ pub fn file_of(values: &Value) -> tempfile::NamedTempFile {
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     std::fs::write(file.path(), values.to_string()).unwrap();
     file
+}
+
+impl World {
+    /// A world whose controller Helm has installed, for this namespace alone, and that runs in Pods.
+    pub async fn installed(name: &str, start: &Start) -> Self {
+        let cluster = cluster().await;
+        cluster.has_crd().await;
+        let iam = emulator(record()).await;
+        let namespace = new_namespace(&cluster.plane, name).await;
+        let mut values = values(start, &StandIn::endpoint(&iam));
+        values["watch"] = json!({ "namespaces": [namespace] });
+        values["crds"] = json!({ "enabled": false });
+        let system = format!("{namespace}-system");
+        well(cluster.install("install", &namespace, CHART, &system, &values, &[]));
+        let deployment = format!("{namespace}-session-manager-role");
+        cluster.rolled_out(&system, &deployment).await;
+        Self::in_pods(cluster, namespace, iam, deployment)
+    }
+
+    /// A world beside a controller that Helm has installed: the Deployment's name.
+    pub fn in_pods(
+        cluster: Arc<Cluster>,
+        namespace: String,
+        iam: Server,
+        deployment: String,
+    ) -> Self {
+        Self {
+            client: cluster.plane.client().unwrap(),
+            plane: cluster.plane.clone(),
+            namespace,
+            iam,
+            kubeconfig: cluster.plane.admin_kubeconfig().to_owned(),
+            controller: None,
+            log: PathBuf::new(),
+            pods: Some((cluster, deployment)),
+        }
+    }
 }

@@ -23,36 +23,31 @@ const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// A port may be taken between looking for it and listening on it.
 const TRIES: usize = 4;
 
-/// Writes and what is asked of Leases. Reads would be most of the log, as tests poll.
-const AUDIT_POLICY: &str = "\
+/// Writes and what is asked for by or about whom it says here. All reads would be most of the log, as tests poll.
+fn audit_policy(purpose: For) -> String {
+    let besides = match purpose {
+        For::Objects => "resources: [{group: coordination.k8s.io, resources: [leases]}]",
+        For::Pods => "userGroups: [system:serviceaccounts]",
+    };
+    format!(
+        "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
-  resources: [{group: coordination.k8s.io, resources: [leases]}]
+  {besides}
 - level: Metadata
   verbs: [create, update, patch, delete, deletecollection]
 - level: None
-";
-
-/// The same, and all that a ServiceAccount asks for.
-const AUDIT_POLICY_OF_PODS: &str = "\
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- level: Metadata
-  userGroups: [system:serviceaccounts]
-- level: Metadata
-  verbs: [create, update, patch, delete, deletecollection]
-- level: None
-";
+"
+    )
+}
 
 /// What the control plane is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum For {
-    /// Objects only: nobody makes the Secrets and ConfigMaps that Pods need.
+    /// Objects only, and Leases of processes: nobody makes the Secrets and ConfigMaps that Pods need.
     Objects,
     /// Pods too.
     Pods,
@@ -177,11 +172,11 @@ async fn try_start(binaries: &Path, purpose: For) -> Result<Running, Error> {
         &at("tokens"),
         &format!("{ADMIN_TOKEN},administrator,administrator,system:masters\n"),
     )?;
-    let (audit, without) = match purpose {
-        For::Objects => (AUDIT_POLICY, "--disable-admission-plugins=ServiceAccount"),
-        For::Pods => (AUDIT_POLICY_OF_PODS, ""),
+    write(&at("audit-policy.yaml"), &audit_policy(purpose))?;
+    let without = match purpose {
+        For::Objects => "--disable-admission-plugins=ServiceAccount",
+        For::Pods => "",
     };
-    write(&at("audit-policy.yaml"), audit)?;
     let [client_port, peer_port, api_port] = free_ports()?;
     let quoted = |path: PathBuf| format!("'{}'", path.display());
     let log = |name: &str| format!(">{} 2>&1", quoted(at(&format!("{name}.log"))));

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use clap::Args;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -178,22 +178,9 @@ async fn bind(client: &Client, pod: &Pod) {
         "apiVersion": "v1", "kind": "Binding", "metadata": { "name": name },
         "target": { "apiVersion": "v1", "kind": "Node", "name": NODE },
     });
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/binding");
-    let request = kube::core::Request::new(path).create(
-        &kube::api::PostParams::default(),
-        binding.to_string().into_bytes(),
-    );
-    if let Ok(mut request) = request {
-        // The path is the whole one.
-        let uri = request
-            .uri()
-            .to_string()
-            .replace("/binding?", "/binding")
-            .trim_end_matches('?')
-            .to_owned();
-        if let Ok(uri) = uri.parse() {
-            *request.uri_mut() = uri;
-        }
-        let _: Result<serde_json::Value, _> = client.request(request).await;
-    }
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let parameters = PostParams::default();
+    let _: kube::Result<Value> = api
+        .create_subresource("binding", name, &parameters, &binding)
+        .await;
 }

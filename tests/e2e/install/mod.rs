@@ -1,18 +1,17 @@
 //! The chart's own life on a real API server, with Pods from the image: first installation, upgrade, rollback,
-//! uninstallation, the ways back, and that the rights are what is used. The IAM is the emulator.
+//! uninstallation, and the ways back. The IAM is the emulator.
 
-use std::collections::BTreeSet;
+mod page;
+mod rights;
+
 use std::sync::Arc;
 
 use iam_emulator::Server;
 use serde_json::{Value, json};
 
-use crate::docs::less_the_age;
-use crate::docs::pages::{Mark, blocks};
-use crate::support::asking::shell;
 use crate::support::iam::StandIn;
-use crate::support::pods::{self, CHART, Cluster, ROOT, file_of, well};
-use crate::support::{Start, World, emulator, new_namespace, record, scenarios};
+use crate::support::pods::{self, CHART, Cluster, ROOT, well};
+use crate::support::{Start, emulator, new_namespace, record};
 
 /// Release, namespace, Deployment and ServiceAccount, as README has them.
 const NAME: &str = "session-manager-role";
@@ -43,19 +42,7 @@ impl Site {
     ) -> Result<String, String> {
         let mut values = pods::values(&Start::permissive(), &StandIn::endpoint(&self.iam));
         merge(&mut values, more);
-        let file = file_of(&values);
-        let mut arguments = vec![
-            verb,
-            release,
-            chart,
-            "--namespace",
-            NAME,
-            "--create-namespace",
-            "--values",
-        ];
-        arguments.push(file.path().to_str().unwrap());
-        arguments.extend(flags);
-        let output = self.cluster.helm(&arguments);
+        let output = (self.cluster).install(verb, release, chart, NAME, &values, flags);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         if output.status.success() {
             Ok(text(output.stdout))
@@ -172,7 +159,7 @@ async fn print_what_it_costs(site: &Site) {
     }
 }
 
-/// As kubelet and eviction API have it: a leader that is not Ready can be drained, and the other takes over.
+/// The budget lets one Pod go, and refuses the other until the Deployment has two again.
 async fn a_drain_takes_one_at_a_time(site: &Site) {
     let pods = site
         .kubectl(&format!(
@@ -189,15 +176,13 @@ async fn a_drain_takes_one_at_a_time(site: &Site) {
             site.kubectl(&budget).await == "1"
         })
         .await;
-    let evict = async |pod: &str| {
-        let body = json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": pod, "namespace": NAME } });
-        let file = file_of(&body);
-        let raw = format!("/api/v1/namespaces/{NAME}/pods/{pod}/eviction");
-        let arguments = ["create", "--raw", &raw, "-f", file.path().to_str().unwrap()];
-        site.cluster.plane.kubectl(&arguments).await
-    };
-    evict(pods.remove(0)).await.unwrap();
-    let refused = evict(pods.remove(0)).await.unwrap_err().to_string();
+    site.cluster.evict(NAME, pods.remove(0)).await.unwrap();
+    let refused = site
+        .cluster
+        .evict(NAME, pods.remove(0))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("disruption budget"), "{refused}");
     site.cluster.rolled_out(NAME, NAME).await;
     site.answers("after-the-drain").await;
@@ -332,150 +317,14 @@ async fn a_release_from_its_installation_to_its_end() {
     takeover_of_a_kustomize_install(&site).await;
 }
 
-/// Group, resource and verb of everything that a set of rules grants.
-fn granted(roles: &Value) -> BTreeSet<String> {
-    let list = |value: &Value| -> Vec<String> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_str().unwrap().to_owned())
-            .collect()
-    };
-    let mut all = BTreeSet::new();
-    for rule in roles["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|role| role["rules"].as_array().unwrap())
-    {
-        for group in list(&rule["apiGroups"]) {
-            for resource in list(&rule["resources"]) {
-                all.extend(
-                    list(&rule["verbs"])
-                        .iter()
-                        .map(|verb| format!("{group} {resource} {verb}")),
-                );
-            }
-        }
-    }
-    all
-}
-
-/// The same of everything that a ServiceAccount has asked for; a refusal for want of rights panics.
-fn used(cluster: &Cluster, account: &str) -> BTreeSet<String> {
-    let events = cluster.plane.audit_events().unwrap().into_iter();
-    let mut all = BTreeSet::new();
-    for event in events.filter(|e| e.user.username == account && !e.object.resource.is_empty()) {
-        assert_ne!(event.response.code, 403, "{event:?}");
-        let mut resource = event.object.resource.clone();
-        if !event.object.subresource.is_empty() {
-            resource = format!("{resource}/{}", event.object.subresource);
-        }
-        all.insert(format!("{} {resource} {}", event.object.group, event.verb));
-    }
-    all
-}
-
-/// What an object's life asks of the cluster, the same event twice included.
-async fn a_life(world: &World) {
-    scenarios::creation(world).await;
-    scenarios::every_field_that_can_change(world).await;
-    let role = format!("{}.managed", world.namespace);
-    for _ in 0..2 {
-        world
-            .someone()
-            .update_role()
-            .role_name(&role)
-            .description("changed")
-            .send()
-            .await
-            .unwrap();
-        world
-            .eventually("it is repaired", async || {
-                world.account().roles[&role].description.as_deref() != Some("changed")
-            })
-            .await;
-        world.looked_at("managed").await;
-    }
-    world
-        .kubectl(&["delete", "smr", "--all", "--timeout=170s"])
-        .await;
-    assert!(world.account().roles.is_empty());
-}
-
-#[tokio::test]
-async fn the_controller_uses_every_right_that_it_has_in_all_namespaces() {
-    let site = Site::new().await;
-    site.helm("install", NAME, CHART, &json!({}), &[]).unwrap();
-    site.cluster.rolled_out(NAME, NAME).await;
-    let namespace = new_namespace(&site.cluster.plane, "rights").await;
-    let world = World::in_pods(site.cluster.clone(), namespace, site.iam, NAME.to_owned());
-    a_life(&world).await;
-    let label =
-        format!("app.kubernetes.io/instance={NAME},!rbac.authorization.k8s.io/aggregate-to-view");
-    let roles = world
-        .plane
-        .kubectl(&[
-            "get",
-            "clusterroles,roles",
-            "-A",
-            "-l",
-            &label,
-            "-o",
-            "json",
-        ])
-        .await;
-    let roles = granted(&serde_json::from_str(&roles.unwrap()).unwrap());
-    assert_eq!(
-        used(
-            &site.cluster,
-            &format!("system:serviceaccount:{NAME}:{NAME}")
-        ),
-        roles
-    );
-}
-
-#[tokio::test]
-async fn the_controller_uses_every_right_that_it_has_in_one_namespace() {
-    let world = World::installed("one-namespace", &Start::permissive()).await;
-    a_life(&world).await;
-    let namespace = &world.namespace;
-    let label = format!(
-        "app.kubernetes.io/instance={namespace},!rbac.authorization.k8s.io/aggregate-to-view"
-    );
-    let get = async |kind: &str| -> Value {
-        let found = world
-            .plane
-            .kubectl(&["get", kind, "-A", "-l", &label, "-o", "json"])
-            .await;
-        serde_json::from_str(&found.unwrap()).unwrap()
-    };
-    assert_eq!(get("clusterroles").await["items"], json!([]));
-    let roles = granted(&get("roles").await);
-    let account = format!("system:serviceaccount:{namespace}-system:{namespace}-{NAME}");
-    assert_eq!(used(pods::cluster().await.as_ref(), &account), roles);
-}
-
 /// A leader that can't work, such as one without rights, is not Ready; a drain may take it all the same.
 #[tokio::test]
 async fn a_pod_that_is_not_ready_does_not_block_a_drain() {
     let cluster = pods::cluster().await;
     let namespace = new_namespace(&cluster.plane, "unready").await;
-    let values = file_of(
-        &json!({ "clusterName": "test", "replicas": 1, "leaderElection": { "enabled": false },
-        "crds": { "enabled": false }, "rbac": { "create": false } }),
-    );
-    let flags = [
-        "install",
-        &namespace,
-        CHART,
-        "--namespace",
-        &namespace,
-        "--values",
-        values.path().to_str().unwrap(),
-    ];
-    well(cluster.helm(&flags));
+    let values = json!({ "clusterName": "test", "replicas": 1, "leaderElection": { "enabled": false },
+        "crds": { "enabled": false }, "rbac": { "create": false } });
+    well(cluster.install("install", &namespace, CHART, &namespace, &values, &[]));
     let get = async |what: &str, path: &str| {
         let path = format!("jsonpath={path}");
         let arguments = ["get", what, "-n", &namespace, "-o", &path];
@@ -494,157 +343,5 @@ async fn a_pod_that_is_not_ready_does_not_block_a_drain() {
         })
         .await;
     let pod = get("pods", "{.items[0].metadata.name}").await;
-    let body = file_of(
-        &json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": pod, "namespace": namespace } }),
-    );
-    let raw = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
-    let evict = ["create", "--raw", &raw, "-f", body.path().to_str().unwrap()];
-    cluster.plane.kubectl(&evict).await.unwrap();
-}
-
-/// What a tenant may do by the cluster's own roles.
-#[tokio::test]
-async fn tenants_get_what_the_aggregated_roles_say() {
-    let cluster = pods::cluster().await;
-    cluster.has_crd().await;
-    let namespace = new_namespace(&cluster.plane, "tenants").await;
-    let values = file_of(
-        &json!({ "clusterName": "test", "replicas": 0, "crds": { "enabled": false }, "rbac": { "aggregate": { "edit": true } } }),
-    );
-    let flags = [
-        "install",
-        &namespace,
-        CHART,
-        "--namespace",
-        &namespace,
-        "--values",
-        values.path().to_str().unwrap(),
-    ];
-    well(cluster.helm(&flags));
-    for role in ["view", "edit"] {
-        let binding = [
-            "create",
-            "rolebinding",
-            role,
-            "--clusterrole",
-            role,
-            "--user",
-            role,
-            "-n",
-            &namespace,
-        ];
-        cluster.plane.kubectl(&binding).await.unwrap();
-    }
-    let may = async |user: &str, verb: &str| {
-        let ask = ["auth", "can-i", verb, "smr", "--as", user, "-n", &namespace];
-        cluster
-            .plane
-            .kubectl_output(&ask)
-            .await
-            .unwrap()
-            .status
-            .success()
-    };
-    cluster
-        .eventually("'edit' may create", async || may("edit", "create").await)
-        .await;
-    cluster
-        .eventually("'view' may read", async || may("view", "list").await)
-        .await;
-    for verb in ["create", "patch", "delete"] {
-        assert!(may("edit", verb).await, "{verb}");
-        assert!(!may("view", verb).await, "{verb}");
-    }
-    let status = [
-        "auth",
-        "can-i",
-        "patch",
-        "smr",
-        "--subresource=status",
-        "--as",
-        "edit",
-        "-n",
-        &namespace,
-    ];
-    assert!(
-        !cluster
-            .plane
-            .kubectl_output(&status)
-            .await
-            .unwrap()
-            .status
-            .success()
-    );
-}
-
-/// A folder where the page's commands run, and a Helm that leads to the emulator.
-fn desk(site: &Site) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for folder in ["deploy", "crds"] {
-        std::os::unix::fs::symlink(format!("{ROOT}/{folder}"), dir.path().join(folder)).unwrap();
-    }
-    let mut values = pods::values(&Start::default(), &StandIn::endpoint(&site.iam));
-    values.as_object_mut().unwrap().remove("clusterName");
-    std::fs::write(dir.path().join("emulator.json"), values.to_string()).unwrap();
-    let helm = dir.path().join("helm");
-    let script = "#!/bin/sh\ncase $1 in install|upgrade) exec \"$SMR_HELM\" \"$@\" --values emulator.json ;; *) exec \"$SMR_HELM\" \"$@\" ;; esac\n";
-    std::fs::write(&helm, script).unwrap();
-    std::fs::set_permissions(&helm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    dir
-}
-
-/// What a reader does in the first ten minutes, and after. The times are printed.
-#[tokio::test]
-async fn the_installation_goes_as_its_page_says() {
-    const PAGE: &str = "docs/install.md";
-    let site = Site {
-        cluster: Arc::new(Cluster::start().await),
-        // Of the page's cluster, not of the one whose calls the policy simulation judges.
-        iam: emulator(None).await,
-    };
-    // The boundary that the page has made.
-    let boundary =
-        crate::support::iam::client(&StandIn::endpoint(&site.iam), crate::support::SOMEONE);
-    let policy = boundary
-        .create_policy()
-        .policy_name("session-manager-boundary");
-    policy
-        .policy_document(crate::support::iam::READ_S3)
-        .send()
-        .await
-        .unwrap();
-    let desk = desk(&site);
-    let begun = std::time::Instant::now();
-    let mut count = 0;
-    for block in blocks(PAGE) {
-        if !block.marks.contains(&Mark::Helm) {
-            continue;
-        }
-        for command in &block.commands {
-            let line = format!("PATH={}:$PATH; {}", desk.path().display(), command.text);
-            let answer = shell(&site.cluster.plane, desk.path(), &line).await;
-            let printed = answer.unwrap_or_else(|said| {
-                panic!(
-                    "{}: {}\n{said}\n{}",
-                    block.place,
-                    command.text,
-                    site.cluster.logs(NAME)
-                )
-            });
-            if !command.prints.is_empty() {
-                assert_eq!(
-                    less_the_age(&printed),
-                    less_the_age(&command.prints),
-                    "{}",
-                    block.place
-                );
-            }
-            let first = command.text.lines().next().unwrap_or_default();
-            println!("{:>5.1} s  {first}", begun.elapsed().as_secs_f64());
-            count += 1;
-        }
-    }
-    assert!(count >= 14, "{count} commands: is this the page?");
-    let account = site.iam.emulator().snapshot();
-    assert!(account.roles["demo.minimal"].boundary.is_some());
+    cluster.evict(&namespace, &pod).await.unwrap();
 }
