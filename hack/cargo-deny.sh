@@ -35,6 +35,8 @@ if [[ -z "$deny" ]]; then
     deny=$kept/bin/cargo-deny
 fi
 
+# cargo-deny reads the crates of every platform; a build has fetched those of this one.
+"${CARGO:-cargo}" fetch --locked --quiet || fail "the dependencies of all platforms could not be fetched"
 "$deny" --offline check bans licenses sources
 
 # Where the database can't be fetched, one of before is better than none. cargo-deny takes none that is

@@ -28,7 +28,7 @@ write iam/policy-read-only --read-only
 write iam/boundary --document boundary
 write iam/trust-pod-identity --document trust --eks-cluster production
 write iam/trust-irsa --document trust --oidc-provider $oidc
-write iam/scp --document scp
+write iam/scp --document scp --controller-role-arn arn:aws:iam::111122223333:role/session-manager-role
 
 template() {
     local file=$1

@@ -97,6 +97,21 @@ pub(super) fn cluster(name: String) -> Result<String, CliError> {
     Ok(name)
 }
 
+/// The UID that tells clusters of one name apart, as it stands in a tag's value.
+pub(super) fn cluster_uid(uid: String) -> Result<String, CliError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if uid.is_empty() || uid.len() > 63 || !uid.chars().all(fits) {
+        return Err(flag(
+            "--cluster-uid",
+            format!(
+                "'{}' must be 1 to 63 letters, digits and ._-, such as what 'kubectl get namespace kube-system -o jsonpath={{.metadata.uid}}' prints",
+                uid.escape_debug()
+            ),
+        ));
+    }
+    Ok(uid)
+}
+
 fn is_iam_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }

@@ -11,7 +11,6 @@ import { runSimulation } from '@cloud-copilot/iam-simulate'
 const [callsFile, smr] = process.argv.slice(2)
 const here = new URL('.', import.meta.url).pathname
 const account = '111122223333'
-const controllerKey = 'AKIACONTROLLER'
 const boundary = `arn:aws:iam::${account}:policy/session-manager-boundary`
 const cluster = 'sessionmanager.dev/cluster'
 
@@ -28,7 +27,7 @@ const documents = {
   attackedBounded: print(...narrow, '--permissions-boundary-arn', boundary),
   attackedUnbounded: print(...narrow, '--without-boundary'),
   boundary: print('--document', 'boundary'),
-  scp: print('--document', 'scp'),
+  scp: print('--document', 'scp', '--controller-role-arn', `arn:aws:iam::${account}:role/session-manager-role`),
 }
 
 const keyPolicy = {
@@ -89,19 +88,27 @@ function authorisations (call) {
   return all
 }
 
+// Those of a controller by its access key. Namespaces and uids differ from run to run: each kind of request is judged once.
+function kindsOf (key) {
+  const kinds = new Map()
+  const isOurs = call => call.accessKeyId === key && (call.resource === '*' || call.resource.includes(`:${account}:`))
+  for (const call of lines.filter(isOurs)) {
+    for (const one of authorisations(call)) {
+      const shape = JSON.stringify([one.action, Object.keys(one.resourceTags).sort(), Object.keys(one.requestTags).sort(), one.resourceTags[cluster], one.requestTags[cluster], one.untaggedKeys, one.boundary, one.policyArn?.split('/').slice(0, 2), one.resource.split('/').slice(0, 2)])
+      if (!kinds.has(shape)) kinds.set(shape, one)
+    }
+  }
+  const actions = new Set([...kinds.values()].map(call => call.action))
+  for (const needed of ['CreateRole', 'CreatePolicy', 'CreateInstanceProfile', 'AttachRolePolicy', 'DetachRolePolicy', 'PutRolePolicy', 'DeleteRolePolicy', 'AddRoleToInstanceProfile', 'RemoveRoleFromInstanceProfile', 'UpdateAssumeRolePolicy', 'UpdateRole', 'CreatePolicyVersion', 'DeletePolicyVersion', 'TagRole', 'UntagRole', 'DeleteRole', 'DeletePolicy', 'DeleteInstanceProfile', 'PutRolePermissionsBoundary', 'PassRole']) {
+    if (!actions.has(needed)) failures.push(`the recorded calls of ${key} have no ${needed}: record the end-to-end tests anew`)
+  }
+  return [...kinds.values()]
+}
+
 // 1. Every call of the life-cycle tests.
 const lines = readFileSync(callsFile, 'utf8').trim().split('\n').map(line => JSON.parse(line))
-const seen = new Map()
-const isOurs = call => call.accessKeyId === controllerKey && (call.resource === '*' || call.resource.includes(`:${account}:`))
-for (const call of lines.filter(isOurs)) {
-  for (const one of authorisations(call)) {
-    // Namespaces and uids differ from run to run: each kind of request is judged once.
-    const shape = JSON.stringify([one.action, Object.keys(one.resourceTags).sort(), Object.keys(one.requestTags).sort(), one.resourceTags[cluster], one.requestTags[cluster], one.untaggedKeys, one.boundary, one.policyArn?.split('/').slice(0, 2), one.resource.split('/').slice(0, 2)])
-    if (!seen.has(shape)) seen.set(shape, one)
-  }
-}
-const actions = new Set([...seen.values()].map(call => call.action))
-for (const call of seen.values()) {
+const seen = kindsOf('AKIACONTROLLER')
+for (const call of seen) {
   const keys = context(call)
   const what = `iam:${call.action} on ${call.resource} ${JSON.stringify(keys)}`
   if (call.passed) keys['iam:PassedToService'] = 'ec2.amazonaws.com'
@@ -115,25 +122,15 @@ for (const call of seen.values()) {
     expect(await judge(documents.readOnly, `iam:${call.action}`, call.resource, keys), false, `read only, ${what}`)
   }
 }
-for (const needed of ['CreateRole', 'CreatePolicy', 'CreateInstanceProfile', 'AttachRolePolicy', 'DetachRolePolicy', 'PutRolePolicy', 'DeleteRolePolicy', 'AddRoleToInstanceProfile', 'RemoveRoleFromInstanceProfile', 'UpdateAssumeRolePolicy', 'UpdateRole', 'CreatePolicyVersion', 'DeletePolicyVersion', 'TagRole', 'UntagRole', 'DeleteRole', 'DeletePolicy', 'DeleteInstanceProfile', 'PutRolePermissionsBoundary', 'PassRole']) {
-  if (!actions.has(needed)) failures.push(`the recorded calls have no ${needed}: record the life-cycle tests anew`)
-}
-
-// The documents of the page's commands (deploy/iam; 'make test-cloudformation' shows that they are the same): the
-// cluster is the example's, and its paths and policies are the defaults.
+// 2. Every call of a controller that was installed with the example overlay, as it stands there, by the policy that the
+// page's command writes for it (deploy/iam; 'make test-cloudformation' shows that it does).
 const example = JSON.parse(readFileSync(process.env.SMR_EXAMPLE_POLICY, 'utf8'))
-const named = tags => tags[cluster] === 'test' ? { ...tags, [cluster]: 'production' } : tags
-const own = call => !call.resource.includes('/other/') && !call.role?.includes('/other/') && (!call.policyArn || call.policyArn.includes(':policy/session-manager/'))
-let asTheExample = 0
-for (const call of [...seen.values()].filter(own)) {
-  const keys = context({ ...call, resourceTags: named(call.resourceTags), requestTags: named(call.requestTags) }, boundary)
-  if (call.passed) keys['iam:PassedToService'] = 'ec2.amazonaws.com'
+for (const call of kindsOf('AKIAEXAMPLE')) {
+  const keys = { ...context(call), ...(call.passed && { 'iam:PassedToService': 'ec2.amazonaws.com' }) }
   expect(await judge(example, `iam:${call.action}`, call.resource, keys), true, `by deploy/iam/policy.json, iam:${call.action} on ${call.resource} ${JSON.stringify(keys)}`)
-  asTheExample++
 }
-if (asTheExample < 40) failures.push(`only ${asTheExample} kinds of requests were judged by deploy/iam/policy.json`)
 
-// 2. Attacks: all of them denied.
+// 3. Attacks: all of them denied.
 const { attacks, afterwards } = JSON.parse(readFileSync(`${here}attacks.json`, 'utf8'))
 for (const attack of attacks) {
   const what = `${attack.reason}: ${attack.action} on ${attack.resource}`
@@ -149,17 +146,17 @@ for (const attack of attacks) {
 }
 if (attacks.length < 50) failures.push(`only ${attacks.length} attacks are written down`)
 
-// 3. What a role with *:* can do under the boundary: what the boundary allows, and no more.
+// 4. What a role with *:* can do under the boundary: what the boundary allows, and no more.
 const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
 const managed = `arn:aws:iam::${account}:role/session-manager/team.web`
-for (const { action, resource, allowed, reason } of afterwards) {
-  const capped = await judge(everything, action, resource, {}, { boundary: documents.boundary, principal: managed })
-  const alone = await judge(documents.boundary, action, resource, {}, { principal: managed })
+for (const { action, resource, context: keys = {}, allowed, reason } of afterwards) {
+  const capped = await judge(everything, action, resource, keys, { boundary: documents.boundary, principal: managed })
+  const alone = await judge(documents.boundary, action, resource, keys, { principal: managed })
   expect(capped, allowed, `${reason}: ${action} under the boundary`)
   expect(capped, alone, `${reason}: ${action} by the boundary alone`)
 }
 
-// 4. The service control policy: nobody but the controller sets or removes ownership.
+// 5. The service control policy: nobody but the controller sets or removes ownership.
 const scps = [{ orgIdentifier: 'root', policies: [{ name: 'all', policy: everything }, { name: 'scp', policy: documents.scp }] }]
 const tagging = [
   ['iam:TagRole', 'role/session-manager/a', ['sessionmanager.dev/cluster']],
@@ -180,6 +177,6 @@ for (const keys of [['team'], ['sessionmanager.dev/adoptable-by']]) {
 }
 
 for (const failure of failures) console.error(`✗ ${failure}`)
-console.log(`${seen.size} kinds of requests from ${lines.length} recorded calls, ${attacks.length} attacks`)
+console.log(`${seen.length} kinds of requests from ${lines.length} recorded calls, ${attacks.length} attacks`)
 console.log(`${passed} passed, ${failures.length} failed`)
 process.exit(failures.length === 0 ? 0 : 1)

@@ -51,9 +51,12 @@ pub const SOMEONE: &str = "AKIASOMEONE";
 pub const OTHER_KEY: &str = "AKIAOTHERACCOUNT";
 /// Those of a second replica of the controller.
 pub const SECOND_KEY: &str = "AKIASECONDREPLICA";
+/// Those of a controller that is installed with the example overlay, as it stands there.
+pub const EXAMPLE_KEY: &str = "AKIAEXAMPLE";
 /// Which account an access key belongs to.
-const CREDENTIALS: [(&str, &str); 4] = [
+const CREDENTIALS: [(&str, &str); 5] = [
     (KEY, ACCOUNT),
+    (EXAMPLE_KEY, ACCOUNT),
     (SECOND_KEY, ACCOUNT),
     (SOMEONE, ACCOUNT),
     (OTHER_KEY, OTHER_ACCOUNT),

@@ -128,6 +128,39 @@ pub async fn every_field_that_can_change<I: StandIn>(world: &World<I>) -> Sessio
             "{spec}"
         );
     }
+    every_change_of_the_document(world).await;
+    // What left spec has left IAM.
+    world.apply("web", "{}").await;
+    let object = world.ready("web").await;
+    let seen = world.seen().await;
+    let role = &seen.roles[&name];
+    assert_eq!(role.max_session, 3600);
+    assert_eq!(role.attached.iter().collect::<Vec<_>>(), [&own]);
+    let foreign = role
+        .tags
+        .keys()
+        .find(|key| !key.starts_with("sessionmanager.dev/"));
+    assert_eq!(foreign, None);
+    assert_eq!(
+        role.boundary,
+        Some(boundary),
+        "a boundary is never removed by us"
+    );
+    let policy = &seen.policies[&name];
+    assert!(!policy.document.contains("logs:"));
+    // The narrowing update took the wider version with it.
+    assert!(
+        policy
+            .versions
+            .iter()
+            .all(|v| !v.document.contains("/ssm/sessions"))
+    );
+    object
+}
+
+/// Everything that a spec can say of the policy's document, one after the other.
+pub async fn every_change_of_the_document<I: StandIn>(world: &World<I>) {
+    let name = format!("{}.web", world.namespace);
     let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let parts = [
         (
@@ -182,33 +215,6 @@ pub async fn every_field_that_can_change<I: StandIn>(world: &World<I>) -> Sessio
         let no_key = spec.contains("S3Managed");
         assert!(!no_key || !policy.document.contains("kms:"), "{spec}");
     }
-    // What left spec has left IAM.
-    world.apply("web", "{}").await;
-    let object = world.ready("web").await;
-    let seen = world.seen().await;
-    let role = &seen.roles[&name];
-    assert_eq!(role.max_session, 3600);
-    assert_eq!(role.attached.iter().collect::<Vec<_>>(), [&own]);
-    let foreign = role
-        .tags
-        .keys()
-        .find(|key| !key.starts_with("sessionmanager.dev/"));
-    assert_eq!(foreign, None);
-    assert_eq!(
-        role.boundary,
-        Some(boundary),
-        "a boundary is never removed by us"
-    );
-    let policy = &seen.policies[&name];
-    assert!(!policy.document.contains("logs:"));
-    // The narrowing update took the wider version with it.
-    assert!(
-        policy
-            .versions
-            .iter()
-            .all(|v| !v.document.contains("/ssm/sessions"))
-    );
-    object
 }
 
 /// From a managed policy to an inline one and back.

@@ -258,6 +258,14 @@ pub const TAG_KEY: Form = Form {
     mistakes: &[],
 };
 
+/// Keys of tags, in which `*` stands for any characters.
+pub const TAG_KEY_PATTERN: Form = Form {
+    characters: "\\p{L}\\p{Z}\\p{N}_.:/=+@*-",
+    takes: "letters, digits, spaces and _.:/=+-@*",
+    pattern: "^[\\p{L}\\p{Z}\\p{N}_.:/=+@*-]+$",
+    ..TAG_KEY
+};
+
 /// A tag's value.
 pub const TAG_VALUE: Form = Form {
     pattern: "^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$",

@@ -41,6 +41,16 @@ impl Partition {
         }
     }
 
+    /// What the names of regional services end with, as `kms:ViaService` has them. Source: AWS General
+    /// Reference, "AWS service endpoints". No service principal is built from it.
+    pub const fn dns_suffix(self) -> &'static str {
+        match self {
+            Self::Aws | Self::AwsUsGov => "amazonaws.com",
+            Self::AwsCn => "amazonaws.com.cn",
+            Self::AwsEusc => "amazonaws.eu",
+        }
+    }
+
     /// The partition of a region, by the region's form: new regions need no new version.
     pub fn of_region(region: &str) -> Result<Self, RegionError> {
         let parts: Vec<&str> = region.split('-').collect();

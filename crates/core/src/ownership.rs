@@ -9,6 +9,8 @@ use crate::names::ObjectRef;
 pub const PREFIX: &str = "sessionmanager.dev/";
 /// The cluster's name, `--cluster-name`.
 pub const CLUSTER: &str = "sessionmanager.dev/cluster";
+/// The UID of the cluster, which tells two clusters of one name apart.
+pub const CLUSTER_UID: &str = "sessionmanager.dev/cluster-uid";
 /// `<namespace>/<name>` of the object.
 pub const OWNER: &str = "sessionmanager.dev/owner";
 /// The object's UID.

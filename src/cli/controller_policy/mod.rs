@@ -1,5 +1,6 @@
 //! `smr controller-policy`: flags in, one JSON document for AWS out. No IO but for printing.
 
+mod boundary;
 mod cloudformation;
 mod others;
 mod policy;
@@ -12,11 +13,12 @@ use smr_api::forms;
 use smr_core::account::{Account, Arn, Partition};
 use smr_core::resolve::document::Document;
 
+use self::boundary::{CapArgs, boundary, warning};
 use self::cloudformation::{Stack, Trust};
 use self::others::ServiceAccount;
-use self::policy::Scope;
+use self::policy::{Bound, Scope};
 use self::statement::{MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
-use super::limits::{cluster, text, texts};
+use super::limits::{cluster, cluster_uid, texts};
 use super::{CliError, flag};
 
 const EXAMPLES: &str = "\
@@ -43,6 +45,8 @@ Examples:
 
 docs/controller-iam.md explains each document.";
 
+const BOUNDARIES: &str = "--permissions-boundary-arn";
+
 /// Flags of `smr controller-policy`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
@@ -67,9 +71,19 @@ pub(super) struct Args {
     /// Name of the cluster, as the controller has it
     #[arg(long, env = "SMR_CLUSTER_NAME")]
     cluster_name: String,
-    /// The permissions boundary that every managed role must have
-    #[arg(long, env = "SMR_PERMISSIONS_BOUNDARY_ARN", value_name = "ARN")]
-    permissions_boundary_arn: Option<String>,
+    /// UID of the namespace kube-system, or what --cluster-uid of the controller says. Then the policy is
+    /// for this cluster only, also where another one has its name
+    #[arg(long, env = "SMR_CLUSTER_UID", value_name = "UID")]
+    cluster_uid: Option<String>,
+    /// The permissions boundary that every managed role must have. Repeatable: then the first boundary is for
+    /// the first --path, the second for the second, and so on
+    #[arg(
+        long,
+        env = "SMR_PERMISSIONS_BOUNDARY_ARN",
+        value_name = "ARN",
+        value_delimiter = ','
+    )]
+    permissions_boundary_arn: Vec<String>,
     /// Do without a boundary: then who holds the policy is in effect an administrator
     #[arg(long, conflicts_with = "permissions_boundary_arn")]
     without_boundary: bool,
@@ -80,6 +94,10 @@ pub(super) struct Args {
     /// An existing role, policy or instance profile that may be adopted with consent (repeatable)
     #[arg(long, value_name = "ARN", value_delimiter = ',')]
     adopt_arn: Vec<String>,
+    /// A tag key that the controller may set, * stands for any characters (repeatable: each --allow-tag-key
+    /// and the key of each --tag of the controller) [default: any]
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    tag_key: Vec<String>,
     /// Only what looking needs: for smr plan, and for objects in mode Observe
     #[arg(long)]
     read_only: bool,
@@ -100,10 +118,12 @@ pub(super) struct Args {
         default_value = "session-manager-role/session-manager-role"
     )]
     service_account: String,
-    /// With --document scp: the role of a controller, * stands for any characters (repeatable)
-    /// [default: role/session-manager-role of any account]
+    /// With --document scp, which needs it: the role of a controller, with its path; * stands for any
+    /// characters (repeatable)
     #[arg(long, value_name = "ARN", value_delimiter = ',')]
     controller_role_arn: Vec<String>,
+    #[command(flatten)]
+    cap: CapArgs,
 }
 
 /// How it is printed.
@@ -137,6 +157,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             "only the SCP names controllers: add --document scp, or leave --controller-role-arn out",
         ));
     }
+    args.refuse_cap_elsewhere()?;
     let printed = match args.format {
         Format::Json => args.one_document()?.to_pretty_json(),
         Format::Cloudformation => format!("{:#}", args.template()?),
@@ -167,7 +188,7 @@ impl Args {
         }
         let (document, max) = match kind {
             Kind::Policy => (self.policy()?, MANAGED_POLICY_MAX),
-            Kind::Boundary => (others::boundary(&self.account()?), MANAGED_POLICY_MAX),
+            Kind::Boundary => (self.cap()?, MANAGED_POLICY_MAX),
             Kind::Trust => (self.trust()?, TRUST_POLICY_MAX),
             Kind::Scp => (self.scp()?, SCP_MAX),
         };
@@ -175,7 +196,6 @@ impl Args {
     }
 
     fn template(&self) -> Result<serde_json::Value, CliError> {
-        let account = self.account()?;
         if self.document.is_some() {
             return Err(flag(
                 "--document",
@@ -188,14 +208,21 @@ impl Args {
                 "a template is for the controller's own role, which writes: leave --read-only out, or --format cloudformation",
             ));
         }
-        let boundary = match self.boundary()? {
-            None => None,
-            Some(arn) => {
+        let boundaries = self.boundaries()?;
+        let boundary = match boundaries.as_slice() {
+            [] => None,
+            [bound] => {
                 // Another account's, such as AWS's own, is there already.
-                let is_own = Arn::parse(&arn).is_some_and(|arn| arn.account == self.account_id);
-                let document = is_own.then(|| others::boundary(&account));
-                let document = document.map(|document| fitting(document, MANAGED_POLICY_MAX));
-                Some((arn, document.transpose()?))
+                let arn = &bound.arn;
+                let is_own = Arn::parse(arn).is_some_and(|arn| arn.account == self.account_id);
+                let document = is_own.then(|| fitting(self.cap()?, MANAGED_POLICY_MAX));
+                Some((arn.as_str(), document.transpose()?))
+            }
+            [_, _, ..] => {
+                return Err(flag(
+                    BOUNDARIES,
+                    "a template makes one boundary, and several differ: print the documents one by one with --document",
+                ));
             }
         };
         let trust = || fitting(self.trust()?, TRUST_POLICY_MAX);
@@ -217,9 +244,7 @@ impl Args {
         Ok(cloudformation::template(&Stack {
             cluster: &self.cluster_name,
             policy: fitting(self.policy()?, MANAGED_POLICY_MAX)?,
-            boundary: boundary
-                .as_ref()
-                .map(|(arn, document)| (arn.as_str(), document.clone())),
+            boundary,
             trust,
         }))
     }
@@ -246,7 +271,9 @@ impl Args {
             account: self.account()?,
             paths: texts("--path", &forms::PATH, self.path.clone())?,
             cluster: cluster(self.cluster_name.clone())?,
-            boundary: self.boundary()?,
+            cluster_uid: self.cluster_uid.clone().map(cluster_uid).transpose()?,
+            boundaries: self.boundaries()?,
+            tag_keys: self.tag_keys()?,
             additional: self.additional_policy_arn.clone(),
             adopt: self.adopt_arn.clone(),
         };
@@ -266,22 +293,80 @@ impl Args {
         Ok(policy::policy(&scope))
     }
 
-    fn boundary(&self) -> Result<Option<String>, CliError> {
-        const FLAG: &str = "--permissions-boundary-arn";
-        let Some(arn) = self.permissions_boundary_arn.clone() else {
-            return Ok(None);
-        };
-        let arn = text(FLAG, &forms::POLICY_ARN, arn)?;
-        match self.account()?.refuses_policy(&arn) {
-            None => Ok(Some(arn)),
-            Some(problem) => Err(flag(FLAG, problem)),
+    /// The boundary's document. What it leaves open is said on standard error.
+    fn cap(&self) -> Result<Document, CliError> {
+        let account = self.account()?;
+        let cap = self.cap.checked(&account)?;
+        if let Some(warning) = warning(&account, &cap) {
+            eprintln!("smr: {warning}");
+        }
+        Ok(boundary(&account, &cap))
+    }
+
+    fn refuse_cap_elsewhere(&self) -> Result<(), CliError> {
+        let has_boundary =
+            self.document == Some(Kind::Boundary) || self.format == Format::Cloudformation;
+        match self.cap.is_given().filter(|_| !has_boundary) {
+            None => Ok(()),
+            Some(name) => Err(flag(
+                name,
+                format!("narrows the boundary: add --document boundary, or leave {name} out"),
+            )),
         }
     }
 
+    fn tag_keys(&self) -> Result<Vec<String>, CliError> {
+        texts("--tag-key", &forms::TAG_KEY_PATTERN, self.tag_key.clone())
+    }
+
+    /// Each with the paths that it is for.
+    fn boundaries(&self) -> Result<Vec<Bound>, CliError> {
+        let arns = texts(
+            BOUNDARIES,
+            &forms::POLICY_ARN,
+            self.permissions_boundary_arn.clone(),
+        )?;
+        let account = self.account()?;
+        if let Some(problem) = arns.iter().find_map(|arn| account.refuses_policy(arn)) {
+            return Err(flag(BOUNDARIES, problem));
+        }
+        let paths = &self.path;
+        let [_, _, ..] = arns.as_slice() else {
+            let bound = |arn| Bound {
+                arn,
+                paths: paths.clone(),
+            };
+            return Ok(arns.into_iter().map(bound).collect());
+        };
+        if arns.len() != paths.len() {
+            let problem = format!(
+                "there are {} boundaries and {} of --path: give one --path for each boundary, in the same order",
+                arns.len(),
+                paths.len()
+            );
+            return Err(flag(BOUNDARIES, problem));
+        }
+        let lies_below = |a: &String, b: &String| a != b && a.starts_with(b.as_str());
+        let nested = |a: &&String| paths.iter().any(|b| lies_below(a, b));
+        if let Some(path) = paths.iter().find(nested) {
+            let problem = format!(
+                "{path} lies below another --path, so its roles could be given the boundary of either: with several boundaries, choose paths of which none lies below another"
+            );
+            return Err(flag("--path", problem));
+        }
+        let pairs = arns.into_iter().zip(paths.iter().cloned());
+        Ok(pairs
+            .map(|(arn, path)| Bound {
+                arn,
+                paths: vec![path],
+            })
+            .collect())
+    }
+
     fn check(&self, scope: &Scope) -> Result<(), CliError> {
-        if scope.boundary.is_none() && !self.without_boundary {
+        if scope.boundaries.is_empty() && !self.without_boundary {
             return Err(flag(
-                "--permissions-boundary-arn",
+                BOUNDARIES,
                 "is needed: without a boundary, who holds this policy is in effect an administrator. 'smr controller-policy --document boundary' prints one; --without-boundary does without",
             ));
         }
@@ -291,17 +376,16 @@ impl Args {
                 "can't be /: everything in the account would count as managed, choose a path such as /session-manager/",
             ));
         }
-        if let Some(boundary) = &scope.boundary
-            && let Some(arn) = Arn::parse(boundary)
-            && scope
-                .paths
-                .iter()
-                .any(|path| arn.path.starts_with(path.as_str()))
-        {
+        let managed = |arn: &str| {
+            let path = Arn::parse(arn).map(|arn| arn.path).unwrap_or_default();
+            scope.paths.iter().any(|below| path.starts_with(below))
+        };
+        if let Some(bound) = scope.boundaries.iter().find(|bound| managed(&bound.arn)) {
             return Err(flag(
-                "--permissions-boundary-arn",
+                BOUNDARIES,
                 format!(
-                    "{boundary} lies below a managed path, where the controller may change policies: create the boundary under another path"
+                    "{} lies below a managed path, where the controller may change policies: create the boundary under another path",
+                    bound.arn
                 ),
             ));
         }
@@ -330,6 +414,14 @@ impl Args {
                     format!(
                         "'{arn}' is not the full ARN of a role, policy or instance profile of account {}",
                         scope.account.id
+                    ),
+                ));
+            }
+            if scope.boundaries.len() > 1 && !managed(arn) {
+                return Err(flag(
+                    "--adopt-arn",
+                    format!(
+                        "{arn} lies below none of --path, so it is not known which of the boundaries it must have: add its path and its boundary"
                     ),
                 ));
             }
@@ -366,10 +458,20 @@ impl Args {
     }
 
     fn scp(&self) -> Result<Document, CliError> {
-        let account = self.account()?;
         if self.controller_role_arn.is_empty() {
-            let any = format!("arn:{}:iam::*:role/session-manager-role", account.partition);
-            return Ok(others::scp(&[any]));
+            return Err(flag(
+                "--controller-role-arn",
+                format!(
+                    "is needed: the SCP would keep the controllers off their own tags. Give the role of each controller, in each account, with its path, such as arn:{}:iam::{}:role/session-manager-role",
+                    self.account()?.partition,
+                    self.account_id
+                ),
+            ));
+        }
+        let is_role = |arn: &&String| Arn::parse(arn).is_some_and(|arn| arn.kind == "role");
+        if let Some(arn) = self.controller_role_arn.iter().find(|arn| !is_role(arn)) {
+            let problem = format!("'{arn}' is not the ARN of a role");
+            return Err(flag("--controller-role-arn", problem));
         }
         Ok(others::scp(&self.controller_role_arn))
     }

@@ -1,50 +1,11 @@
-//! The documents around the controller's policy: the boundary of the managed roles, the trust of
-//! the controller's role, the SCP that keeps others off our tags. Values in, documents out. No IO.
+//! The documents around the controller's policy: the trust of its role, and the SCP that keeps others off the
+//! tags that prove ownership. Values in, documents out. No IO.
 
 use smr_core::account::Account;
 use smr_core::ownership::KEYS;
 use smr_core::resolve::document::{Document, Principal};
 
 use super::statement::{allow, deny};
-
-/// All that a Session Manager role can ever need, whatever its policies say: it caps them.
-pub(super) fn boundary(account: &Account) -> Document {
-    let partition = account.partition;
-    let everywhere = || vec!["*".to_owned()];
-    let agent = [
-        "ssm:UpdateInstanceInformation",
-        "ssmmessages:CreateControlChannel",
-        "ssmmessages:CreateDataChannel",
-        "ssmmessages:OpenControlChannel",
-        "ssmmessages:OpenDataChannel",
-    ];
-    let logs = [
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "logs:DescribeLogGroups",
-        "logs:DescribeLogStreams",
-    ];
-    let statements = vec![
-        allow("Sessions", &agent, everywhere()),
-        allow("CloudWatchLogs", &logs, everywhere()),
-        allow(
-            "S3Logs",
-            &["s3:PutObject", "s3:PutObjectAcl"],
-            vec![format!("arn:{partition}:s3:::*/*")],
-        ),
-        allow(
-            "S3Encryption",
-            &["s3:GetEncryptionConfiguration"],
-            everywhere(),
-        ),
-        allow(
-            "Keys",
-            &["kms:Decrypt", "kms:GenerateDataKey"],
-            vec![format!("arn:{partition}:kms:*:*:key/*")],
-        ),
-    ];
-    Document { statements }
-}
 
 /// The controller's ServiceAccount.
 pub(super) struct ServiceAccount<'a> {

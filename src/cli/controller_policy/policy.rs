@@ -2,8 +2,10 @@
 //! out: a document. No IO. Which condition keys AWS sends with which action is in AWS's service
 //! authorization reference; resource tags of policies and profiles come as aws:ResourceTag only.
 
+use std::borrow::Cow;
+
 use smr_core::account::Account;
-use smr_core::ownership::{ADOPTABLE_BY, CLUSTER};
+use smr_core::ownership::{ADOPTABLE_BY, CLUSTER, CLUSTER_UID, PREFIX};
 use smr_core::resolve::document::{Document, Statement};
 
 use super::statement::{allow, deny};
@@ -13,11 +15,22 @@ pub(super) struct Scope {
     pub account: Account,
     pub paths: Vec<String>,
     pub cluster: String,
-    pub boundary: Option<String>,
+    /// The UID that tells this cluster from another one of its name.
+    pub cluster_uid: Option<String>,
+    /// None: the policy does without.
+    pub boundaries: Vec<Bound>,
     /// Policies of others that may be attached; `*` stands for any characters.
     pub additional: Vec<String>,
     /// Objects of others that may be taken over with consent.
     pub adopt: Vec<String>,
+    /// Tag keys that the controller may set besides its own; `*` stands for any characters. Empty: any.
+    pub tag_keys: Vec<String>,
+}
+
+/// A permissions boundary, and the paths below which roles must have it.
+pub(super) struct Bound {
+    pub arn: String,
+    pub paths: Vec<String>,
 }
 
 const READ: [&str; 12] = [
@@ -74,23 +87,29 @@ impl Scope {
         )
     }
 
-    /// Everything of a kind below the managed paths.
-    fn managed(&self, kind: &str) -> Vec<String> {
-        self.paths
-            .iter()
-            .map(|path| self.arn(&format!("{kind}{path}*")))
-            .collect()
+    fn below(&self, kind: &str, paths: &[String]) -> Vec<String> {
+        let arn = |path: &String| self.arn(&format!("{kind}{path}*"));
+        paths.iter().map(arn).collect()
     }
 
-    /// The same, and what may be adopted.
-    fn ours(&self, kind: &str) -> Vec<String> {
+    /// Everything of a kind below the managed paths.
+    fn managed(&self, kind: &str) -> Vec<String> {
+        self.below(kind, &self.paths)
+    }
+
+    /// What may be adopted of a kind.
+    fn adopted(&self, kind: &str) -> impl Iterator<Item = String> {
         let prefix = self.arn(&format!("{kind}/"));
-        let adopted = self
-            .adopt
-            .iter()
-            .filter(|arn| arn.starts_with(&prefix))
-            .cloned();
-        self.managed(kind).into_iter().chain(adopted).collect()
+        let of_kind = move |arn: &&String| arn.starts_with(&prefix);
+        self.adopt.iter().filter(of_kind).cloned()
+    }
+
+    /// Both.
+    fn ours(&self, kind: &str) -> Vec<String> {
+        self.managed(kind)
+            .into_iter()
+            .chain(self.adopted(kind))
+            .collect()
     }
 
     fn all_of_ours(&self) -> Vec<String> {
@@ -110,19 +129,46 @@ impl Scope {
         ]
     }
 
-    /// Only with the ownership tag, and roles only with the boundary.
+    /// Only with the ownership tags, and roles only with the boundary of their path.
     fn creating(&self) -> Vec<Statement> {
-        let role = allow("CreateRole", &["iam:CreateRole"], self.managed("role")).when(
-            "StringEquals",
-            &request_tag(),
-            [&self.cluster],
-        );
         let others = [self.managed("policy"), self.managed("instance-profile")].concat();
         let actions = ["iam:CreatePolicy", "iam:CreateInstanceProfile"];
-        vec![
-            self.bounded(role),
-            allow("Create", &actions, others).when("StringEquals", &request_tag(), [&self.cluster]),
-        ]
+        let mut statements = self.bounded("CreateRole", &["iam:CreateRole"], |paths| {
+            self.below("role", paths)
+        });
+        statements.push(allow("Create", &actions, others));
+        statements
+            .into_iter()
+            .map(|statement| self.with_known_keys(self.as_ours(statement)))
+            .collect()
+    }
+
+    /// With this cluster's tags in the request.
+    fn as_ours(&self, statement: Statement) -> Statement {
+        let statement = statement.when("StringEquals", &request(CLUSTER), [&self.cluster]);
+        match &self.cluster_uid {
+            Some(uid) => statement.when("StringEquals", &request(CLUSTER_UID), [uid]),
+            None => statement,
+        }
+    }
+
+    /// On what has this cluster's tags. What was made before there was a UID in the tags has none.
+    fn on_ours(&self, statement: Statement) -> Statement {
+        let statement = statement.when("StringEquals", &resource(CLUSTER), [&self.cluster]);
+        match &self.cluster_uid {
+            Some(uid) => statement.when("StringEqualsIfExists", &resource(CLUSTER_UID), [uid]),
+            None => statement,
+        }
+    }
+
+    /// With no tag keys but those that the operator lists, and our own.
+    fn with_known_keys(&self, statement: Statement) -> Statement {
+        if self.tag_keys.is_empty() || self.tag_keys.iter().any(|key| key == "*") {
+            return statement;
+        }
+        let own = format!("{PREFIX}*");
+        let keys = self.tag_keys.iter().chain([&own]);
+        statement.when("ForAllValues:StringLike", "aws:TagKeys", keys)
     }
 
     /// A creation with tags needs Tag* too, which AWS does not publish: nothing exists then, so no
@@ -131,36 +177,33 @@ impl Scope {
         let managed = ["role", "policy", "instance-profile"]
             .map(|kind| self.managed(kind))
             .concat();
+        let mut at_creation = self.as_ours(allow("TagAtCreation", &TAG, managed));
+        let mut ours = self.on_ours(allow("TagOurs", &TAG, self.all_of_ours()));
+        for (key, value) in self.stamp() {
+            at_creation = at_creation.when("StringEqualsIfExists", &resource(key), [value]);
+            ours = ours.when("StringEqualsIfExists", &request(key), [value]);
+        }
         let mut statements = vec![
-            allow("TagAtCreation", &TAG, managed)
-                .when("StringEquals", &request_tag(), [&self.cluster])
-                .when("StringEqualsIfExists", &resource_tag(), [&self.cluster]),
-            allow("TagOurs", &TAG, self.all_of_ours())
-                .when("StringEquals", &resource_tag(), [&self.cluster])
-                .when("StringEqualsIfExists", &request_tag(), [&self.cluster]),
-            allow("UntagOurs", &UNTAG, self.all_of_ours()).when(
-                "StringEquals",
-                &resource_tag(),
-                [&self.cluster],
-            ),
+            self.with_known_keys(at_creation),
+            self.with_known_keys(ours),
+            self.on_ours(allow("UntagOurs", &UNTAG, self.all_of_ours())),
         ];
         if !self.adopt.is_empty() {
-            statements.push(
-                allow("Adopt", &TAG, self.adopt.clone())
-                    .when("StringEquals", &request_tag(), [&self.cluster])
-                    .when(
-                        "StringLike",
-                        &format!("aws:ResourceTag/{ADOPTABLE_BY}"),
-                        [format!("{}/*", self.cluster)],
-                    ),
-            );
+            let adopt = self.as_ours(allow("Adopt", &TAG, self.adopt.clone()));
+            let consent = format!("{}/*", self.cluster);
+            let adopt = adopt.when("StringLike", &resource(ADOPTABLE_BY), [consent]);
+            statements.push(self.with_known_keys(adopt));
         }
         statements
     }
 
+    /// The tags that name this cluster.
+    fn stamp(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let uid = self.cluster_uid.as_ref().map(|uid| (CLUSTER_UID, uid));
+        std::iter::once((CLUSTER, &self.cluster)).chain(uid)
+    }
+
     fn changing(&self) -> Vec<Statement> {
-        let ours =
-            |statement: Statement| statement.when("StringEquals", &resource_tag(), [&self.cluster]);
         let roles = || self.ours("role");
         let attachable: Vec<String> = self
             .ours("policy")
@@ -168,33 +211,35 @@ impl Scope {
             .chain(self.additional.clone())
             .collect();
         let others = [self.ours("policy"), self.ours("instance-profile")].concat();
-        vec![
-            ours(allow(
-                "ChangeRoles",
-                &[
-                    "iam:UpdateRole",
-                    "iam:DeleteRole",
-                    "iam:DeleteRolePolicy",
-                    "iam:DetachRolePolicy",
-                ],
-                roles(),
-            )),
-            self.bounded(ours(allow(
-                "GrantToRoles",
-                &[
-                    "iam:PutRolePolicy",
-                    "iam:UpdateAssumeRolePolicy",
-                    "iam:PutRolePermissionsBoundary",
-                ],
-                roles(),
-            ))),
-            self.bounded(ours(allow(
-                "AttachToRoles",
-                &["iam:AttachRolePolicy"],
-                roles(),
-            )))
-            .when("ArnLike", "iam:PolicyARN", attachable),
-            ours(allow(
+        // With several boundaries, what may be adopted lies below one of their paths.
+        let bounded_roles = |paths: &[String]| match self.boundaries.len() {
+            0 | 1 => roles(),
+            _ => self.below("role", paths),
+        };
+        let granting = [
+            "iam:PutRolePolicy",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+        ];
+        let grant = self.bounded("GrantToRoles", &granting, bounded_roles);
+        let attach = self.bounded("AttachToRoles", &["iam:AttachRolePolicy"], bounded_roles);
+        let mut statements = vec![self.on_ours(allow(
+            "ChangeRoles",
+            &[
+                "iam:UpdateRole",
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+            ],
+            roles(),
+        ))];
+        statements.extend(grant.into_iter().map(|s| self.on_ours(s)));
+        statements.extend(attach.into_iter().map(|s| {
+            self.on_ours(s)
+                .when("ArnLike", "iam:PolicyARN", attachable.clone())
+        }));
+        statements.extend([
+            self.on_ours(allow(
                 "ChangeOthers",
                 &[
                     "iam:CreatePolicyVersion",
@@ -216,14 +261,16 @@ impl Scope {
                     _ => vec!["ec2.amazonaws.com"],
                 },
             ),
-        ]
+        ]);
+        statements
     }
 
     /// The cap stays on, and stays as it is, whatever else someone attaches to the controller.
     fn guarding(&self) -> Vec<Statement> {
-        let Some(boundary) = &self.boundary else {
+        if self.boundaries.is_empty() {
             return Vec::new();
-        };
+        }
+        let boundaries = self.boundaries.iter().map(|bound| bound.arn.clone());
         let writes = [
             "iam:CreatePolicyVersion",
             "iam:SetDefaultPolicyVersion",
@@ -238,22 +285,42 @@ impl Scope {
                 &["iam:DeleteRolePermissionsBoundary"],
                 vec!["*".to_owned()],
             ),
-            deny("KeepBoundaryPolicy", &writes, vec![boundary.clone()]),
+            deny("KeepBoundaryPolicy", &writes, boundaries.collect()),
         ]
     }
 
-    fn bounded(&self, statement: Statement) -> Statement {
-        match &self.boundary {
-            Some(boundary) => statement.when("StringEquals", BOUNDARY, [boundary]),
-            None => statement,
+    /// A statement for each boundary, on the roles below its paths while they have it: none of them can be used
+    /// to switch a role from one boundary to another.
+    fn bounded(
+        &self,
+        sid: &'static str,
+        actions: &[&str],
+        resources: impl Fn(&[String]) -> Vec<String>,
+    ) -> Vec<Statement> {
+        let several = self.boundaries.len() > 1;
+        let bounded = |(number, bound): (usize, &Bound)| {
+            let sid = if several {
+                Cow::Owned(format!("{sid}{}", number + 1))
+            } else {
+                Cow::Borrowed(sid)
+            };
+            allow(sid, actions, resources(&bound.paths)).when(
+                "StringEquals",
+                BOUNDARY,
+                [&bound.arn],
+            )
+        };
+        if self.boundaries.is_empty() {
+            return vec![allow(sid, actions, resources(&self.paths))];
         }
+        self.boundaries.iter().enumerate().map(bounded).collect()
     }
 }
 
-fn request_tag() -> String {
-    format!("aws:RequestTag/{CLUSTER}")
+fn request(tag: &str) -> String {
+    format!("aws:RequestTag/{tag}")
 }
 
-fn resource_tag() -> String {
-    format!("aws:ResourceTag/{CLUSTER}")
+fn resource(tag: &str) -> String {
+    format!("aws:ResourceTag/{tag}")
 }

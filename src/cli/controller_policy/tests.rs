@@ -240,6 +240,13 @@ fn flags_that_no_template_takes_are_refused_with_the_way_out() {
         ),
         (&["--read-only"], "--read-only: a template is for"),
         (&["--service-account=one", EKS], "NAMESPACE/NAME"),
+        (
+            &[
+                "--permissions-boundary-arn=arn:aws:iam::111122223333:policy/wide",
+                "--path=/a/,/b/",
+            ],
+            "a template makes one boundary",
+        ),
     ] {
         let common = [BOUNDARY, "--format=cloudformation"];
         let error = run(&args(&[&common, flags].concat())).unwrap_err();
@@ -252,4 +259,126 @@ fn flags_that_no_template_takes_are_refused_with_the_way_out() {
     }
     let error = args(&[]).template().unwrap_err().to_string();
     assert!(error.contains("--permissions-boundary-arn"), "{error}");
+}
+
+/// Several boundaries: each is for its path, and no statement lets a role go from one to the other.
+#[test]
+fn each_of_several_boundaries_is_for_its_own_path() {
+    let flags = [
+        "--permissions-boundary-arn=arn:aws:iam::111122223333:policy/tight,arn:aws:iam::111122223333:policy/wide",
+        "--path=/tight/,/wide/",
+    ];
+    let policy: serde_json::Value =
+        serde_json::from_str(&args(&flags).policy().unwrap().to_json()).unwrap();
+    let mut bounded = 0;
+    for statement in policy["Statement"].as_array().unwrap() {
+        let boundary = &statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"];
+        let Some(arn) = boundary[0].as_str() else {
+            continue;
+        };
+        assert_eq!(boundary.as_array().unwrap().len(), 1);
+        let path = if arn.ends_with("tight") {
+            "/tight/"
+        } else {
+            "/wide/"
+        };
+        let roles = json_list(&statement["Resource"]);
+        assert_eq!(roles, [format!("arn:aws:iam::111122223333:role{path}*")]);
+        bounded += 1;
+    }
+    assert_eq!(bounded, 6, "{policy}");
+}
+
+fn json_list(value: &serde_json::Value) -> Vec<String> {
+    let items = value.as_array().unwrap().iter();
+    items.map(|v| v.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn boundaries_that_do_not_fit_the_paths_are_refused() {
+    let two = "--permissions-boundary-arn=arn:aws:iam::111122223333:policy/tight,arn:aws:iam::111122223333:policy/wide";
+    for (flags, words) in [
+        (&[two][..], "there are 2 boundaries and 1 of --path"),
+        (
+            &[two, "--path=/a/,/a/b/"],
+            "/a/b/ lies below another --path",
+        ),
+        (
+            &[
+                two,
+                "--path=/a/,/b/",
+                "--adopt-arn=arn:aws:iam::111122223333:role/c/x",
+            ],
+            "lies below none of --path",
+        ),
+        (&["--document=scp"], "--controller-role-arn: is needed"),
+        (
+            &[
+                "--document=scp",
+                "--controller-role-arn=session-manager-role",
+            ],
+            "is not the ARN of a role",
+        ),
+        (&[BOUNDARY, "--cluster-uid="], "--cluster-uid: ''"),
+        (&[BOUNDARY, "--tag-key=a?b"], "--tag-key: 'a?b'"),
+        (
+            &[BOUNDARY, "--ec2-only"],
+            "--ec2-only: narrows the boundary",
+        ),
+    ] {
+        let error = run(&args(flags)).unwrap_err().to_string();
+        assert!(error.contains(words), "{flags:?}: {error}");
+    }
+}
+
+#[test]
+fn a_boundary_is_narrowed_by_what_is_listed() {
+    let document = |flags: &[&str]| {
+        let flags = [&["--document=boundary"], flags].concat();
+        args(&flags).one_document().map(|d| d.to_json())
+    };
+    let all = document(&[]).unwrap();
+    assert!(
+        all.contains(r#""aws:ResourceAccount":["111122223333"]"#),
+        "{all}"
+    );
+    let narrow = document(&[
+        "--log-bucket=logs-*/team/",
+        "--log-bucket=other-logs",
+        "--log-group=/ssm/*",
+        "--kms-key-arn=arn:aws:kms:eu-central-1:*:key/*",
+        "--org-id=o-a1b2c3d4e5",
+        "--ec2-only",
+    ]);
+    let narrow = narrow.unwrap();
+    for part in [
+        r#"["arn:aws:s3:::logs-*/team/*","arn:aws:s3:::other-logs/*"]"#,
+        r#"["arn:aws:logs:*:111122223333:log-group:/ssm/*:*"]"#,
+        r#""aws:ResourceOrgID":["o-a1b2c3d4e5"]"#,
+        r#"["arn:aws:kms:eu-central-1:*:key/*"]"#,
+    ] {
+        assert!(narrow.contains(part), "{part} not in {narrow}");
+    }
+    let value: serde_json::Value = serde_json::from_str(&narrow).unwrap();
+    for statement in value["Statement"].as_array().unwrap() {
+        let ec2 = &statement["Condition"]["Null"]["ec2:SourceInstanceARN"];
+        assert_eq!(ec2[0], "false", "{statement}");
+    }
+    for (flag, words) in [
+        (
+            "--log-bucket=arn:aws:s3:::x",
+            "must be a bucket's name alone",
+        ),
+        ("--log-bucket=logs/a?", "can't have *, ? or ${"),
+        ("--log-group=arn:aws:logs:x", "must be a log group's name"),
+        ("--kms-key-arn=alias/x", "is not the ARN of a key"),
+        (
+            "--kms-key-arn=arn:aws:kms:eu-central-1:111122223333:alias/x",
+            "is not the ARN of a key",
+        ),
+        ("--org-id=r-abcd", "is not the id of an organization"),
+    ] {
+        let error = document(&[flag]).unwrap_err().to_string();
+        assert!(error.contains(words), "{flag}: {error}");
+    }
 }

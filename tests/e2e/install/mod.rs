@@ -1,6 +1,7 @@
 //! The chart's own life on a real API server, with Pods from the image: first installation, upgrade, rollback,
 //! uninstallation, and the ways back. The IAM is the emulator.
 
+mod example;
 mod page;
 mod rights;
 

@@ -5,6 +5,7 @@ mod counterparts;
 mod policy;
 mod trust;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::ser::SerializeStruct;
@@ -28,7 +29,7 @@ pub struct Document {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Statement {
     #[serde(rename = "Sid", skip_serializing_if = "Option::is_none")]
-    sid: Option<&'static str>,
+    sid: Option<Cow<'static, str>>,
     #[serde(rename = "Effect")]
     effect: Effect,
     /// Who; only in trust policies and counterparts.
@@ -117,8 +118,8 @@ impl Statement {
 
     /// The same with a name, unique in its document.
     #[must_use]
-    pub fn sid(mut self, sid: &'static str) -> Self {
-        self.sid = Some(sid);
+    pub fn sid(mut self, sid: impl Into<Cow<'static, str>>) -> Self {
+        self.sid = Some(sid.into());
         self
     }
 

@@ -2,7 +2,7 @@
 //! Manager" has it. In: the validated spec; out: a [`Document`]. No IO.
 
 use super::{Document, Statement};
-use crate::account::Account;
+use crate::account::{Account, Partition};
 use crate::resolve::validate::{
     CloudWatchLogs, S3Encryption, S3Logs, SessionEncryption, ValidSpec,
 };
@@ -114,12 +114,9 @@ fn bucket_key(logs: &S3Logs) -> Option<Statement> {
 
 /// What uploads need of the bucket's key, through S3 only. The key's region is the bucket's.
 pub(super) fn for_s3(key_arn: &str, resource: &str) -> Statement {
-    // S3 answers under the DNS suffix of the key's partition.
-    let suffix = match key_arn.split(':').nth(1) {
-        Some("aws-cn") => "amazonaws.com.cn",
-        Some("aws-eusc") => "amazonaws.eu",
-        _ => "amazonaws.com",
-    };
+    // S3 answers under the DNS suffix of the key's partition, which validation has seen to be the account's.
+    let partition = key_arn.split(':').nth(1).and_then(|p| p.parse().ok());
+    let suffix = partition.unwrap_or(Partition::Aws).dns_suffix();
     Statement::allow(["kms:GenerateDataKey", "kms:Decrypt"], [resource]).when(
         "StringLike",
         "kms:ViaService",
