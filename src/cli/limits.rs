@@ -4,7 +4,9 @@
 use clap::Args;
 use smr_api::forms::{self, Form};
 use smr_core::Tags;
-use smr_core::limits::Limits;
+use smr_core::limits::{Limits, NAMESPACE};
+use smr_core::names::PREFIX_MAX;
+use smr_core::ownership::ClusterIdentity;
 use smr_core::resolve::validate::wrong;
 
 use super::{CliError, flag};
@@ -39,7 +41,23 @@ pub(super) struct LimitsArgs {
         value_name = "ARN"
     )]
     allow_additional_policy: Vec<String>,
-    /// A tag on everything in IAM, which spec can't override (repeatable)
+    /// UID of the cluster, which tells two clusters of one name apart
+    /// [default: the UID of the namespace kube-system]
+    #[arg(long, env = "SMR_CLUSTER_UID", value_name = "UID")]
+    cluster_uid: Option<String>,
+    /// UID of a cluster that this one replaces: what belongs to that one is taken over
+    #[arg(long, env = "SMR_TAKE_OVER_CLUSTER_UID", value_name = "UID")]
+    take_over_cluster_uid: Option<String>,
+    /// A tag key that spec may set, * stands for any characters (repeatable; default: any)
+    #[arg(
+        long,
+        env = "SMR_ALLOW_TAG_KEY",
+        value_delimiter = ',',
+        value_name = "KEY"
+    )]
+    allow_tag_key: Vec<String>,
+    /// A tag on everything in IAM, which spec can't override (repeatable). {namespace} in the value stands for
+    /// the object's namespace
     #[arg(
         long = "tag",
         env = "SMR_TAG",
@@ -61,11 +79,19 @@ impl LimitsArgs {
             allow_path,
             permissions_boundary_arn,
             allow_additional_policy,
+            cluster_uid,
+            take_over_cluster_uid,
+            allow_tag_key,
             tags,
             ec2_principal,
         } = self;
+        let uid = |name, given: Option<String>| given.map(|uid| checked_uid(name, uid)).transpose();
         Ok(Limits {
-            cluster_name: cluster_name.map_or_else(|| Ok(UNKNOWN_CLUSTER.to_owned()), cluster)?,
+            cluster: ClusterIdentity {
+                name: cluster_name.map_or_else(|| Ok(UNKNOWN_CLUSTER.to_owned()), cluster)?,
+                uid: uid("--cluster-uid", cluster_uid)?,
+                takes_over: uid("--take-over-cluster-uid", take_over_cluster_uid)?,
+            },
             name_prefix: prefix(name_prefix)?,
             default_path: text("--default-path", &forms::PATH, default_path)?,
             allowed_paths: texts("--allow-path", &forms::PATH, allow_path)?,
@@ -78,6 +104,7 @@ impl LimitsArgs {
                 allow_additional_policy,
             )?,
             tags: all_tags(&tags)?,
+            allowed_tag_keys: texts("--allow-tag-key", &forms::TAG_KEY_PATTERN, allow_tag_key)?,
             ec2_principal: ec2_principal
                 .map(|service| text("--ec2-principal", &forms::SERVICE_PRINCIPAL, service))
                 .transpose()?,
@@ -98,11 +125,11 @@ pub(super) fn cluster(name: String) -> Result<String, CliError> {
 }
 
 /// The UID that tells clusters of one name apart, as it stands in a tag's value.
-pub(super) fn cluster_uid(uid: String) -> Result<String, CliError> {
+pub(super) fn checked_uid(name: &'static str, uid: String) -> Result<String, CliError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if uid.is_empty() || uid.len() > 63 || !uid.chars().all(fits) {
         return Err(flag(
-            "--cluster-uid",
+            name,
             format!(
                 "'{}' must be 1 to 63 letters, digits and ._-, such as what 'kubectl get namespace kube-system -o jsonpath={{.metadata.uid}}' prints",
                 uid.escape_debug()
@@ -117,7 +144,7 @@ fn is_iam_name(c: char) -> bool {
 }
 
 fn prefix(prefix: String) -> Result<String, CliError> {
-    if prefix.len() > 32 || !prefix.chars().all(is_iam_name) {
+    if prefix.len() > PREFIX_MAX || !prefix.chars().all(is_iam_name) {
         return Err(flag(
             "--name-prefix",
             format!("'{prefix}' must be at most 32 letters, digits and _+=,.@-"),
@@ -168,9 +195,11 @@ fn tag(pair: &str) -> Result<(String, String), CliError> {
             format!("'{}' must have the form KEY=VALUE", pair.escape_debug()),
         ));
     };
+    // The longest namespace has 63 characters.
+    let longest = value.replace(NAMESPACE, &"n".repeat(63));
     for (what, form, text) in [
         ("key", &forms::TAG_KEY, key),
-        ("value", &forms::TAG_VALUE, value),
+        ("value", &forms::TAG_VALUE, longest.as_str()),
     ] {
         if let Some(problem) = wrong(form, text) {
             let text = text.escape_debug();

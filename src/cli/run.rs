@@ -128,7 +128,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     let settings = settings(args)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
-        cluster = settings.limits.cluster_name,
+        cluster = settings.limits.cluster.name,
         "session-manager-role"
     );
     if settings.observe {

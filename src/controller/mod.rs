@@ -2,6 +2,7 @@
 //! clients; out: nothing, until the end. Does network IO.
 
 pub mod cache;
+pub mod cluster_uid;
 pub mod pass;
 pub mod publish;
 pub mod queue;

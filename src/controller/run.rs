@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cache::Store;
+use super::cluster_uid::{self, NoClusterUid};
 use super::pass::{Context, Next};
 use super::publish::{Cluster, Publisher};
 use super::queue::{Priority, Queue};
@@ -75,6 +76,9 @@ pub enum RunError {
     /// Metrics can't be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// It is not known which cluster this is.
+    #[error(transparent)]
+    ClusterUid(#[from] NoClusterUid),
     /// A task came to an unexpected end: a mistake in this program.
     #[error("a task ended unexpectedly: {0}")]
     Task(#[from] JoinError),
@@ -100,7 +104,7 @@ pub struct Edges {
 /// Runs until `shutdown` resolves (SIGTERM) or leadership is lost. Nothing that it began outlives it,
 /// also where it is dropped.
 pub async fn run(
-    settings: Settings,
+    mut settings: Settings,
     edges: Edges,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
@@ -112,6 +116,15 @@ pub async fn run(
     if let Some(server) = edges.server {
         let stopped = stopping.clone().cancelled_owned();
         serving.spawn(server.run(metrics.clone(), health.clone(), stopped));
+    }
+    tokio::pin!(shutdown);
+    if settings.limits.cluster.uid.is_none() {
+        let uid = tokio::select! {
+            biased;
+            () = &mut shutdown => return Ok(()),
+            uid = cluster_uid::wait(&edges.kube) => uid?,
+        };
+        settings.limits.cluster.uid = Some(uid);
     }
     let controller = Controller {
         settings,

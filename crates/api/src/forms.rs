@@ -279,7 +279,7 @@ pub const TAG_VALUE: Form = Form {
 };
 
 /// How many tags an object of spec may have.
-pub const TAGS_MAX: u32 = 46;
+pub const TAGS_MAX: u32 = 45;
 
 /// Prefixes of tag keys, in lower case, that belong to others.
 pub const RESERVED_TAG_PREFIXES: [&str; 2] = ["sessionmanager.dev/", "aws:"];

@@ -3,13 +3,17 @@
 use smr_api::Tags;
 
 use crate::account::{Account, Partition};
+use crate::ownership::ClusterIdentity;
+
+/// Stands for an object's namespace in the value of `--tag`.
+pub const NAMESPACE: &str = "{namespace}";
 
 /// The operator's limits and defaults. Validation takes them as an input, so that limits per
 /// namespace can come later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// `--cluster-name`: stands in the ownership tags.
-    pub cluster_name: String,
+    /// `--cluster-name`, `--cluster-uid`, `--take-over-cluster-uid`: who we are in the ownership tags.
+    pub cluster: ClusterIdentity,
     /// `--name-prefix`: goes before derived names.
     pub name_prefix: String,
     /// `--default-path`: where spec gives no path.
@@ -20,24 +24,32 @@ pub struct Limits {
     pub permissions_boundary_arn: Option<String>,
     /// `--allow-additional-policy`: ARNs, `*` stands for any characters.
     pub allowed_additional_policies: Vec<String>,
-    /// `--tag`: on everything, can't be overridden.
+    /// `--tag`: on everything, can't be overridden. `{namespace}` in a value stands for the object's.
     pub tags: Tags,
+    /// `--allow-tag-key`: the keys that spec may set, `*` stands for any characters. Empty: any.
+    pub allowed_tag_keys: Vec<String>,
     /// `--ec2-principal`: the EC2 service principal in trust policies, where the partition's own
     /// default is not the right one (sources conflict for aws-cn).
     pub ec2_principal: Option<String>,
 }
 
 impl Limits {
-    /// The limits of a controller started with nothing but its cluster's name.
+    /// The limits of a controller started with nothing but its cluster's name, in a cluster whose UID is
+    /// `uid-of-` and that name.
     pub fn new(cluster_name: impl Into<String>) -> Self {
+        let name = cluster_name.into();
         Self {
-            cluster_name: cluster_name.into(),
+            cluster: ClusterIdentity {
+                uid: Some(format!("uid-of-{name}")),
+                ..ClusterIdentity::named(name)
+            },
             name_prefix: String::new(),
             default_path: "/session-manager/".to_owned(),
             allowed_paths: Vec::new(),
             permissions_boundary_arn: None,
             allowed_additional_policies: Vec::new(),
             tags: Tags::new(),
+            allowed_tag_keys: Vec::new(),
             ec2_principal: None,
         }
     }
@@ -58,6 +70,20 @@ impl Limits {
         self.allowed_additional_policies
             .iter()
             .any(|pattern| wildcard_match(pattern, arn))
+    }
+
+    /// Whether spec may set a tag with this key. Case makes no difference, as IAM makes none on a role.
+    pub fn allows_tag_key(&self, key: &str) -> bool {
+        let key = key.to_lowercase();
+        let mut patterns = self.allowed_tag_keys.iter();
+        self.allowed_tag_keys.is_empty()
+            || patterns.any(|pattern| wildcard_match(&pattern.to_lowercase(), &key))
+    }
+
+    /// `--tag` on the objects of a namespace.
+    pub fn tags_of(&self, namespace: &str) -> impl Iterator<Item = (&String, String)> {
+        let tags = self.tags.iter();
+        tags.map(move |(key, value)| (key, value.replace(NAMESPACE, namespace)))
     }
 
     /// The EC2 service principal for roles of `account`.

@@ -13,6 +13,8 @@ use crate::limits::Limits;
 const ROLE_NAME_MAX: usize = 64;
 /// SSM's limit for what [`Names::activation_role`] gives.
 pub const ACTIVATION_ROLE_MAX: usize = 64;
+/// The longest `--name-prefix`.
+pub const PREFIX_MAX: usize = 32;
 /// Tells `-` and 8 hex digits of a cut name apart from the rest.
 const HASH_DIGITS: usize = 8;
 
@@ -72,17 +74,19 @@ impl Names {
         limits: &Limits,
         live: Option<&Live>,
     ) -> Self {
-        let recorded = Recorded::of(status);
+        let recorded = Recorded::of(status).of_this(subject, spec);
         let asked =
             |pick: fn(&SessionManagerRoleSpec) -> Option<&String>| spec.and_then(pick).cloned();
+        let is_asked = live.is_some();
         let live = live.cloned().unwrap_or_default();
         let (proven, adopted) = if live.is_adopted {
             (None, live.path)
         } else {
             (live.path, None)
         };
-        let path = (recorded.path.clone())
-            .or(proven)
+        // Where IAM has been asked, what it has proves the path; status may have been written by anybody.
+        let recorded_path = (recorded.path).filter(|path| !is_asked || limits.allows_path(path));
+        let path = (proven.or(recorded_path))
             .or_else(|| asked(|s| s.path.as_ref()))
             .or(adopted)
             .unwrap_or_else(|| limits.default_path.clone());
@@ -168,6 +172,88 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    /// Less the names that the object can't have got: names never change, and status can be written by others
+    /// than this controller. (The case may be that of an adopted object, the prefix one of before.)
+    fn of_this(self, subject: &ObjectRef, spec: Option<&SessionManagerRoleSpec>) -> Self {
+        let Some(spec) = spec else {
+            return self;
+        };
+        let role = spec.role.as_ref().and_then(|r| r.name.as_deref());
+        let policy = spec.policy.as_ref().and_then(|p| p.name.as_deref());
+        let profile = spec
+            .instance_profile
+            .as_ref()
+            .and_then(|p| p.name.as_deref());
+        let may_be = |name: &String, asked: Option<&str>| match asked {
+            Some(asked) => name.eq_ignore_ascii_case(asked),
+            None => is_default_name(name, subject),
+        };
+        Self {
+            path: self.path,
+            role: self.role.filter(|name| may_be(name, role)),
+            policy: self.policy.filter(|name| may_be(name, policy.or(role))),
+            instance_profile: (self.instance_profile).filter(|name| may_be(name, profile.or(role))),
+        }
+    }
+}
+
+/// Whether a name is the default of this object, under whatever prefix.
+fn is_default_name(name: &str, subject: &ObjectRef) -> bool {
+    let (name, own) = (
+        name.to_ascii_lowercase(),
+        derived_full("", subject).to_ascii_lowercase(),
+    );
+    if name.ends_with(&own) {
+        return true;
+    }
+    // One that was cut: its hash is of the whole, prefix included.
+    let Some((kept, hash)) = name.rsplit_once('-') else {
+        return false;
+    };
+    let mut prefixes = (0..=kept.len().min(PREFIX_MAX)).map(|length| &kept[..length]);
+    prefixes.any(|prefix| {
+        let full = format!("{prefix}{own}");
+        full.starts_with(kept) && hash_of(&full) == hash
+    })
+}
+
+/// Why an object may not ask for a name: an object of another namespace gets it by default. Nobody can take it
+/// beforehand, whether that namespace exists or not.
+pub(crate) fn other_namespace(name: &str, subject: &ObjectRef, limits: &Limits) -> Option<String> {
+    let folded = name.to_ascii_lowercase();
+    let rest = folded.strip_prefix(&limits.name_prefix.to_ascii_lowercase())?;
+    if let Some((first, others)) = rest.split_once('.') {
+        let is_other = is_dns_label(first) && !others.is_empty() && first != subject.namespace;
+        return is_other.then(|| format!(
+            "{name} reads as the default name of an object of the namespace {first}: choose a name that begins with {}{}. or has no dot",
+            limits.name_prefix, subject.namespace
+        ));
+    }
+    // The default of a namespace whose name is so long that the dot was cut off.
+    let is_cut = rest
+        .rsplit_once('-')
+        .is_some_and(|(kept, hash)| !kept.is_empty() && is_hash(hash));
+    let rooms = limits.paths().into_iter().map(|path| room_below(&path));
+    let is_as_long = rooms.chain([ROLE_NAME_MAX]).any(|room| room == name.len());
+    (is_cut && is_as_long && !is_default_name(name, subject)).then(|| format!(
+        "{name} reads as the shortened default name of an object of another namespace: choose a name that does not end with - and {HASH_DIGITS} hex digits"
+    ))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == HASH_DIGITS && text.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// As names of namespaces are (RFC 1123).
+fn is_dns_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&text.len())
+        && text.chars().all(fits)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// A role as SSM's activations name it.
 pub(crate) fn activation_role(path: &str, name: &str) -> String {
     format!("{}{name}", path.strip_prefix('/').unwrap_or(path))
@@ -186,109 +272,27 @@ fn room_below(path: &str) -> usize {
 /// `<prefix><namespace>.<name>`: no namespace has a dot, so it can't be ambiguous. What is longer
 /// than `max` is cut and made unique again with a hash of the full name.
 fn derived_role_name(prefix: &str, subject: &ObjectRef, max: usize) -> String {
-    let full = format!("{prefix}{}.{}", subject.namespace, subject.name);
+    let full = derived_full(prefix, subject);
     if full.len() <= max {
         return full;
     }
-    let digest = Sha256::digest(full.as_bytes());
-    let hash = digest
-        .iter()
-        .take(HASH_DIGITS / 2)
-        .fold(String::new(), |mut hash, byte| {
-            let _ = write!(hash, "{byte:02x}");
-            hash
-        });
     // All of it is ASCII: namespaces and names by Kubernetes' rules, the prefix by the flag's check.
     let kept: String = full.chars().take(max - HASH_DIGITS - 1).collect();
-    format!("{kept}-{hash}")
+    format!("{kept}-{}", hash_of(&full))
+}
+
+fn derived_full(prefix: &str, subject: &ObjectRef) -> String {
+    format!("{prefix}{}.{}", subject.namespace, subject.name)
+}
+
+fn hash_of(full: &str) -> String {
+    let digest = Sha256::digest(full.as_bytes());
+    let bytes = digest.iter().take(HASH_DIGITS / 2);
+    bytes.fold(String::new(), |mut hash, byte| {
+        let _ = write!(hash, "{byte:02x}");
+        hash
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subject(namespace: &str, name: &str) -> ObjectRef {
-        ObjectRef {
-            namespace: namespace.into(),
-            name: name.into(),
-            uid: "u".into(),
-        }
-    }
-
-    #[test]
-    fn short_names_are_as_they_read() {
-        assert_eq!(
-            derived_role_name("", &subject("team-a", "web"), ROLE_NAME_MAX),
-            "team-a.web"
-        );
-        assert_eq!(
-            derived_role_name("eu.", &subject("team-a", "web"), ROLE_NAME_MAX),
-            "eu.team-a.web"
-        );
-    }
-
-    #[test]
-    fn long_names_stay_apart_and_fit() {
-        let long = "x".repeat(100);
-        let one = derived_role_name("", &subject("ns", &format!("{long}1")), ROLE_NAME_MAX);
-        let two = derived_role_name("", &subject("ns", &format!("{long}2")), ROLE_NAME_MAX);
-        assert_ne!(one, two);
-        assert_eq!(one.len(), ROLE_NAME_MAX);
-        assert!(one.starts_with("ns.xxx"));
-        // Exactly 64 characters is not cut.
-        assert_eq!(
-            derived_role_name("", &subject("ns", &"y".repeat(61)), ROLE_NAME_MAX).len(),
-            64
-        );
-        assert!(
-            !derived_role_name("", &subject("ns", &"y".repeat(61)), ROLE_NAME_MAX).contains('-')
-        );
-    }
-
-    fn resolved(name: &str, spec: &str, path: &str) -> Names {
-        let spec = serde_saphyr::from_str(spec).unwrap();
-        let limits = Limits {
-            default_path: path.into(),
-            ..Limits::new("c")
-        };
-        Names::resolve(&subject("ns", name), Some(&spec), None, &limits, None)
-    }
-
-    #[test]
-    fn a_hybrid_default_name_fits_an_activation() {
-        const HYBRID: &str = "{principal: HybridActivation}";
-        let long = "x".repeat(100);
-        for path in [
-            "/",
-            "/session-manager/",
-            "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/yyy/",
-        ] {
-            let names = resolved(&long, HYBRID, path);
-            assert_eq!(names.activation_role().len(), ACTIVATION_ROLE_MAX, "{path}");
-            assert_eq!(names.policy, names.role);
-            let other = resolved(&format!("{long}1"), HYBRID, path);
-            assert_ne!(other.role, names.role);
-        }
-        // What fits keeps its name, as EC2's does.
-        let just = "y".repeat(64 - "session-manager/".len() - "ns.".len());
-        let names = resolved(&just, HYBRID, "/session-manager/");
-        assert_eq!(
-            names.activation_role(),
-            format!("session-manager/ns.{just}")
-        );
-        assert_eq!(
-            resolved(&format!("{just}y"), "{}", "/session-manager/").role,
-            format!("ns.{just}y")
-        );
-        assert_eq!(resolved("web", HYBRID, "/").activation_role(), "ns.web");
-    }
-
-    #[test]
-    fn a_path_that_leaves_no_room_cuts_nothing_away() {
-        let path = format!("/{}/", "p".repeat(60));
-        assert_eq!(
-            resolved("web", "{principal: HybridActivation}", &path).role,
-            "ns.web"
-        );
-    }
-}
+mod tests;

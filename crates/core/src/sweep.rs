@@ -11,7 +11,7 @@ mod round_robin;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smr_api::{SessionManagerRoleStatus, Tags};
+use smr_api::{Mode, SessionManagerRoleStatus, Tags};
 
 use crate::kind::Kind;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
@@ -188,6 +188,13 @@ pub fn needs_look(
     };
     if shows.differs(&planned.drift, told) {
         return Some("IAM differs from spec, or no longer as status tells");
+    }
+    // The cluster's UID comes to what was made before there was such a tag, a few objects a sweep: as the tags of
+    // policies and profiles are read. An object without either gets it at once.
+    let is_read_in_turns =
+        !matches!(shows, Coverage::TagsOf(_)) && parts(status) != [Kind::Role].into();
+    if planned.only_stamps() && wanted.valid.mode == Mode::Enforce && !is_read_in_turns {
+        return Some("the cluster's UID is missing in the tags");
     }
     // With tags alone the policies are taken for as they should be.
     let shows_policies = !matches!(shows, Coverage::TagsOf(_));

@@ -18,7 +18,7 @@ use self::cloudformation::{Stack, Trust};
 use self::others::ServiceAccount;
 use self::policy::{Bound, Scope};
 use self::statement::{MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
-use super::limits::{cluster, cluster_uid, texts};
+use super::limits::{checked_uid, cluster, texts};
 use super::{CliError, flag};
 
 const EXAMPLES: &str = "\
@@ -271,7 +271,9 @@ impl Args {
             account: self.account()?,
             paths: texts("--path", &forms::PATH, self.path.clone())?,
             cluster: cluster(self.cluster_name.clone())?,
-            cluster_uid: self.cluster_uid.clone().map(cluster_uid).transpose()?,
+            cluster_uid: (self.cluster_uid.clone())
+                .map(|uid| checked_uid("--cluster-uid", uid))
+                .transpose()?,
             boundaries: self.boundaries()?,
             tag_keys: self.tag_keys()?,
             additional: self.additional_policy_arn.clone(),

@@ -66,8 +66,8 @@ pub(super) fn plan(task: Task, old: PathBuf) -> Result<Report, CliError> {
         mode: super::Mode::From,
         notes,
         account: Some(account),
-        renames: rename::all(&entries, &task.limits.cluster_name),
-        cluster: task.limits.cluster_name,
+        renames: rename::all(&entries, &task.limits.cluster.name),
+        cluster: task.limits.cluster.name,
         entries: clash::refused(entries),
         skipped: new.skipped,
     })

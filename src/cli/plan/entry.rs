@@ -17,6 +17,7 @@ use smr_core::plan::{Plan, Recorded};
 use smr_core::preview::{Preview, preview};
 use smr_core::resolve::validate::Invalid;
 use smr_core::resolve::{Resolved, resolve, unclear_pause};
+use smr_core::step::Step;
 
 use super::super::load::{Loaded, Placed, pause};
 use smr_api::Key;
@@ -224,14 +225,35 @@ impl Sound {
         live: Option<&Live>,
     ) -> Result<Resolved, Box<Entry>> {
         let subject = self.subject(uid);
-        resolve(&self.spec, &subject, status, account, limits, live).map_err(|problems| {
-            let placed = |Invalid { field, problem }: &Invalid| self.loaded.placed(field, problem);
-            Box::new(Entry::invalid(
-                self.place.clone(),
-                self.loaded.key.clone(),
-                problems.iter().map(placed).collect(),
-            ))
-        })
+        resolve(&self.spec, &subject, status, account, limits, live)
+            .map_err(|problems| Box::new(self.invalid(&problems)))
+    }
+
+    fn invalid(&self, problems: &[Invalid]) -> Entry {
+        let placed = |Invalid { field, problem }: &Invalid| self.loaded.placed(field, problem);
+        Entry::invalid(
+            self.place.clone(),
+            self.loaded.key.clone(),
+            problems.iter().map(placed).collect(),
+        )
+    }
+
+    /// What the controller would do about `wanted` where IAM holds `observed`.
+    pub(super) fn planned(
+        self,
+        wanted: &Resolved,
+        observed: &Observed,
+        recorded: &Recorded,
+    ) -> Entry {
+        let outlook = outlook(wanted, observed, recorded);
+        let creates = [&outlook.steps, &outlook.later]
+            .into_iter()
+            .any(|plan| plan.steps().any(Step::creates));
+        let problems = &wanted.creation.problems;
+        if creates && !problems.is_empty() {
+            return self.invalid(problems);
+        }
+        self.entry(outlook)
     }
 
     pub(super) fn entry(self, outlook: Outlook) -> Entry {
@@ -251,7 +273,7 @@ pub(super) fn on_empty_account(loaded: Loaded, account: &Account, limits: &Limit
         Err(entry) => return *entry,
     };
     match sound.resolve(UID_TO_BE, None, account, limits, None) {
-        Ok(wanted) => sound.entry(outlook(&wanted, &Observed::default(), &Recorded::default())),
+        Ok(wanted) => sound.planned(&wanted, &Observed::default(), &Recorded::default()),
         Err(entry) => *entry,
     }
 }

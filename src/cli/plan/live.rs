@@ -28,6 +28,7 @@ use super::iam::Reading;
 use super::{CliError, Mode, Report, Task, clash};
 use crate::clock::SystemClock;
 use crate::controller::cache::Object;
+use crate::controller::cluster_uid;
 use crate::kubernetes;
 use smr_api::Key;
 
@@ -59,10 +60,12 @@ struct Cluster {
     answered: bool,
     namespace: String,
     objects: BTreeMap<Key, Json>,
+    /// That of the namespace kube-system, where it may be read.
+    uid: Option<String>,
     note: Option<String>,
 }
 
-pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
+pub(super) fn plan(mut task: Task, ask_cluster: bool) -> Result<Report, CliError> {
     let manifests = task.manifests.or_none().map_err(LoadError::from)?;
     let given = Namespace::of_flag(task.namespace.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -71,6 +74,8 @@ pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
     runtime.block_on(async {
         let documents = manifests.documents;
         let cluster = Cluster::ask(ask_cluster, task.namespace.as_deref(), &documents).await;
+        let known = &mut task.limits.cluster.uid;
+        *known = known.take().or_else(|| cluster.uid.clone());
         let namespace = match given {
             Namespace::Flag(_) => given,
             Namespace::Default(_) => Namespace::Default(&cluster.namespace),
@@ -100,7 +105,7 @@ pub(super) fn plan(task: Task, ask_cluster: bool) -> Result<Report, CliError> {
         Ok(Report {
             mode: Mode::Live,
             account: Some(account),
-            cluster: task.limits.cluster_name.clone(),
+            cluster: task.limits.cluster.name.clone(),
             entries: clash::refused(entries),
             renames: Vec::new(),
             skipped: manifests.skipped,
@@ -160,7 +165,7 @@ impl Planner<'_> {
             );
             return Ok(entry);
         }
-        Ok(sound.entry(entry::outlook(&wanted, &observed, &recorded)))
+        Ok(sound.planned(&wanted, &observed, &recorded))
     }
 
     /// What the manifest comes to, and what IAM holds of it.
@@ -182,9 +187,8 @@ impl Planner<'_> {
             return Ok(Ok((wanted, observed)));
         }
         let mut observed = self.reading.observe(&wanted.desired.names).await?;
-        let found = Recorded::of(status)
-            .is_empty()
-            .then(|| wanted.live(&observed));
+        let is_asked = Recorded::of(status).is_empty() || wanted.creation.path_is_hearsay;
+        let found = is_asked.then(|| wanted.live(&observed));
         let known_uid = Some(uid)
             .filter(|_| !self.cluster.answered)
             .and_then(|_| uid_in_tags(&wanted, &observed));
@@ -243,6 +247,7 @@ impl Cluster {
             answered: false,
             namespace: namespace.unwrap_or("default").to_owned(),
             objects: BTreeMap::new(),
+            uid: None,
             note: None,
         };
         if !ask {
@@ -262,13 +267,22 @@ impl Cluster {
             .iter()
             .map(|d| load::key(d, &cluster.namespace))
             .collect();
-        let objects = match Client::try_from(config) {
-            Ok(client) => tokio::time::timeout(CLUSTER_TIMEOUT * 2, read(&client, &keys)).await,
+        let read = match Client::try_from(config) {
+            Ok(client) => {
+                let read = async {
+                    let objects = read(&client, &keys).await?;
+                    // Who may not read it plans without: nothing is said of the tag then.
+                    let uid = cluster_uid::read(&client).await.ok().flatten();
+                    Ok((objects, uid))
+                };
+                tokio::time::timeout(CLUSTER_TIMEOUT * 2, read).await
+            }
             Err(error) => Ok(Err(error)),
         };
-        let problem = match objects {
-            Ok(Ok(objects)) => {
+        let problem = match read {
+            Ok(Ok((objects, uid))) => {
                 cluster.objects = objects;
+                cluster.uid = uid;
                 cluster.answered = true;
                 return cluster;
             }

@@ -231,7 +231,7 @@ fn offline_plan(task: Task) -> Result<Report, CliError> {
         mode: Mode::Offline,
         notes: account_note(&account),
         account: Some(account),
-        cluster: task.limits.cluster_name,
+        cluster: task.limits.cluster.name,
         entries: clash::refused(entries),
         renames: Vec::new(),
         skipped: manifests.skipped,

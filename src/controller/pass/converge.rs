@@ -8,6 +8,7 @@ use smr_core::account::Account;
 use smr_core::decide::{Decision, End, Known, Look, Requeue, decide};
 use smr_core::kind::Kind;
 use smr_core::names::Live;
+use smr_core::ownership::NotOurs;
 use smr_core::plan::{Planned, Refusal, plan};
 use smr_core::recent::Seen;
 use smr_core::resolve::validate::Invalid;
@@ -48,6 +49,9 @@ impl Pass<'_> {
             let wall = self.context.clock.now();
             let since = known.new_policy_for(wall);
             let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
+            if let Err(refusals) = &planned {
+                self.log_holders(refusals);
+            }
             match self.decide(&goal, &seen, &planned, known) {
                 Decision::End(end) => return self.end(end).await,
                 Decision::Learn(live) => goal = self.learn(account, &goal, seen, live, known)?,
@@ -107,6 +111,17 @@ impl Pass<'_> {
         decide(goal, seen, planned, known, &recent, now)
     }
 
+    /// Who reads the object may not know the names of others. Who reads the log may.
+    fn log_holders(&self, refusals: &[Refusal]) {
+        for Refusal { arn, why, .. } in refusals {
+            if let NotOurs::NotOwned { holder } = why
+                && let Some(holder) = holder.for_the_log()
+            {
+                info!(arn, holder, "the name is taken");
+            }
+        }
+    }
+
     /// Another round: with the names that were found, where some were.
     fn learn(
         &self,
@@ -133,7 +148,9 @@ impl Pass<'_> {
         planned: &Planned,
         known: &mut Known,
     ) -> Result<(), PassError> {
-        if !known.has_written() {
+        if planned.only_stamps() {
+            self.add_finalizer().await?;
+        } else if !known.has_written() {
             self.begin(known, planned).await?;
         }
         known.begins(planned);

@@ -56,7 +56,7 @@ impl Pass<'_> {
     pub(super) async fn delete(&mut self, account: &Account) -> Result<PassResult, PassError> {
         let object = self.object.clone();
         let identity = Identity {
-            cluster: self.context.limits.cluster_name.clone(),
+            cluster: self.context.limits.cluster.clone(),
             subject: object.subject(),
         };
         let leaving = Leaving {

@@ -10,7 +10,7 @@ use smr_core::account::Account;
 use smr_core::kind::Kind;
 use smr_core::names::Names;
 use smr_core::observed::{Observed, ObservedRole};
-use smr_core::ownership::{CLUSTER, OWNER};
+use smr_core::ownership::OWNER;
 use smr_core::sweep::{
     BulkItem, Coverage, InSyncCache, ReadTags, TAG_READS, as_if_tagged, is_told_of, needs_look,
     part_needs_look, parts, tags_need_look,
@@ -107,7 +107,7 @@ impl Sweeper {
         BulkFilter::Ours {
             names: names.map(|(_, name)| name).collect(),
             paths: targets.iter().map(|t| t.names.path.clone()).collect(),
-            cluster: self.context.limits.cluster_name.clone(),
+            cluster: self.context.limits.cluster.name.clone(),
         }
     }
 
@@ -134,13 +134,23 @@ impl Sweeper {
             .collect();
         self.unclaimed
             .retain(|arn, _| unclaimed.contains_key(arn.as_str()));
+        // Which of the two it has is in its status; where they are is not, as others may write that.
         let own = targets.iter().flat_map(|target| {
-            let status = target.object.written_status();
-            let policy = status.and_then(|s| s.policy.as_ref()?.arn.as_deref());
-            let profile = status.and_then(|s| Some(s.instance_profile.as_ref()?.arn.as_str()));
+            let has = target
+                .object
+                .written_status()
+                .map(parts)
+                .unwrap_or_default();
+            let (names, has) = (&target.names, move |kind| has.contains(&kind));
+            let policy = has(Kind::Policy).then(|| names.policy_arn(account));
+            let profile = has(Kind::InstanceProfile).then(|| names.instance_profile_arn(account));
             [policy, profile].map(|arn| Some((arn?, target)))
         });
-        let own: BTreeMap<&str, &Target> = own.flatten().collect();
+        let own: Vec<(String, &Target)> = own.flatten().collect();
+        let own: BTreeMap<&str, &Target> = own
+            .iter()
+            .map(|(arn, target)| (arn.as_str(), *target))
+            .collect();
         let unread = unclaimed
             .keys()
             .filter(|arn| !self.unclaimed.contains_key(**arn));
@@ -189,8 +199,10 @@ impl Sweeper {
 
     /// The owner in this cluster, as tags tell.
     fn owner(&self, tags: &Tags) -> Option<String> {
-        let cluster = tags.get(CLUSTER)?;
-        (*cluster == self.context.limits.cluster_name).then(|| tags.get(OWNER).cloned())?
+        let cluster = &self.context.limits.cluster;
+        cluster
+            .is_named_by(tags)
+            .then(|| tags.get(OWNER).cloned())?
     }
 
     /// What is ours by tag and belongs to no object is counted and named, never touched.

@@ -197,7 +197,7 @@ impl Known {
 
     /// A plan is about to be carried out.
     pub fn begins(&mut self, planned: &Planned) {
-        self.has_written = true;
+        self.has_written |= !planned.only_stamps();
         for kind in &planned.adopts {
             if !self.adopted.contains(kind) {
                 self.adopted.push(*kind);
@@ -219,7 +219,7 @@ impl Known {
         after: Observed,
         failed: Vec<Failed>,
     ) {
-        if after != *before {
+        if after != *before && !planned.only_stamps() {
             self.has_done(&planned.drift);
         }
         let is_taken = |failed: &&Failed| {

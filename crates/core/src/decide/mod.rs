@@ -122,6 +122,20 @@ pub fn decide<'a, 'p: 'a>(
     if let Some(live) = unknown_live(goal, seen, known) {
         return Decision::Learn(live);
     }
+    if let Ok(planned) = planned
+        && goal.valid.mode == Mode::Enforce
+        && planned.plan.steps().any(Step::creates)
+    {
+        // Where status alone says under which path, IAM is asked; what it has decides.
+        if goal.creation.path_is_hearsay && known.live().is_none() && !known.has_written() {
+            return Decision::Learn(goal.live(&seen.state));
+        }
+        let problems = goal.creation.problems.as_slice();
+        if !problems.is_empty() {
+            let outcome = Outcome::Invalid { problems };
+            return Decision::End(End::with(outcome, Requeue::Stalled));
+        }
+    }
     let round = Round {
         goal,
         seen,
@@ -133,6 +147,7 @@ pub fn decide<'a, 'p: 'a>(
         Err(refusals) => Decision::End(round.refused(refusals)),
         Ok(planned) if goal.valid.mode == Mode::Observe => Decision::End(round.observed(planned)),
         Ok(planned) if planned.plan.is_empty() => Decision::End(round.reached(planned)),
+        Ok(planned) if planned.only_stamps() => Decision::Write(planned),
         Ok(planned) => match round.suspicion(&planned.plan) {
             Some(requeue) => Decision::End(End::silent(requeue)),
             None => Decision::Write(planned),

@@ -10,7 +10,7 @@ use smr_api::{AdoptionPolicy, DeletionPolicy, Tags};
 
 use crate::names::Names;
 use crate::observed::{Observed, ObservedInstanceProfile, ObservedPolicy, ObservedRole};
-use crate::ownership::{Identity, KEYS, Ownership, prove};
+use crate::ownership::{CLUSTER_UID, Identity, KEYS, Ownership, RETAINED_FROM, TAGS_MAX, prove};
 use crate::plan::{Plan, Recorded, RecordedObject};
 use crate::step::{PolicyStep, ProfileStep, RoleStep, Step, Target};
 
@@ -95,7 +95,7 @@ pub fn plan_deletion(
         return Deletion::Release;
     }
     match policy {
-        DeletionPolicy::Retain => Deletion::Retain(retain(&ours, names)),
+        DeletionPolicy::Retain => Deletion::Retain(retain(&ours, identity)),
         DeletionPolicy::Delete | DeletionPolicy::DeleteUnused => {
             let mut in_the_way = in_the_way(&ours, names, observed, users);
             if policy == DeletionPolicy::DeleteUnused
@@ -217,25 +217,37 @@ fn delete(ours: &Ours) -> Plan {
     }
 }
 
-/// One call per object; the role last, as it is the one that people look for.
-fn retain(ours: &Ours, names: &Names) -> Plan {
-    let untag = |target: Target| Step::Untag {
-        target,
-        keys: KEYS.map(str::to_owned).to_vec(),
+/// What it was of is put on before our tags go; the role last, as it is the one that people look for.
+fn retain(ours: &Ours, identity: &Identity) -> Plan {
+    let role = ours.role.map(|r| (Target::Role(r.name.clone()), &r.tags));
+    let policy = ours
+        .policy
+        .map(|p| (Target::Policy(p.arn.clone()), &p.tags));
+    let profile = (ours.profile).map(|p| (Target::InstanceProfile(p.name.clone()), &p.tags));
+    let others: Vec<_> = policy.into_iter().chain(profile).collect();
+    let untag = |target: &Target, keys: &[&str]| Step::Untag {
+        target: target.clone(),
+        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
     };
-    let mut first = Vec::new();
-    first.extend(ours.policy.map(|p| untag(Target::Policy(p.arn.clone()))));
-    first.extend(
-        ours.profile
-            .map(|_| untag(Target::InstanceProfile(names.instance_profile.clone()))),
-    );
-    let last: Vec<Step> = ours
-        .role
-        .map(|_| untag(Target::Role(names.role.clone())))
-        .into_iter()
-        .collect();
+    let (mut room, mut named) = (Vec::new(), Vec::new());
+    for (target, tags) in others.iter().chain(&role) {
+        if tags.get(RETAINED_FROM) == Some(&identity.full_name()) {
+            continue;
+        }
+        // What others have added may leave no room. Without this one it is ours still.
+        if tags.len() >= TAGS_MAX {
+            room.push(untag(target, &[CLUSTER_UID]));
+        }
+        named.push(Step::Tag {
+            target: target.clone(),
+            tags: [(RETAINED_FROM.to_owned(), identity.full_name())].into(),
+        });
+    }
+    let release = |(target, _): &(Target, _)| untag(target, &KEYS);
+    let (others, role) = (others.iter().map(release), role.iter().map(release));
+    let stages = [room, named, others.collect(), role.collect()];
     Plan {
-        stages: [first, last]
+        stages: stages
             .into_iter()
             .filter(|stage| !stage.is_empty())
             .collect(),

@@ -1,7 +1,7 @@
 //! Deletions, on states that the real plan has made, held to IAM's rules.
 
 use super::*;
-use crate::ownership::{CLUSTER, OWNER, UID};
+use crate::ownership::{CLUSTER, OWNER, RETAINED_FROM, UID};
 use crate::plan::tests::iam::Iam;
 use crate::plan::tests::{converged, wanted};
 use crate::resolve::desired::Desired;
@@ -151,21 +151,24 @@ fn what_is_half_there_goes_too() {
 }
 
 #[test]
-fn retain_takes_our_tags_in_one_call_each_and_the_roles_last() {
+fn retain_says_what_it_was_of_then_takes_our_tags_the_roles_last() {
     let leaving = Leaving::new("{tags: {env: prod}}");
     let plan = leaving.plan(DeletionPolicy::Retain);
     assert_eq!(
         actions(&plan),
         [
+            vec!["TagPolicy", "TagInstanceProfile", "TagRole"],
             vec!["UntagPolicy", "UntagInstanceProfile"],
             vec!["UntagRole"]
         ]
     );
+    let from = (RETAINED_FROM.to_owned(), "test/team/web".to_owned());
     for step in plan.steps() {
-        let Step::Untag { keys, .. } = step else {
-            panic!("{step:?}")
-        };
-        assert_eq!(*keys, KEYS);
+        match step {
+            Step::Tag { tags, .. } => assert_eq!(*tags, [from.clone()].into()),
+            Step::Untag { keys, .. } => assert_eq!(*keys, KEYS),
+            _ => panic!("{step:?}"),
+        }
     }
     let left = leaving.left(DeletionPolicy::Retain);
     let mut expected = leaving.state.clone();
@@ -175,6 +178,7 @@ fn retain_takes_our_tags_in_one_call_each_and_the_roles_last() {
         &mut expected.instance_profile.as_mut().unwrap().tags,
     ] {
         tags.retain(|key, _| key == "env");
+        tags.insert(from.0.clone(), from.1.clone());
     }
     assert_eq!(left, expected);
     // After it nothing is ours, whoever else uses it meanwhile.
@@ -285,7 +289,11 @@ fn only_what_is_ours_goes() {
     let retained = policy.plan(DeletionPolicy::Retain);
     assert_eq!(
         actions(&retained),
-        [["UntagInstanceProfile"], ["UntagRole"]]
+        [
+            vec!["TagInstanceProfile", "TagRole"],
+            vec!["UntagInstanceProfile"],
+            vec!["UntagRole"]
+        ]
     );
 
     // Our role in a profile of theirs stands in the way, and so does our policy on a role of theirs.

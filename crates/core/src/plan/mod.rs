@@ -22,7 +22,7 @@ use crate::canonical::DocumentDifference;
 use crate::difference::{Difference, Differences, Importance};
 use crate::kind::Kind;
 use crate::observed::Observed;
-use crate::ownership::{NotOurs, Ownership, Proof, prove};
+use crate::ownership::{Holder, NotOurs, Ownership, Proof, prove};
 use crate::resolve::desired::Desired;
 use crate::step::Step;
 
@@ -131,8 +131,21 @@ pub struct Planned {
     pub unlisted: Vec<String>,
     /// Objects that the plan takes over with consent.
     pub adopts: Vec<Kind>,
+    /// Objects that only lack the cluster's UID, as they were made before there was such a tag. They get it
+    /// without a word.
+    pub unstamped: Vec<Kind>,
     /// Nothing to write now, but later: the policy of the former type goes after this time.
     pub wait: Option<Duration>,
+}
+
+impl Planned {
+    /// Whether nothing differs but for the cluster's UID in the tags: this is written without a word.
+    pub fn only_stamps(&self) -> bool {
+        !self.unstamped.is_empty()
+            && self.drift.is_empty()
+            && self.adopts.is_empty()
+            && self.wait.is_none()
+    }
 }
 
 /// One of the three is not ours; nothing is written.
@@ -198,6 +211,7 @@ struct Findings {
     steps: BTreeMap<Phase, Vec<Step>>,
     drift: Vec<Difference>,
     unlisted: Vec<String>,
+    unstamped: Vec<Kind>,
     wait: Option<Duration>,
 }
 
@@ -263,6 +277,7 @@ pub fn plan(
         drift: findings.drift.into_iter().collect(),
         unlisted: findings.unlisted,
         adopts: proofs.adopts(),
+        unstamped: findings.unstamped,
         wait: findings.wait,
     })
 }
@@ -282,7 +297,7 @@ impl Owned {
     /// Whether the tags of ownership have to be put on before any other write.
     fn needs_stamp(self) -> bool {
         match self {
-            Self::Absent | Self::Proven(Proof::Full) => false,
+            Self::Absent | Self::Proven(Proof::Full | Proof::WithoutClusterUid) => false,
             Self::Proven(Proof::EarlierUid) | Self::Consented => true,
         }
     }
@@ -312,13 +327,6 @@ fn path_of(arn: &str) -> Option<&str> {
     Arn::parse(arn).map(|arn| arn.path)
 }
 
-/// The three IAM objects share one path, so that the controller's own IAM policy can name it.
-fn under_another_path(found: &str, wanted: &str) -> String {
-    format!(
-        "it may be adopted, but it is under the path {found} and the others of this object are under {wanted}: recreate it in AWS under {wanted}, or create this object anew with spec.path {found}"
-    )
-}
-
 fn prove_all(
     desired: &Desired,
     observed: &Observed,
@@ -346,7 +354,10 @@ fn prove_all(
                         kind,
                         arn: arn.to_owned(),
                         why: NotOurs::NotOwned {
-                            holder: under_another_path(path, &desired.names.path),
+                            holder: Holder::OtherPath {
+                                found: path.to_owned(),
+                                wanted: desired.names.path.clone(),
+                            },
                         },
                     });
                     Owned::Absent

@@ -5,7 +5,7 @@ use smr_api::{DriftField, Tags};
 use super::{Findings, Owned, Phase, RecordedObject};
 use crate::difference::Importance;
 use crate::kind::Kind;
-use crate::ownership::{ADOPTABLE_BY, KEYS, TAGS_MAX};
+use crate::ownership::{ADOPTABLE_BY, CLUSTER_UID, KEYS, Proof, RETAINED_FROM, TAGS_MAX};
 use crate::step::{Step, Target};
 
 pub(super) fn compare(
@@ -18,17 +18,25 @@ pub(super) fn compare(
     findings: &mut Findings,
 ) {
     let mut set = to_set(kind, wanted, found, findings);
+    if let Some(uid) = wanted.get(CLUSTER_UID)
+        && spelled(kind, found, CLUSTER_UID).is_none()
+    {
+        set.insert(CLUSTER_UID.to_owned(), uid.clone());
+        if owned == Owned::Proven(Proof::WithoutClusterUid) {
+            findings.unstamped.push(kind);
+        }
+    }
     let mut gone: Vec<String> = recorded
         .into_iter()
         .flat_map(|r| &r.managed_tag_keys)
         .filter(|key| spelled(kind, wanted, key).is_none())
         .filter_map(|key| spelled(kind, found, key).map(|(spelled, _)| spelled.clone()))
         .collect();
-    // Consent is used up once the stamp is on.
-    let consent = found
-        .contains_key(ADOPTABLE_BY)
-        .then(|| ADOPTABLE_BY.to_owned());
-    for key in gone.iter().chain(&consent) {
+    // Consent is used up once the stamp is on, and what was retained before is not any more.
+    let used_up = [ADOPTABLE_BY, RETAINED_FROM].map(str::to_owned);
+    let used_up = used_up.into_iter().filter(|key| found.contains_key(key));
+    let used_up: Vec<String> = used_up.collect();
+    for key in gone.iter().chain(&used_up) {
         findings.record(
             kind,
             DriftField::Tags,
@@ -67,7 +75,7 @@ pub(super) fn compare(
     if no_room {
         untag(Phase::Prepare, std::mem::take(&mut gone));
     }
-    gone.extend(consent);
+    gone.extend(used_up);
     untag(Phase::Withdraw, gone);
 }
 
@@ -79,6 +87,8 @@ fn to_set(kind: Kind, wanted: &Tags, found: &Tags, findings: &mut Findings) -> T
         let should = quoted(value);
         let message = match spelled(kind, found, key) {
             Some((_, same)) if same == value => continue,
+            // It comes with whatever is written next, and is no difference.
+            None if key == CLUSTER_UID => continue,
             Some((_, other)) => {
                 let was = quoted(other);
                 format!("the tag {key} of the {on} was {was}, should be {should}")

@@ -161,7 +161,7 @@ mod tests {
             expected.extend(own.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())));
             assert_eq!(*found, expected);
         }
-        assert_eq!(desired.identity.cluster, "test");
+        assert_eq!(desired.identity.cluster.name, "test");
         assert_eq!(desired.identity.subject.owner(), "team/web");
     }
 

@@ -18,7 +18,7 @@ use crate::observed::Observed;
 use crate::ownership::{Identity, Ownership, names_us, prove};
 use crate::resolve::desired::{Desired, desired};
 use crate::resolve::document::counterparts;
-use crate::resolve::validate::{Invalid, ValidSpec, validate};
+use crate::resolve::validate::{Creation, Invalid, ValidSpec, creation, validate};
 
 /// What a spec asks for, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Resolved {
     pub desired: Desired,
     /// What someone has to allow outside IAM.
     pub counterparts: Option<Counterparts>,
+    /// What stands against creating any of the three.
+    pub creation: Creation,
 }
 
 /// Resolves `spec` in `account`. `live`: what was found in IAM while status is lost, or is to be
@@ -49,6 +51,7 @@ pub fn resolve(
     Ok(Resolved {
         desired: desired(&valid),
         counterparts: counterparts(&valid, &names.role_arn(account)),
+        creation: creation(spec, subject, &names, limits, live),
         valid,
     })
 }

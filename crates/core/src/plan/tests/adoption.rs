@@ -1,7 +1,7 @@
 //! Refusal, adoption, the take-over of an earlier uid, and tags that come and go.
 
 use super::*;
-use crate::ownership::ADOPTABLE_BY;
+use crate::ownership::{ADOPTABLE_BY, CLUSTER_UID};
 use crate::step::Target;
 
 const EVERY_KIND: [Kind; 3] = [Kind::Role, Kind::Policy, Kind::InstanceProfile];
@@ -34,7 +34,7 @@ fn one_that_is_not_ours_stops_everything() {
         let NotOurs::NotOwned { holder } = &refusals[0].why else {
             panic!("{refusals:?}")
         };
-        assert!(holder.contains("no ownership tags"), "{holder}");
+        assert!(holder.to_string().contains("no ownership tags"), "{holder}");
     }
 }
 
@@ -214,7 +214,7 @@ fn a_changed_value_never_loses_the_tag() {
 #[test]
 fn all_tags_can_be_exchanged_at_once() {
     let many = |prefix: &str| {
-        let all: Vec<String> = (0..46).map(|n| format!("{prefix}{n}: x")).collect();
+        let all: Vec<String> = (0..45).map(|n| format!("{prefix}{n}: x")).collect();
         format!("{{tags: {{{}}}}}", all.join(", "))
     };
     for earlier in [false, true] {
@@ -242,4 +242,35 @@ fn what_may_be_adopted_has_to_be_under_the_path() {
     let text = refusals[0].to_string();
     assert!(text.contains("under the path /legacy/"), "{text}");
     assert!(text.contains("spec.path /legacy/"), "{text}");
+}
+
+/// What was made before there was a cluster's UID in the tags gets it with whatever is written next, or alone; neither is
+/// a difference.
+#[test]
+fn a_missing_cluster_uid_is_put_on_without_a_word() {
+    let desired = wanted("{tags: {env: prod}}");
+    let (mut state, recorded) = converged(&desired);
+    for kind in EVERY_KIND {
+        tags(&mut state, kind).remove(CLUSTER_UID);
+    }
+    let found = planned(&desired, &state, &recorded);
+    assert!(found.only_stamps() && found.drift.is_empty());
+    assert_eq!(found.unstamped, EVERY_KIND);
+    let stamp = |action: &str| format!("{action} sessionmanager.dev/cluster-uid");
+    assert_eq!(
+        steps(&desired, &found.plan),
+        [["TagRole", "TagPolicy", "TagInstanceProfile"].map(stamp)]
+    );
+    let mut iam = Iam::new(&desired, state.clone());
+    iam.simulate(&found.plan).unwrap();
+    assert_eq!(planned(&desired, &iam.state, &recorded), Planned::default());
+    // Beside a difference it rides along, in one call.
+    tags(&mut state, Kind::Role).insert("env".into(), "test".into());
+    let found = planned(&desired, &state, &recorded);
+    assert!(!found.only_stamps());
+    assert_eq!(found.drift.len(), 1);
+    assert_eq!(
+        steps(&desired, &found.plan)[0][0],
+        "TagRole env=prod, sessionmanager.dev/cluster-uid"
+    );
 }

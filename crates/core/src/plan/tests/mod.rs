@@ -120,7 +120,7 @@ fn line(desired: &Desired, step: &Step) -> String {
             .collect();
         match ours {
             0 => {}
-            3 => all.push("OWNERSHIP".to_owned()),
+            4 => all.push("OWNERSHIP".to_owned()),
             _ => all.extend(tags.keys().filter(|k| own.contains_key(*k)).cloned()),
         }
         all.join(", ")

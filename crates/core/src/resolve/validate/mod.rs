@@ -2,6 +2,7 @@
 //! every reason why not, out. No IO. What the API server's schema and CEL rules refuse is checked
 //! again (`written`): an object may be older than the rules.
 
+mod creation;
 mod form;
 mod logs;
 mod tags;
@@ -18,11 +19,13 @@ use thiserror::Error;
 use crate::account::Account;
 use crate::limits::Limits;
 use crate::names::{ACTIVATION_ROLE_MAX, Names, ObjectRef};
+use crate::ownership::ClusterIdentity;
 
+pub use creation::{Creation, creation};
 pub use form::wrong;
 pub use logs::{CloudWatchLogs, S3Encryption, S3Logs};
 use logs::{cloud_watch_logs, s3_logs};
-use tags::{distinct_but_for_case, merged_tags};
+use tags::{allowed_keys, distinct_but_for_case, merged_tags};
 
 /// One thing wrong with a spec: the field, the problem, the way out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,8 +46,8 @@ pub struct ValidSpec {
     pub names: Names,
     /// Whose it is.
     pub subject: ObjectRef,
-    /// The name of the cluster, for the ownership tags.
-    pub cluster: String,
+    /// The cluster, for the ownership tags.
+    pub cluster: ClusterIdentity,
     /// Who assumes the role.
     pub principal: TrustedPrincipal,
     /// The role's description.
@@ -120,10 +123,12 @@ pub fn validate(
     let principal = principal(spec, names, account, limits, &mut problems);
     let policy_type = policy.type_.unwrap_or_default();
     written::check(spec, names, account, &mut problems);
-    path(spec, limits, &mut problems);
     only_of_a_managed_one(&policy, &mut problems);
+    allowed_keys("spec.tags", spec.tags.as_ref(), limits, &mut problems);
     let tags = |field, own, problems: &mut Problems| {
-        merged_tags(field, spec.tags.as_ref(), own, limits, problems)
+        allowed_keys(field, own, limits, problems);
+        let of = (limits, subject.namespace.as_str());
+        merged_tags(field, spec.tags.as_ref(), own, of, problems)
     };
     let role_tags = tags("spec.role.tags", role.tags.as_ref(), &mut problems);
     distinct_but_for_case(&role_tags, limits, &mut problems);
@@ -131,7 +136,7 @@ pub fn validate(
         account: account.clone(),
         names: names.clone(),
         subject: subject.clone(),
-        cluster: limits.cluster_name.clone(),
+        cluster: limits.cluster.clone(),
         role_description: role
             .description
             .clone()
@@ -210,7 +215,7 @@ fn default_description(what: &str, subject: &ObjectRef, limits: &Limits) -> Stri
     format!(
         "{what} of SessionManagerRole {} in cluster {}",
         subject.owner(),
-        limits.cluster_name
+        limits.cluster.name
     )
 }
 
@@ -259,18 +264,6 @@ fn principal(
                 .unwrap_or_default();
             TrustedPrincipal::HybridActivation { regions }
         }
-    }
-}
-
-fn path(spec: &SessionManagerRoleSpec, limits: &Limits, problems: &mut Problems) {
-    if let Some(path) = spec.path.as_ref().filter(|path| !limits.allows_path(path)) {
-        problems.add(
-            "spec.path",
-            format!(
-                "{path} is not among the paths that this controller may use ({}). Ask the operator for --allow-path {path}, or delete this object and create it without spec.path",
-                limits.paths().join(", ")
-            ),
-        );
     }
 }
 

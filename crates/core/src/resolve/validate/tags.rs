@@ -13,21 +13,21 @@ pub(super) fn merged_tags(
     field: &str,
     shared: Option<&Tags>,
     own: Option<&Tags>,
-    limits: &Limits,
+    (limits, namespace): (&Limits, &str),
     problems: &mut Problems,
 ) -> Tags {
     let mut merged = shared.cloned().unwrap_or_default();
     merged.extend(own.cloned().unwrap_or_default());
-    for (key, value) in &limits.tags {
-        if merged.get(key).is_some_and(|mine| mine != value) {
+    for (key, value) in limits.tags_of(namespace) {
+        if merged.get(key).is_some_and(|mine| *mine != value) {
             problems.add(
                 field,
                 format!("the tag {key} is set by the operator (--tag {key}={value}): remove it from spec"),
             );
         }
+        merged.insert(key.clone(), value);
     }
-    merged.extend(limits.tags.clone());
-    // Three of ownership, and one place for consent to adoption.
+    // Those of ownership, and one place for consent to adoption, or for what a retained object was of.
     let room = TAGS_MAX - ownership::KEYS.len() - 1;
     if merged.len() > room {
         problems.add(field, format!("{} tags with spec.tags and the operator's, IAM leaves room for {room}: remove some", merged.len()));
@@ -55,5 +55,24 @@ pub(super) fn distinct_but_for_case(tags: &Tags, limits: &Limits, problems: &mut
             ),
         };
         problems.add("spec.role.tags", problem);
+    }
+}
+
+/// Tags are rights where other policies test them: the operator may list the keys that spec may set.
+pub(super) fn allowed_keys(
+    field: &str,
+    tags: Option<&Tags>,
+    limits: &Limits,
+    problems: &mut Problems,
+) {
+    let keys = tags.into_iter().flat_map(Tags::keys);
+    for key in keys.filter(|key| !limits.allows_tag_key(key)) {
+        problems.add(
+            field,
+            format!(
+                "the tag key {key} is not allowed by this controller ({}): remove the tag, or ask the operator for --allow-tag-key {key}",
+                limits.allowed_tag_keys.join(", ")
+            ),
+        );
     }
 }

@@ -30,6 +30,13 @@ pub(crate) fn check(spec: &str, limits: &Limits) -> Result<ValidSpec, Vec<Invali
     validate(&spec, &subject(), &names, &account(), limits)
 }
 
+/// What stands against creating a spec in YAML.
+pub(crate) fn against_creation(spec: &str, limits: &Limits) -> Vec<Invalid> {
+    let spec: SessionManagerRoleSpec = serde_saphyr::from_str(spec).unwrap();
+    let names = Names::resolve(&subject(), Some(&spec), None, limits, None);
+    creation(&spec, &subject(), &names, limits, None).problems
+}
+
 /// A valid spec in YAML.
 pub(crate) fn valid(spec: &str) -> ValidSpec {
     check(spec, &Limits::new("test")).unwrap()
@@ -65,16 +72,20 @@ fn what_the_operator_does_not_allow_is_refused_with_the_way_out() {
         "{path: /other/, additionalPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess']}",
         &limits,
     );
-    assert_eq!(found.len(), 2, "{found:?}");
     assert!(
-        found[0].starts_with("spec.path: /other/ is not among the paths")
-            && found[0].contains("--allow-path /other/"),
+        found[0].starts_with("spec.additionalPolicyArns[0]: ")
+            && found[0].contains("--allow-additional-policy"),
         "{found:?}"
     );
+    assert_eq!(found.len(), 1, "{found:?}");
+    // A path that is not allowed any more breaks nothing that is there.
+    let found = against_creation("{path: /other/}", &limits);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let found = found[0].to_string();
     assert!(
-        found[1].starts_with("spec.additionalPolicyArns[0]: ")
-            && found[1].contains("--allow-additional-policy"),
-        "{found:?}"
+        found.starts_with("spec.path: /other/ is not among the paths")
+            && found.contains("--allow-path /other/"),
+        "{found}"
     );
     limits.allowed_paths = vec!["/other/".into()];
     limits.allowed_additional_policies = vec!["arn:aws:iam::aws:policy/*".into()];
@@ -154,10 +165,8 @@ fn a_role_that_no_activation_takes_is_refused_with_a_way_out_that_works() {
     assert!(found[0].starts_with("spec.path: "), "{found:?}");
     limits.default_path = "/session-manager/".into();
     assert_eq!(
-        problems("{path: /other/}", &limits),
-        [
-            "spec.path: /other/ is not among the paths that this controller may use (/session-manager/). Ask the operator for --allow-path /other/, or delete this object and create it without spec.path"
-        ]
+        against_creation("{path: /other/}", &limits)[0].to_string(),
+        "spec.path: /other/ is not among the paths that this controller may use (/session-manager/). Ask the operator for --allow-path /other/, or delete this object and create it without spec.path"
     );
 }
 

@@ -140,7 +140,7 @@ fn only_new_unlisted_access_is_an_event() {
 
 #[test]
 fn several_that_are_not_ours_are_all_told() {
-    let holder = "it belongs to someone".to_owned();
+    let holder = Holder::TagsRemoved;
     let refusals = [
         refusal(NotOurs::NotOwned { holder }),
         Refusal {
@@ -160,7 +160,7 @@ fn several_that_are_not_ours_are_all_told() {
     };
     let one = message(&refusals[..1]);
     assert!(
-        one.ends_with("is not ours: it belongs to someone. Nothing is written to it"),
+        one.ends_with("is not ours: its ownership tags sessionmanager.dev/cluster and sessionmanager.dev/owner were changed or removed: put them back, or delete it in AWS. Nothing is written to it"),
         "{one}"
     );
     let both = message(&refusals);

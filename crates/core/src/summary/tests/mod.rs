@@ -13,7 +13,7 @@ use smr_api::{Drift, DriftField};
 use super::*;
 use crate::difference::{Importance, Width};
 use crate::effect::simulate;
-use crate::ownership::UID;
+use crate::ownership::{Holder, UID};
 use crate::plan::{Recorded, plan};
 use crate::refusal::Explanation;
 use crate::resolve::desired::desired;
@@ -259,7 +259,7 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
     }
     let refused = |why| [refusal(why)];
     let not_owned = refused(NotOurs::NotOwned {
-        holder: "it belongs to someone".into(),
+        holder: Holder::TagsRemoved,
     });
     let replaced = refused(NotOurs::Replaced {
         recorded: "AROA1".into(),

@@ -15,7 +15,7 @@ use super::conditions::{RECONCILING_REASONS, STALLED_REASONS};
 use super::*;
 use crate::deletion::{Deletion, PolicyUser, Usage, plan_deletion};
 use crate::limits::Limits;
-use crate::resolve::validate::tests::{check, subject};
+use crate::resolve::validate::tests::{against_creation, subject};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/session-manager/team.web";
 const POLICY: &str = "arn:aws:iam::111122223333:policy/session-manager/team.web";
@@ -148,7 +148,7 @@ fn converging(world: &World) -> States {
         done: None,
         unlisted: &unlisted,
     };
-    let problems = check("{path: /other/}", &Limits::new("test")).unwrap_err();
+    let problems = against_creation("{path: /other/}", &Limits::new("test"));
     let invalid = Outcome::Invalid {
         problems: &problems,
     };
