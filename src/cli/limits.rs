@@ -41,8 +41,8 @@ pub(super) struct LimitsArgs {
         value_name = "ARN"
     )]
     allow_additional_policy: Vec<String>,
-    /// UID of the cluster, which tells two clusters of one name apart
-    /// [default: the UID of the namespace kube-system]
+    /// UID of the cluster, which tells two clusters of one name apart; default: that of the namespace
+    /// kube-system
     #[arg(long, env = "SMR_CLUSTER_UID", value_name = "UID")]
     cluster_uid: Option<String>,
     /// UID of a cluster that this one replaces: what belongs to that one is taken over

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::KEY;
 
 /// Every flag that a test sets, and why: any other stays as it is shipped.
-const CHANGED: [(&str, &str); 16] = [
+const CHANGED: [(&str, &str); 19] = [
     // In every world.
     (
         "--cluster-name",
@@ -39,6 +39,9 @@ const CHANGED: [(&str, &str); 16] = [
     ("--name-prefix", "names"),
     ("--permissions-boundary-arn", "the operator's boundary"),
     ("--tag", "the operator's tags"),
+    ("--allow-tag-key", "the tag keys that spec may set"),
+    ("--cluster-uid", "two clusters of one name"),
+    ("--take-over-cluster-uid", "a cluster that replaces another"),
     ("--ec2-principal", "the operator's name for EC2"),
     ("--selector", "objects whose labels change"),
     ("--observe", "a first roll-out"),
