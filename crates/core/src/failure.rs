@@ -1,6 +1,10 @@
 //! What can go wrong in a call to AWS, as people and the retry policy see it. Values only; no IO.
 //! The edge maps the SDK's errors to these; nothing here knows the SDK.
 
+mod denied;
+mod disclosure;
+mod said;
+mod scrub;
 mod words;
 
 use std::fmt;
@@ -8,7 +12,11 @@ use std::fmt;
 use crate::kind::Kind;
 use crate::step::Step;
 use crate::writes::IamName;
-pub use words::{Denial, PolicyKind};
+use denied::Denied;
+pub use denied::{Denial, PolicyKind};
+pub use disclosure::{Tried, disclosed};
+pub use said::Said;
+use scrub::Own;
 
 /// A call that did not do what it was to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +29,8 @@ pub struct Failure {
     pub resource: String,
     /// AWS's error code, such as `AccessDenied`; empty where AWS gave none.
     pub code: Box<str>,
-    /// What AWS said, without request ids.
-    pub said: String,
+    /// What AWS said. It prints what people may read; only the log has all of it.
+    pub said: Said,
     /// What a person can do, where the cause or the step says more than the class.
     pub way_out: Option<Box<str>>,
 }
@@ -76,11 +84,14 @@ const MESSAGE_MAX: usize = 1000;
 /// The longest that AWS's own words are quoted, where there is room.
 const QUOTED_MAX: usize = 600;
 
+/// What stands between the parts of a message.
+const ROOM_FOR_MARKS: usize = " on : … . ".len();
+
 /// Nobody has to act.
 const RETRIES: &str = "The controller retries automatically";
 
-/// What was tried on what, what AWS said, what to do. Where it does not all fit, AWS's words are
-/// cut, and neither the name of the object nor what to do.
+/// What was tried on what, what people may read of AWS's words, what to do. Where it does not all fit,
+/// AWS's words are cut, and neither the name of the object nor what to do.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way_out = self.way_out();
@@ -89,9 +100,9 @@ impl fmt::Display for Failure {
             head.push_str(" on ");
             head.push_str(&self.resource);
         }
-        let taken = head.len() + way_out.len() + ": … . ".len();
+        let taken = head.len() + way_out.len() + ROOM_FOR_MARKS;
         let room = MESSAGE_MAX.saturating_sub(taken).min(QUOTED_MAX);
-        let said = self.said.trim().trim_end_matches('.');
+        let said = self.said.shown().trim().trim_end_matches('.');
         let (said, more) = if said.len() > room {
             (&said[..said.floor_char_boundary(room)], "…")
         } else {
@@ -130,14 +141,16 @@ impl Failure {
         // Of a document AWS speaks with this code only: a tag, say, has nothing to do with a statement.
         if &*self.code == "MalformedPolicyDocument"
             && let Some((document, name)) = step.document()
-            && let Some(number) = words::blamed_statement(document, &self.said)
+            && let Some(number) = words::blamed_statement(document, self.said.full())
         {
-            let said = self.said.trim().trim_end_matches('.');
-            self.said = format!("{said} (statement {number} of the {name})");
+            self.said = self.said.within(|said| {
+                let said = said.trim().trim_end_matches('.');
+                format!("{said} (statement {number} of the {name})")
+            });
         }
         if self.class == FailureClass::NotFound
             && let Some(policy) = step.needs_policy()
-            && self.said.contains(policy)
+            && self.said.full().contains(policy)
             && IamName::of_policy(policy) != IamName::new(Kind::Policy, own_policy)
         {
             self.class = FailureClass::Missing;
@@ -148,7 +161,7 @@ impl Failure {
 
     /// Which policy denied the call, as far as AWS says so.
     pub fn denial(&self) -> Denial {
-        words::denial(&self.said)
+        Denial::of(self.said.full())
     }
 
     /// Whether IAM's propagation of a recent write can be the cause at all. It never makes an explicit
@@ -163,6 +176,12 @@ impl Failure {
         let Self {
             action, resource, ..
         } = self;
+        let is_code = |b: u8| b.is_ascii_alphabetic() || b == b'.';
+        let code = match &*self.code {
+            code if code.bytes().all(is_code) => code,
+            // AWS has no such code; a proxy may put anything there.
+            _ => "an error",
+        };
         let on = if resource.is_empty() {
             String::new()
         } else {
@@ -175,27 +194,40 @@ impl Failure {
             Some(_) | None => String::new(),
         };
         format!(
-            "{action}{on}: AWS answered {}{by}. A write of the last minute may explain this, as IAM takes time to propagate it. The controller retries every few seconds",
-            self.code
+            "{action}{on}: AWS answered {code}{by}. A write of the last minute may explain this, as IAM takes time to propagate it. The controller retries every few seconds"
         )
+    }
+
+    /// Who can grant the missing right. The resource that AWS names is left out where it makes the
+    /// message too long.
+    fn way_out_of_denial(&self) -> String {
+        let own = Own::of(&self.resource, None);
+        let denied = Denied::of(&self.action, &own, self.said.full());
+        let way_out = denied.way_out();
+        let length = self.action.len() + self.resource.len() + denied.said().len() + way_out.len();
+        if length + ROOM_FOR_MARKS > MESSAGE_MAX {
+            denied.on_any_resource().way_out()
+        } else {
+            way_out
+        }
     }
 
     /// What a person has to do, or that nobody has to.
     fn way_out(&self) -> String {
         match self.class {
-            FailureClass::AccessDenied => words::missing_right(&self.action, &self.said),
+            FailureClass::AccessDenied => self.way_out_of_denial(),
             FailureClass::Credentials => {
                 let way_out = self.way_out.as_deref();
                 way_out
-                    .unwrap_or_else(|| words::credentials(&self.said))
+                    .unwrap_or_else(|| words::credentials(self.said.shown()))
                     .to_owned()
             }
             FailureClass::Partition => {
                 "Run the controller with credentials of one of these".to_owned()
             }
-            FailureClass::Quota | FailureClass::NoRoom => words::quota(&self.said),
-            FailureClass::TooLarge => words::too_large(&self.said).to_owned(),
-            FailureClass::Refused => words::refused(&self.said),
+            FailureClass::Quota | FailureClass::NoRoom => words::quota(self.said.shown()),
+            FailureClass::TooLarge => words::too_large(self.said.shown()).to_owned(),
+            FailureClass::Refused => words::refused(self.said.shown()),
             FailureClass::InUse => "Remove in AWS what still uses it".to_owned(),
             FailureClass::AlreadyExists => words::TAKEN.to_owned(),
             FailureClass::Missing => {
@@ -213,3 +245,6 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

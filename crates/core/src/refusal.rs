@@ -164,7 +164,7 @@ pub fn concerned(step: &Step, failure: &Failure) -> Vec<IamName> {
     let mut all: Vec<IamName> = step.writes().into_iter().map(|(name, _)| name).collect();
     all.dedup();
     let named = (failure.class == FailureClass::NotFound)
-        .then(|| kind_not_found(&failure.said))
+        .then(|| kind_not_found(failure.said.full()))
         .flatten();
     if let Some(kind) = named
         && all.iter().any(|name| name.kind == kind)

@@ -1,5 +1,5 @@
-//! Why a server was not reached, and what of its words lasts: words that are the same at every retry.
-//! An error of the HTTP client, or AWS's words, in; words out. No IO.
+//! Why a server was not reached. An error of the HTTP client in; words out, the same at every retry.
+//! No IO.
 
 use std::error::Error;
 use std::io;
@@ -67,37 +67,4 @@ pub(crate) fn chain<'a>(
             None => error.source(),
         }
     })
-}
-
-/// What of AWS's words is the same whenever the cause is, so that no retry changes a message: no
-/// request id, no time, no name of a session, nothing of the request, no encoded message.
-pub(crate) fn lasting(said: &str) -> String {
-    const CUT: [&str; 6] = [
-        "(service: ",
-        "request id",
-        "requestid",
-        "encoded authorization failure message",
-        "the canonical string for this request",
-        "the string-to-sign should have been",
-    ];
-    let lower = said.to_ascii_lowercase();
-    if lower.starts_with("signature expired") || lower.starts_with("signature not yet current") {
-        return "the controller's clock and AWS's differ too much".to_owned();
-    }
-    let end = CUT.iter().filter_map(|mark| lower.find(mark)).min();
-    let kept = &said[..end.unwrap_or(said.len())];
-    without_session_name(kept.trim_end_matches([' ', '\n', '(', ';', ',']))
-}
-
-/// `…:assumed-role/NAME/SESSION` without the session, which is another one in each replica and
-/// whenever credentials are renewed.
-fn without_session_name(said: &str) -> String {
-    const MARK: &str = ":assumed-role/";
-    let Some((before, after)) = said.split_once(MARK) else {
-        return said.to_owned();
-    };
-    let end = after.find(char::is_whitespace).unwrap_or(after.len());
-    let (caller, rest) = after.split_at(end);
-    let role = caller.split('/').next().unwrap_or_default();
-    format!("{before}{MARK}{role}{rest}")
 }

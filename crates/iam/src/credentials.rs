@@ -13,6 +13,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use smr_core::account::Partition;
+use smr_core::failure::Said;
 use tokio::time::Instant;
 
 /// Shorter than an attempt of a call, so that it is known what did not answer.
@@ -49,12 +50,12 @@ fn with(config: &SdkConfig, source: Source) -> SdkConfig {
 }
 
 /// Why there are no credentials: the same cause gives the same text. No token, no name of a session,
-/// no request id.
+/// no request id, nothing of others' accounts or of the organization.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{said}")]
 pub(super) struct NoCredentials {
     /// What failed.
-    pub said: String,
+    pub said: Said,
     /// What a person can do.
     pub way_out: String,
 }

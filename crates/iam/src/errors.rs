@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use smr_api::labels::CallOutcome;
-use smr_core::failure::{Failure, FailureClass};
+use smr_core::failure::{Failure, FailureClass, Said, Tried};
 
-use super::connection::{CHECK, CONNECT_TIMEOUT, Unreached, chain, lasting, unreached};
+use super::connection::{CHECK, CONNECT_TIMEOUT, Unreached, chain, unreached};
 use super::credentials::NoCredentials;
 
 /// A [`Failure`] as an error.
@@ -32,7 +32,7 @@ pub(crate) struct Mapped {
 struct Cause {
     class: FailureClass,
     code: String,
-    said: String,
+    said: Said,
     way_out: Option<String>,
     answered: bool,
 }
@@ -49,7 +49,8 @@ where
 {
     let cause = match error {
         SdkError::ServiceError(service) => {
-            answer(action, service.err(), service.raw().status().as_u16())
+            let status = service.raw().status().as_u16();
+            answer(action, &resource, service.err(), status)
         }
         SdkError::TimeoutError(_) => no_answer(timeout),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => no_connection(),
@@ -63,17 +64,12 @@ where
         // A request that could not be made or sent; and the SDK may add kinds.
         _ => not_sent(error),
     };
-    let service = if action == "GetCallerIdentity" {
-        "sts"
-    } else {
-        "iam"
-    };
     Mapped {
         outcome: outcome(cause.class),
         answered: cause.answered,
         failure: Failure {
             class: cause.class,
-            action: format!("{service}:{action}"),
+            action: with_service(action),
             resource,
             code: cause.code.into(),
             said: cause.said,
@@ -82,12 +78,23 @@ where
     }
 }
 
+/// As policies name it.
+fn with_service(action: &str) -> String {
+    let service = if action == "GetCallerIdentity" {
+        "sts"
+    } else {
+        "iam"
+    };
+    format!("{service}:{action}")
+}
+
 impl Cause {
-    fn unavailable(said: String, way_out: Option<&str>) -> Self {
+    /// In the program's own words: AWS did not answer.
+    fn unavailable(said: impl Into<String>, way_out: Option<&str>) -> Self {
         Self {
             class: FailureClass::Unavailable,
             code: String::new(),
-            said,
+            said: Said::in_own_words(said),
             way_out: way_out.map(str::to_owned),
             answered: false,
         }
@@ -95,22 +102,31 @@ impl Cause {
 }
 
 /// AWS answered with an error, or whatever is between here and AWS did.
-fn answer(action: &str, error: &impl ProvideErrorMetadata, status: u16) -> Cause {
+fn answer(action: &str, resource: &str, error: &impl ProvideErrorMetadata, status: u16) -> Cause {
     let code = error.code().unwrap_or_default();
     let message = error.message().unwrap_or_default();
     if code.is_empty() && status != 429 {
         return not_aws(status);
     }
     let class = classify(action, code, message, status);
-    let said = lasting(message);
+    let tried = Tried {
+        class,
+        action: &with_service(action),
+        resource,
+        account: None,
+    };
+    let by_aws = Said::by_aws(&tried, message);
+    let is_silent = by_aws.shown().is_empty();
     let said = match class {
-        FailureClass::Unavailable if said.is_empty() => {
-            format!("AWS failed (HTTP {status} {code})")
+        FailureClass::Unavailable if is_silent => {
+            Said::in_own_words(format!("AWS failed (HTTP {status} {code})"))
         }
-        FailureClass::Unavailable => format!("AWS failed (HTTP {status} {code}): {said}"),
-        _ if !said.is_empty() => said,
-        _ if code.is_empty() => format!("HTTP {status}"),
-        _ => code.to_owned(),
+        FailureClass::Unavailable => {
+            by_aws.within(|said| format!("AWS failed (HTTP {status} {code}): {said}"))
+        }
+        _ if !is_silent => by_aws,
+        _ if code.is_empty() => Said::in_own_words(format!("HTTP {status}")),
+        _ => Said::in_own_words(code),
     };
     Cause {
         class,
@@ -150,7 +166,8 @@ fn not_sent(error: &(dyn std::error::Error + 'static)) -> Cause {
         return Cause {
             class: FailureClass::Credentials,
             way_out: Some(none.way_out.clone()),
-            ..Cause::unavailable(none.said.clone(), None)
+            said: none.said.clone(),
+            ..Cause::unavailable("", None)
         };
     }
     let Unreached { because, way_out } = unreached(error);

@@ -10,17 +10,17 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use smr_api::labels::CallOutcome;
-use smr_core::failure::{Failure, FailureClass};
+use smr_core::failure::{Failure, FailureClass, Said};
 use smr_core::fair::Priority;
 use smr_core::ports::{CallObserver, MayWrite, Progress};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::LOG;
 use crate::budget::Budget;
 use crate::connection::CONNECT_TIMEOUT;
-use crate::errors;
+use crate::errors::{self, Mapped};
 use crate::identity::Unproven;
 
 /// No attempt lasts longer. The SDK sets no read time-out by itself.
@@ -140,7 +140,7 @@ impl CallError {
                 action: format!("iam:{action}"),
                 resource,
                 code: Box::default(),
-                said: format!("not sent: {doubt}"),
+                said: Said::in_own_words(format!("not sent: {doubt}")),
                 way_out: None,
             },
         }
@@ -221,7 +221,7 @@ impl Calls {
                     action: format!("iam:{action}"),
                     resource: resource.to_owned(),
                     code: Box::default(),
-                    said: "this replica may not write any more".to_owned(),
+                    said: Said::in_own_words("this replica may not write any more"),
                     way_out: None,
                 }));
             }
@@ -254,18 +254,29 @@ impl Calls {
                 observer.call_ended(action, mapped.outcome, took);
                 let request_id =
                     aws_sdk_iam::operation::RequestId::request_id(&error).unwrap_or_default();
-                debug!(
-                    target: LOG,
-                    action,
-                    resource,
-                    outcome = mapped.outcome.as_str(),
-                    request_id,
-                    ms = took.as_millis(),
-                    "IAM refused"
-                );
+                log_refusal(action, &mapped, request_id, took);
                 Err(CallError::Failed(mapped.failure))
             }
         }
+    }
+}
+
+/// The only place that writes AWS's full text anywhere: what people read of a failure has no policy's
+/// ARN and no id of the organization, and the operator needs them.
+fn log_refusal(action: &str, mapped: &Mapped, request_id: &str, took: Duration) {
+    let Failure { resource, said, .. } = &mapped.failure;
+    debug!(
+        target: LOG,
+        action,
+        resource,
+        outcome = mapped.outcome.as_str(),
+        request_id,
+        ms = took.as_millis(),
+        "IAM refused"
+    );
+    if said.is_reduced() {
+        let said = said.full();
+        info!(target: LOG, action, resource, request_id, said, "AWS refused a call");
     }
 }
 

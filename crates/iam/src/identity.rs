@@ -12,7 +12,7 @@ use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
 use smr_core::account::{Account, AccountError};
-use smr_core::failure::{Failure, FailureClass};
+use smr_core::failure::{Failure, FailureClass, Said};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
@@ -39,7 +39,7 @@ impl IdentityError {
                 action: "sts:GetCallerIdentity".to_owned(),
                 resource: String::new(),
                 code: Box::default(),
-                said: error.to_string(),
+                said: Said::in_own_words(error.to_string()),
                 way_out: None,
             },
         }

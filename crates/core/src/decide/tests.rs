@@ -11,7 +11,7 @@ use smr_api::SessionManagerRoleStatus;
 
 use super::*;
 use crate::difference::Differences;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Said};
 use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::ownership::{ADOPTABLE_BY, UID};

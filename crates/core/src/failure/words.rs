@@ -1,122 +1,11 @@
-//! What AWS's words mean for people: error texts in, what to do out. No IO.
+//! What AWS's words mean for people: what people may read of them in, what to do out. No IO.
 //!
-//! The forms are those of the IAM user guide, "Troubleshoot access denied error messages", and of
-//! IAM's own quota texts.
+//! The forms are those of IAM's own quota texts. Only the search for a statement reads AWS's full text:
+//! its answer is a number.
 
 use serde_json::Value;
 
 use crate::step::{RoleStep, Step};
-
-/// The kinds of policies that AWS names when it denies a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyKind {
-    /// A service control policy of the organization.
-    ServiceControl,
-    /// A resource control policy of the organization.
-    ResourceControl,
-    /// The permissions boundary of the caller.
-    Boundary,
-    /// The session policy of the caller's credentials.
-    Session,
-    /// The policy of the VPC endpoint.
-    VpcEndpoint,
-    /// A policy of the caller.
-    IdentityBased,
-    /// A policy of the resource.
-    ResourceBased,
-}
-
-impl PolicyKind {
-    /// Every kind, for tables.
-    pub const ALL: [Self; 7] = [
-        Self::ServiceControl,
-        Self::ResourceControl,
-        Self::Boundary,
-        Self::Session,
-        Self::VpcEndpoint,
-        Self::IdentityBased,
-        Self::ResourceBased,
-    ];
-
-    /// As AWS's words name it.
-    pub const fn in_words(self) -> &'static str {
-        match self {
-            Self::ServiceControl => "service control policy",
-            Self::ResourceControl => "resource control policy",
-            Self::Boundary => "permissions boundary",
-            Self::Session => "session policy",
-            Self::VpcEndpoint => "VPC endpoint policy",
-            Self::IdentityBased => "identity-based policy",
-            Self::ResourceBased => "resource-based policy",
-        }
-    }
-}
-
-/// Who denied a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// The kind of policy; `None` where AWS does not say.
-    pub by: Option<PolicyKind>,
-    /// Whether a statement denies, rather than that none allows.
-    pub explicit: bool,
-}
-
-impl Denial {
-    /// Propagation of a tag or of a new object can only make that no statement allows yet.
-    pub const fn may_be_propagation(self) -> bool {
-        !self.explicit
-            && match self.by {
-                Some(
-                    PolicyKind::ServiceControl | PolicyKind::ResourceControl | PolicyKind::Boundary,
-                ) => false,
-                Some(
-                    PolicyKind::Session
-                    | PolicyKind::VpcEndpoint
-                    | PolicyKind::IdentityBased
-                    | PolicyKind::ResourceBased,
-                )
-                | None => true,
-            }
-    }
-}
-
-/// AWS says which kind of policy denied, and whether explicitly.
-pub(super) fn denial(said: &str) -> Denial {
-    let lower = said.to_ascii_lowercase();
-    Denial {
-        by: PolicyKind::ALL
-            .into_iter()
-            .find(|kind| lower.contains(&kind.in_words().to_ascii_lowercase())),
-        explicit: lower.contains("explicit deny"),
-    }
-}
-
-/// Who can change a policy of this kind: what people call it, and the way out.
-const fn owner(kind: PolicyKind) -> Option<(&'static str, &'static str)> {
-    match kind {
-        PolicyKind::ServiceControl => Some((
-            "A service control policy of the organization",
-            "ask its administrators",
-        )),
-        PolicyKind::ResourceControl => Some((
-            "A resource control policy of the organization",
-            "ask its administrators",
-        )),
-        PolicyKind::Boundary => Some((
-            "The permissions boundary of the controller's role",
-            "change that boundary",
-        )),
-        PolicyKind::Session => Some((
-            "The session policy of the controller's credentials",
-            "ask who hands them out",
-        )),
-        PolicyKind::VpcEndpoint => Some((
-            "The policy of the VPC endpoint",
-            "change it, or go around the endpoint",
-        )),
-        PolicyKind::IdentityBased | PolicyKind::ResourceBased => None,
-    }
-}
 
 /// A name is held by what IAM does not show.
 pub(super) const TAKEN: &str = "IAM holds an object of this name (in any case, under any path) but does not show it. Delete it in AWS, or delete this object and create it with another name";
@@ -137,25 +26,6 @@ pub(super) fn missing(step: &Step) -> String {
 }
 
 const BOUNDARY: &str = "spec.role.permissionsBoundaryArn (where spec leaves it out, the operator's --permissions-boundary-arn)";
-
-/// AWS says which right is missing, and which kind of policy denied it; only that one helps. The
-/// right can be another than that of the call: `AddRoleToInstanceProfile` needs `iam:PassRole`.
-pub(super) fn missing_right(tried: &str, said: &str) -> String {
-    let action = between(said, "not authorized to perform: ", &[" "]).unwrap_or(tried);
-    let on = match between(said, "on resource: ", &[" because ", " with an explicit"]) {
-        Some(resource) if action != tried => format!(" on {resource}"),
-        Some(_) | None => String::new(),
-    };
-    let Denial { by, explicit } = denial(said);
-    let denies = if explicit { "denies" } else { "does not allow" };
-    match by.and_then(owner) {
-        Some((policy, way_out)) => format!("{policy} {denies} {action}{on}: {way_out}"),
-        None if explicit => {
-            format!("A policy of the controller's role denies {action}{on}: change that policy")
-        }
-        None => format!("Allow {action}{on} in the policy of the controller's role"),
-    }
-}
 
 /// The text between a mark and the first of some ends, or the end.
 fn between<'a>(text: &'a str, mark: &str, ends: &[&str]) -> Option<&'a str> {

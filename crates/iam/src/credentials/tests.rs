@@ -42,7 +42,7 @@ fn each_source_that_does_not_answer_is_named() {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "http://169.254.170.23/",
     )]);
-    let said = |source| words::timed_out(LOAD_TIMEOUT, source).said;
+    let said = |source| words::timed_out(LOAD_TIMEOUT, source).said.to_string();
     assert!(said(&irsa).ends_with("no answer from STS within 4 s"));
     assert!(said(&agent).ends_with("agent at http://169.254.170.23/ within 4 s"));
     assert!(said(&Source::Other).ends_with("their source within 4 s"));

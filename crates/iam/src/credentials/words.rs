@@ -1,4 +1,7 @@
 //! What the SDK's credential providers say → what people read. Errors in, words out; no IO.
+//!
+//! Objects' status quotes these words too. So STS's own words stand in them without policies, sessions
+//! and ids of others; the full ones go with them for the log.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,8 +12,10 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
+use smr_core::failure::{Denial, FailureClass, PolicyKind, Said, Tried};
+
 use super::{NoCredentials, Source};
-use crate::connection::{CHECK, Unreached, chain, lasting, unreached};
+use crate::connection::{CHECK, Unreached, chain, unreached};
 
 /// For all that has no better one.
 const GIVE: &str = "Give this program AWS credentials: IRSA, Pod Identity, AWS_PROFILE or the SDK's other environment variables";
@@ -22,11 +27,28 @@ const ASSOCIATION: &str = "Check that this service account has a Pod Identity as
 const ROLE: &str = "Correct AWS_ROLE_ARN: it comes from the service account's annotation eks.amazonaws.com/role-arn";
 const TOKEN: &str = "Check that the pod has the projected token: start it again once the service account has its role";
 
+/// In the program's own words.
 fn no_credentials(said: impl Into<String>, way_out: impl Into<String>) -> NoCredentials {
+    quoting(Said::in_own_words(said), way_out)
+}
+
+/// In words that quote others'.
+fn quoting(said: Said, way_out: impl Into<String>) -> NoCredentials {
     NoCredentials {
-        said: said.into(),
+        said,
         way_out: way_out.into(),
     }
+}
+
+/// What STS or a provider said, where the role is known that it is about.
+fn quoted(role: &str, text: &str) -> Said {
+    let tried = Tried {
+        class: FailureClass::Credentials,
+        action: "",
+        resource: role,
+        account: None,
+    };
+    Said::by_aws(&tried, text)
 }
 
 /// The source did not answer.
@@ -73,14 +95,19 @@ pub(super) fn explain(error: &CredentialsError, source: &Source) -> NoCredential
         return token_file(io, source);
     }
     let innermost = chain(error).last().map(ToString::to_string);
-    let innermost = lasting(&innermost.unwrap_or_default());
+    let innermost = quoted("", &innermost.unwrap_or_default());
     match (error, source) {
-        (CredentialsError::InvalidConfiguration(_), _) => no_credentials(
-            format!("the configuration of AWS credentials is not valid: {innermost}"),
+        (CredentialsError::InvalidConfiguration(_), _) => quoting(
+            innermost.within(|said| {
+                format!("the configuration of AWS credentials is not valid: {said}")
+            }),
             "Correct AWS_PROFILE and its files, or the SDK's other environment variables",
         ),
         (_, Source::Agent { uri, .. }) => agent_refused(uri, &innermost),
-        _ => no_credentials(format!("cannot get AWS credentials: {innermost}"), GIVE),
+        _ => quoting(
+            innermost.within(|said| format!("cannot get AWS credentials: {said}")),
+            GIVE,
+        ),
     }
 }
 
@@ -100,7 +127,12 @@ fn web_identity(
     let SdkError::ServiceError(service) = error else {
         return sts_unreached(error);
     };
-    let Answer { code, said, status } = Answer::of(service.err(), service.raw());
+    let answer = Answer::of(service.err(), service.raw());
+    let Answer { code, status, .. } = answer;
+    let sentence = |what: &str| {
+        let said = answer.said(role);
+        said.within(|said| format!("{what} ({code}: {said})"))
+    };
     match service.err() {
         _ if code.is_empty() => not_sts(status),
         AssumeRoleWithWebIdentityError::ExpiredTokenException(_) => no_credentials(
@@ -109,33 +141,35 @@ fn web_identity(
             "Check the node's clock and that the kubelet renews the token, or start the pod again",
         ),
         AssumeRoleWithWebIdentityError::InvalidIdentityTokenException(_)
-        | AssumeRoleWithWebIdentityError::IdpRejectedClaimException(_) => no_credentials(
-            format!("STS does not accept the service account token ({code}: {said})"),
+        | AssumeRoleWithWebIdentityError::IdpRejectedClaimException(_) => quoting(
+            sentence("STS does not accept the service account token"),
             PROVIDER,
         ),
-        AssumeRoleWithWebIdentityError::IdpCommunicationErrorException(_) => no_credentials(
-            format!("STS cannot reach the cluster's OIDC issuer ({code}: {said})"),
+        AssumeRoleWithWebIdentityError::IdpCommunicationErrorException(_) => quoting(
+            sentence("STS cannot reach the cluster's OIDC issuer"),
             "Check that the issuer's URL can be reached from the internet and serves the cluster's keys; this program retries",
         ),
-        AssumeRoleWithWebIdentityError::RegionDisabledException(_) => no_credentials(
-            format!("STS is not active in this region ({code}: {said})"),
+        AssumeRoleWithWebIdentityError::RegionDisabledException(_) => quoting(
+            sentence("STS is not active in this region"),
             "Activate STS there in the account's settings, or set AWS_REGION to another region",
         ),
-        _ if code == "AccessDenied" => no_credentials(
-            format!("STS refused the service account token for role {role} ({code}: {said})"),
-            TRUST,
-        ),
+        _ if code == "AccessDenied" => {
+            let denied = answer.denied("sts:AssumeRoleWithWebIdentity", role);
+            let refused = format!("STS refused the service account token for role {role}");
+            let said = denied.within(|said| format!("{refused} ({code}: {said})"));
+            quoting(said, answer.way_out_of_denial(TRUST))
+        }
         _ if matches!(
             code,
             "ValidationError" | "InvalidParameterValue" | "NoSuchEntity"
         ) =>
         {
-            no_credentials(
-                format!("STS does not accept the role '{role}' ({code}: {said})"),
+            quoting(
+                sentence(&format!("STS does not accept the role '{role}'")),
                 ROLE,
             )
         }
-        _ => sts_failed(code, &said, status),
+        _ => sts_failed(&answer, role),
     }
 }
 
@@ -144,50 +178,82 @@ fn assume_role(error: &SdkError<AssumeRoleError, HttpResponse>) -> NoCredentials
     let SdkError::ServiceError(service) = error else {
         return sts_unreached(error);
     };
-    let Answer { code, said, status } = Answer::of(service.err(), service.raw());
-    match code {
-        "" => not_sts(status),
-        "AccessDenied" => no_credentials(
-            format!("STS refused to assume the profile's role ({code}: {said})"),
-            "Check that the role exists, and that its trust policy names whoever assumes it",
-        ),
-        _ => sts_failed(code, &said, status),
+    let answer = Answer::of(service.err(), service.raw());
+    match answer.code {
+        "" => not_sts(answer.status),
+        "AccessDenied" => {
+            let denied = answer.denied("sts:AssumeRole", "");
+            let said = denied.within(|said| {
+                format!("STS refused to assume the profile's role (AccessDenied: {said})")
+            });
+            let way_out =
+                "Check that the role exists, and that its trust policy names whoever assumes it";
+            quoting(said, answer.way_out_of_denial(way_out))
+        }
+        _ => sts_failed(&answer, ""),
     }
 }
 
-/// What STS answered; the words without what changes.
+/// What STS answered.
 struct Answer<'a> {
     code: &'a str,
-    said: String,
+    text: &'a str,
     status: u16,
 }
 
 impl<'a> Answer<'a> {
     fn of(error: &'a impl ProvideErrorMetadata, raw: &HttpResponse) -> Self {
-        let code = error.code().unwrap_or_default();
-        let said = lasting(error.message().unwrap_or_default());
         Self {
-            code,
-            said: if said.is_empty() {
-                "no message".into()
-            } else {
-                said
-            },
+            code: error.code().unwrap_or_default(),
+            text: error.message().unwrap_or_default(),
             status: raw.status().as_u16(),
+        }
+    }
+
+    fn said(&self, role: &str) -> Said {
+        let said = quoted(role, self.text);
+        if said.shown().is_empty() {
+            Said::in_own_words("no message")
+        } else {
+            said
+        }
+    }
+
+    fn denied(&self, action: &str, role: &str) -> Said {
+        Said::by_sts_that_denied(action, role, self.text)
+    }
+
+    /// A trust policy is not the cause where AWS names another policy.
+    fn way_out_of_denial(&self, trust: &'static str) -> &'static str {
+        match Denial::of(self.text).by {
+            Some(PolicyKind::Organization) => {
+                "Ask the organization's administrators to allow this program's role to be assumed"
+            }
+            Some(PolicyKind::VpcEndpoint) => {
+                "Allow this program's role to be assumed in the policy of the VPC endpoint of STS"
+            }
+            Some(
+                PolicyKind::IdentityBased
+                | PolicyKind::Boundary
+                | PolicyKind::ResourceBased
+                | PolicyKind::Session,
+            )
+            | None => trust,
         }
     }
 }
 
-fn sts_failed(code: &str, said: &str, status: u16) -> NoCredentials {
-    let way_out = if status >= 500 {
+fn sts_failed(answer: &Answer<'_>, role: &str) -> NoCredentials {
+    let Answer { code, status, .. } = answer;
+    let way_out = if *status >= 500 {
         "This program retries"
     } else {
         GIVE
     };
-    no_credentials(
-        format!("cannot get AWS credentials: STS answered HTTP {status} ({code}: {said})"),
-        way_out,
-    )
+    let said = answer.said(role).within(|said| {
+        format!("cannot get AWS credentials: STS answered HTTP {status} ({code}: {said})")
+    });
+    quoting(said, way_out)
 }
 
 fn not_sts(status: u16) -> NoCredentials {
@@ -228,15 +294,15 @@ fn agent_unreached(
 }
 
 /// The agent's status or its own error.
-fn agent_refused(uri: &str, innermost: &str) -> NoCredentials {
-    let said = innermost
-        .strip_prefix("Non-success status from HTTP credential provider: StatusCode(")
-        .and_then(|rest| rest.strip_suffix(')'))
-        .map_or_else(|| innermost.to_owned(), |status| format!("HTTP {status}"));
-    no_credentials(
-        format!("cannot get AWS credentials: the Pod Identity agent at {uri} answered {said}"),
-        ASSOCIATION,
-    )
+fn agent_refused(uri: &str, innermost: &Said) -> NoCredentials {
+    let said = innermost.within(|said| {
+        let said = said
+            .strip_prefix("Non-success status from HTTP credential provider: StatusCode(")
+            .and_then(|rest| rest.strip_suffix(')'))
+            .map_or_else(|| said.to_owned(), |status| format!("HTTP {status}"));
+        format!("cannot get AWS credentials: the Pod Identity agent at {uri} answered {said}")
+    });
+    quoting(said, ASSOCIATION)
 }
 
 fn token_file(error: &std::io::Error, source: &Source) -> NoCredentials {

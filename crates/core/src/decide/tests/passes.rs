@@ -43,7 +43,7 @@ fn failed(class: FailureClass, decision: Remedy, step: Step) -> Failed {
             action: format!("iam:{}", step.action()),
             resource: String::new(),
             code: "Code".into(),
-            said: "said".to_owned(),
+            said: Said::in_own_words("said"),
             way_out: None,
         },
         step,

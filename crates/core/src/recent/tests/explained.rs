@@ -1,15 +1,22 @@
 //! Refusals in the minute after an own write.
 
 use super::*;
+use crate::failure::{Said, Tried};
 use crate::step::{ProfileStep, RoleStep, Target};
 
-fn refusal(class: FailureClass, said: &str) -> Failure {
+fn refusal(class: FailureClass, text: &str) -> Failure {
+    let tried = Tried {
+        class,
+        action: "",
+        resource: "",
+        account: None,
+    };
     Failure {
         class,
         action: String::new(),
         resource: String::new(),
         code: Box::default(),
-        said: said.into(),
+        said: Said::by_aws(&tried, text),
         way_out: None,
     }
 }

@@ -13,6 +13,7 @@ use smr_api::{Drift, DriftField};
 use super::*;
 use crate::difference::{Importance, Width};
 use crate::effect::simulate;
+use crate::failure::{Said, Tried};
 use crate::ownership::{Holder, UID};
 use crate::plan::{Recorded, plan};
 use crate::refusal::Explanation;
@@ -158,7 +159,7 @@ fn failure(class: FailureClass) -> Failure {
         action: "iam:CreateRole".into(),
         resource: "arn:aws:iam::111122223333:role/r".into(),
         code: "Code".into(),
-        said: "no".into(),
+        said: Said::in_own_words("no"),
         way_out: None,
     }
 }

@@ -238,13 +238,19 @@ fn failing() -> States {
     .collect()
 }
 
-fn call(class: FailureClass, action: &str, resource: &str, said: &str) -> Failure {
+fn call(class: FailureClass, action: &str, resource: &str, text: &str) -> Failure {
+    let tried = Tried {
+        class,
+        action,
+        resource,
+        account: None,
+    };
     Failure {
         class,
         action: action.into(),
         resource: resource.into(),
         code: Box::default(),
-        said: said.into(),
+        said: Said::by_aws(&tried, text),
         way_out: None,
     }
 }
