@@ -63,7 +63,7 @@ fn in_words(failure: &Failure) -> String {
             format!("{action}{on}{resource}: {said}. {way_out}. {WITHOUT_AWS}")
         }
         FailureClass::AccessDenied => format!(
-            "{action} on {resource} is denied: {said}. 'smr controller-policy --read-only' prints the policy that looking needs"
+            "{action} on {resource}: {said}. 'smr controller-policy --read-only' prints the policy that looking needs"
         ),
         _ => failure.to_string(),
     }

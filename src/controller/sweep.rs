@@ -359,7 +359,7 @@ mod tests {
             action: String::new(),
             resource: String::new(),
             code: code.into(),
-            said: String::new(),
+            said: smr_core::failure::Said::in_own_words(""),
             way_out: None,
         };
         for (failure, minutes) in [
