@@ -117,16 +117,18 @@ fn answer(action: &str, resource: &str, error: &impl ProvideErrorMetadata, statu
     };
     let by_aws = Said::by_aws(&tried, message);
     let is_silent = by_aws.shown().is_empty();
+    // A proxy may put anything into a code too.
+    let code_by_aws = Said::by_aws(&tried, code);
     let said = match class {
         FailureClass::Unavailable if is_silent => {
-            Said::in_own_words(format!("AWS failed (HTTP {status} {code})"))
+            code_by_aws.within(|code| format!("AWS failed (HTTP {status} {code})"))
         }
         FailureClass::Unavailable => {
-            by_aws.within(|said| format!("AWS failed (HTTP {status} {code}): {said}"))
+            by_aws.within(|said| format!("AWS failed (HTTP {status} {code_by_aws}): {said}"))
         }
         _ if !is_silent => by_aws,
         _ if code.is_empty() => Said::in_own_words(format!("HTTP {status}")),
-        _ => Said::in_own_words(code),
+        _ => code_by_aws,
     };
     Cause {
         class,

@@ -232,6 +232,10 @@ async fn what_people_read() {
             denied("iam:TagRole", "because no identity-based policy allows the iam:TagRole action")),
         ("an SCP denies", create_role(), 403, "AccessDenied",
             denied("iam:CreateRole", "with an explicit deny in a service control policy")),
+        ("an SCP denies and AWS names it", create_role(), 403, "AccessDenied",
+            denied("iam:CreateRole", "with an explicit deny in a service control policy: arn:aws:organizations::999988887777:policy/o-exampleorgid/service_control_policy/p-examplepolicy")),
+        ("a policy of another account", attach(), 404, "NoSuchEntity",
+            "Policy arn:aws:iam::444455556666:policy/theirs does not exist or is not attachable.".to_owned()),
         ("no SCP allows", create_role(), 403, "AccessDenied",
             denied("iam:CreateRole", "because no service control policy allows the iam:CreateRole action")),
         ("the boundary does not allow", create_role(), 403, "AccessDenied",
@@ -329,8 +333,8 @@ impl ProvideCredentials for NoCredentials {
 /// However long the names and AWS's words are, what to do is not what is cut off.
 #[tokio::test]
 async fn messages_are_bounded_and_keep_what_to_do() {
-    let said = denied("iam:CreateRole", &"ä€ words ".repeat(500));
-    let iam = answering("CreateRole", 403, "AccessDenied", &said);
+    let said = "ä€ words ".repeat(500);
+    let iam = answering("CreateRole", 400, "InvalidInput", &said);
     let long = Names {
         path: format!("/{}/", "p".repeat(510)),
         role: "r".repeat(64),
@@ -347,7 +351,7 @@ async fn messages_are_bounded_and_keep_what_to_do() {
     assert!(text.len() <= 1000, "{} bytes", text.len());
     assert!(text.contains(&long.role_arn(&account())), "{text}");
     assert!(
-        text.ends_with("…. Allow iam:CreateRole in the policy of the controller's role"),
+        text.ends_with("…. Correct what spec or the controller's flags give for it"),
         "{text}"
     );
 }
