@@ -224,6 +224,11 @@ fn check_statement(statement: &Map<String, Value>, kind: Kind) -> Result<()> {
     }
 }
 
+/// Checks an action of an identity-based policy, wildcards included.
+pub fn check_identity_action(action: &str) -> Result<()> {
+    check_action(action, Kind::Identity)
+}
+
 fn check_action(action: &str, kind: Kind) -> Result<()> {
     if action == "*" && kind == Kind::Identity {
         return Ok(());
@@ -259,7 +264,8 @@ fn check_action(action: &str, kind: Kind) -> Result<()> {
     Ok(())
 }
 
-fn check_resource(resource: &str) -> Result<()> {
+/// Checks a resource, wildcards included.
+pub fn check_resource(resource: &str) -> Result<()> {
     if resource == "*" {
         return Ok(());
     }
