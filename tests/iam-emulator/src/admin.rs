@@ -8,7 +8,7 @@
 //! | `POST clear` | forgets the log |
 //! | `POST faults` | orders a fault |
 //! | `DELETE faults` | takes back all faults |
-//! | `POST settings` | lags, latency, rate, page size, quotas, tag conditions |
+//! | `POST settings` | lags, latency, rate, page size, quotas, policies in force |
 //! | `GET store?account=<id>` | what the account holds |
 //! | `GET dump` | everything that all accounts hold, for `load` |
 //! | `POST load` | replaces everything by a dump |

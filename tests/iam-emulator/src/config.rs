@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::enforce::Enforced;
+
 /// What an emulator is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -21,6 +23,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// A file that gets a line for each call, for an evaluator of policies. None: no record.
     pub record: Option<PathBuf>,
+    /// Callers that are held to policies. Others may do everything.
+    pub enforce: Vec<Enforced>,
 }
 
 impl Default for Config {
@@ -32,6 +36,7 @@ impl Default for Config {
             page_size: 1000,
             quotas: Quotas::default(),
             record: None,
+            enforce: Vec::new(),
         }
     }
 }

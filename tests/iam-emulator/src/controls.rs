@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::config::Quotas;
 use crate::emulator::Emulator;
+use crate::enforce::Enforced;
 use crate::faults::Fault;
-use crate::guard::Guard;
 use crate::log::Call;
 use crate::rate::Rate;
 use crate::snapshot::Snapshot;
@@ -32,8 +32,8 @@ pub struct Settings {
     pub page_size: Option<usize>,
     /// All quotas: those left out go back to IAM's defaults.
     pub quotas: Option<Quotas>,
-    /// All tag conditions.
-    pub guards: Option<Vec<Guard>>,
+    /// All callers that are held to policies.
+    pub enforce: Option<Vec<Enforced>>,
 }
 
 #[expect(clippy::option_option, reason = "left out and null differ")]
@@ -90,15 +90,15 @@ impl Emulator {
         self.state().faults.clear();
     }
 
-    /// Lets reads see the store as it was so long ago, and tag conditions too unless there is a
-    /// write lag.
+    /// Lets reads see the store as it was so long ago, and policies too unless there is a write
+    /// lag.
     pub fn set_lag(&self, lag: Duration) {
         self.state().history.set_lag(lag, Instant::now());
     }
 
     /// Asks of each write that it is possible in the store as it was so long ago as well: a
     /// `NoSuchEntity`, `EntityAlreadyExists`, `DeleteConflict` or `LimitExceeded` there is the
-    /// answer, and nothing changes. Tag conditions see that store.
+    /// answer, and nothing changes. Policies are judged on that store.
     pub fn set_write_lag(&self, lag: Duration) {
         self.state().history.set_write_lag(lag, Instant::now());
     }
@@ -125,9 +125,9 @@ impl Emulator {
         self.state().page_size = page_size;
     }
 
-    /// Holds callers to tag conditions.
-    pub fn set_guards(&self, guards: Vec<Guard>) {
-        self.state().guards = guards;
+    /// Holds callers to policies, and no others than these.
+    pub fn set_enforced(&self, enforced: Vec<Enforced>) {
+        self.state().enforced = enforced;
     }
 
     /// Changes whatever the settings hold.
@@ -150,8 +150,8 @@ impl Emulator {
         if let Some(quotas) = settings.quotas {
             self.set_quota(|held| *held = quotas);
         }
-        if let Some(guards) = settings.guards {
-            self.set_guards(guards);
+        if let Some(enforced) = settings.enforce {
+            self.set_enforced(enforced);
         }
     }
 

@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 use crate::actions::{Action, Context, Ids};
+use crate::authorisation::Authorisation;
 use crate::config::{Config, Quotas};
+use crate::enforce::Enforced;
 use crate::faults::{FaultKind, Faults};
-use crate::guard::Guard;
 use crate::lag::History;
 use crate::log::{Call, Log};
 use crate::rate::{Bucket, Rate};
@@ -40,7 +41,7 @@ pub(crate) struct State {
     pub(crate) history: History,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
-    pub(crate) guards: Vec<Guard>,
+    pub(crate) enforced: Vec<Enforced>,
     pub(crate) latency: Duration,
     pub(crate) rate: Option<Rate>,
     pub(crate) buckets: HashMap<String, Bucket>,
@@ -98,7 +99,7 @@ impl Emulator {
             history: History::new(),
             log: Log::default(),
             faults: Faults::default(),
-            guards: Vec::new(),
+            enforced: config.enforce.clone(),
             latency: Duration::ZERO,
             rate: None,
             buckets: HashMap::new(),
@@ -222,7 +223,8 @@ impl Emulator {
             }
             Some(FaultKind::AccessDenied) => {
                 let account_id = self.account_of(asked).unwrap_or_default();
-                return refuse(self.access_denied(asked, &account_id));
+                let caller = self.caller_arn(&state.enforced, asked, &account_id);
+                return refuse(access_denied(asked, &caller));
             }
             Some(FaultKind::UnrecognizedClient) => return refuse(invalid_token()),
             Some(FaultKind::Error {
@@ -259,7 +261,8 @@ impl Emulator {
     fn run(&self, state: &mut State, asked: &Asked) -> Result<Xml> {
         let account_id = self.account_of(asked)?;
         if asked.service == "sts" {
-            return self.sts(asked, &account_id);
+            let caller = self.caller_arn(&state.enforced, asked, &account_id);
+            return sts(asked, &account_id, &caller);
         }
         let action = Action::find(&asked.action)
             .filter(|_| asked.params.get("Version") == Some("2010-05-08"))
@@ -271,7 +274,7 @@ impl Emulator {
         let State {
             history,
             quotas,
-            guards,
+            enforced,
             page_size,
             ..
         } = state;
@@ -286,23 +289,23 @@ impl Emulator {
         };
         if let Some(file) = &self.shared.config.record {
             let before = account_in(history.current(), &account_id);
-            record::note(file, &asked.access_key_id, &asked.action, &cx, &before);
+            let authorised = Authorisation::of(&asked.action, &cx, &before);
+            record::note(file, &asked.access_key_id, authorised);
         }
         let seen = account_in(history.seen(now), &account_id);
+        let older = history
+            .seen_by_writes(now)
+            .map(|store| account_in(store, &account_id));
+        for caller in of_key(enforced, &asked.access_key_id) {
+            let conditions_see = older.as_ref().unwrap_or(&seen);
+            let authorised = Authorisation::of(&asked.action, &cx, conditions_see);
+            if let Some(refusal) = caller.refusal(&authorised) {
+                return Err(refusal);
+            }
+        }
         match action {
             Action::Read(read) => read(&seen, &cx),
             Action::Write(write) => {
-                let older = history
-                    .seen_by_writes(now)
-                    .map(|store| account_in(store, &account_id));
-                let conditions_see = older.as_ref().unwrap_or(&seen);
-                let allowed = guards
-                    .iter()
-                    .filter(|guard| guard.access_key_id == asked.access_key_id)
-                    .all(|guard| guard.allows(&asked.action, &asked.params, conditions_see));
-                if !allowed {
-                    return Err(self.access_denied(asked, &account_id));
-                }
                 if let Some(mut older) = older
                     && let Err(refusal) = write(&mut older, &cx)
                     && refusal.is_about_state()
@@ -317,20 +320,6 @@ impl Emulator {
                 Ok(xml)
             }
         }
-    }
-
-    fn sts(&self, asked: &Asked, account_id: &str) -> Result<Xml> {
-        if asked.action != "GetCallerIdentity" {
-            return Err(invalid_action(asked));
-        }
-        let mut xml = Xml::default();
-        xml.text("Arn", &self.caller_arn(asked, account_id));
-        xml.text(
-            "UserId",
-            &format!("AROAEMULATEDCALLERAAA:{}", asked.access_key_id),
-        );
-        xml.text("Account", account_id);
-        Ok(xml)
     }
 
     /// The account that the access key belongs to.
@@ -353,39 +342,16 @@ impl Emulator {
             .ok_or_else(invalid_token)
     }
 
-    fn caller_arn(&self, asked: &Asked, account_id: &str) -> String {
-        format!(
-            "arn:{}:sts::{account_id}:assumed-role/emulated/{}",
-            self.shared.config.partition, asked.access_key_id
-        )
-    }
-
-    fn access_denied(&self, asked: &Asked, account_id: &str) -> IamError {
-        let Asked {
-            service,
-            action,
-            params,
-            ..
-        } = asked;
-        let resource = if let Some(name) = params.get("InstanceProfileName") {
-            format!("instance profile {name}")
-        } else if let Some(name) = params.get("RoleName") {
-            format!("role {name}")
-        } else if let Some(arn) = params.get("PolicyArn") {
-            format!("policy {arn}")
-        } else if let Some(name) = params.get("PolicyName") {
-            format!("policy {name}")
-        } else {
-            "*".to_owned()
-        };
-        IamError::new(
-            403,
-            "AccessDenied",
-            format!(
-                "User: {} is not authorized to perform: {service}:{action} on resource: \
-                 {resource} because no identity-based policy allows the {service}:{action} action",
-                self.caller_arn(asked, account_id)
-            ),
+    /// The ARN that calls with the key are made with.
+    fn caller_arn(&self, enforced: &[Enforced], asked: &Asked, account_id: &str) -> String {
+        let key = &asked.access_key_id;
+        let named = of_key(enforced, key).next();
+        named.map_or_else(
+            || {
+                let partition = &self.shared.config.partition;
+                format!("arn:{partition}:sts::{account_id}:assumed-role/emulated/{key}")
+            },
+            |caller| caller.principal_arn.caller(),
         )
     }
 
@@ -417,6 +383,55 @@ enum Then {
 /// A copy of an account; an empty one where nothing was written yet.
 fn account_in(store: &Store, account_id: &str) -> Account {
     store.get(account_id).cloned().unwrap_or_default()
+}
+
+/// The policies that hold callers with a key.
+fn of_key<'a>(enforced: &'a [Enforced], key: &'a str) -> impl Iterator<Item = &'a Enforced> {
+    enforced.iter().filter(move |one| one.access_key_id == key)
+}
+
+/// `GetCallerIdentity`, which needs no permission.
+fn sts(asked: &Asked, account_id: &str, caller: &str) -> Result<Xml> {
+    if asked.action != "GetCallerIdentity" {
+        return Err(invalid_action(asked));
+    }
+    let mut xml = Xml::default();
+    xml.text("Arn", caller);
+    xml.text(
+        "UserId",
+        &format!("AROAEMULATEDCALLERAAA:{}", asked.access_key_id),
+    );
+    xml.text("Account", account_id);
+    Ok(xml)
+}
+
+/// The refusal that a fault orders.
+fn access_denied(asked: &Asked, caller: &str) -> IamError {
+    let Asked {
+        service,
+        action,
+        params,
+        ..
+    } = asked;
+    let resource = if let Some(name) = params.get("InstanceProfileName") {
+        format!("instance profile {name}")
+    } else if let Some(name) = params.get("RoleName") {
+        format!("role {name}")
+    } else if let Some(arn) = params.get("PolicyArn") {
+        format!("policy {arn}")
+    } else if let Some(name) = params.get("PolicyName") {
+        format!("policy {name}")
+    } else {
+        "*".to_owned()
+    };
+    IamError::new(
+        403,
+        "AccessDenied",
+        format!(
+            "User: {caller} is not authorized to perform: {service}:{action} on resource: \
+             {resource} because no identity-based policy allows the {service}:{action} action"
+        ),
+    )
 }
 
 fn invalid_token() -> IamError {

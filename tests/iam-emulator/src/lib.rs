@@ -3,11 +3,13 @@
 //!
 //! It holds what IAM documents: names that are unique whatever their path and case, documents
 //! that come back percent-encoded, version limits, `DeleteConflict`, short pages, eventual
-//! consistency, throttling. On top come faults that a test orders, and a log of every call.
-//! Signatures are not verified: the access key id alone says which account calls.
+//! consistency, throttling, and where a test wants it the policies of the caller. On top come faults
+//! that a test orders, and a log of every call. Signatures are not verified: the access key id alone
+//! says who calls.
 
 mod actions;
 mod admin;
+mod authorisation;
 mod config;
 #[cfg(feature = "connector")]
 pub mod connector;
@@ -15,9 +17,9 @@ mod controls;
 mod document;
 mod dump;
 mod emulator;
+mod enforce;
 mod evaluate;
 mod faults;
-mod guard;
 mod judge;
 mod lag;
 mod log;
@@ -34,9 +36,9 @@ pub use config::{Config, Quotas};
 pub use controls::Settings;
 pub use dump::Dump;
 pub use emulator::{Emulator, Incoming, Reply};
+pub use enforce::{Enforced, PolicyDocument, Principal};
 pub use evaluate::PolicyError;
 pub use faults::{Fault, FaultKind};
-pub use guard::Guard;
 pub use judge::judge;
 pub use log::Call;
 pub use rate::Rate;

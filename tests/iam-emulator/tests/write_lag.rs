@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use iam_emulator::{Config, Emulator, Guard, Settings};
+use iam_emulator::{Config, Emulator, Enforced, Settings};
 
 mod query;
 
@@ -166,13 +166,18 @@ async fn the_two_lags_do_not_touch_each_other() {
     assert_eq!(refusal.0, "NoSuchEntity", "writes are");
 }
 
+/// A policy that allows to write what is tagged.
+const TAGGED: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/owner":"me"}}}}"#;
+
 #[tokio::test]
-async fn tag_conditions_see_the_store_of_the_write_lag_where_there_is_one() {
+async fn policies_see_the_store_of_the_write_lag_where_there_is_one() {
     const TAG: &str = "TagRole RoleName=r Tags.member.1.Key=owner Tags.member.1.Value=me";
-    let guard = || Guard {
+    let enforced = || Enforced {
         access_key_id: "AKIATEST".to_owned(),
-        tag: "owner".to_owned(),
-        value: "me".to_owned(),
+        principal_arn: "arn:aws:iam::111122223333:role/me".parse().unwrap(),
+        policy: TAGGED.parse().unwrap(),
+        boundary: None,
+        scps: Vec::new(),
     };
     for (lag, write_lag, allowed) in [
         (Duration::ZERO, Duration::ZERO, true),
@@ -185,7 +190,7 @@ async fn tag_conditions_see_the_store_of_the_write_lag_where_there_is_one() {
         emulator.set_lag(lag);
         emulator.set_write_lag(write_lag);
         all(&emulator, &[TAG]).await;
-        emulator.set_guards(vec![guard()]);
+        emulator.set_enforced(vec![enforced()]);
         let code = call(&emulator, INLINE).await.err().map(|(code, _)| code);
         let expected = (!allowed).then(|| "AccessDenied".to_owned());
         assert_eq!(code, expected, "lag {lag:?}, write lag {write_lag:?}");
@@ -196,7 +201,7 @@ async fn tag_conditions_see_the_store_of_the_write_lag_where_there_is_one() {
     emulator.set_lag(HOUR);
     all(&emulator, &[TAG]).await;
     emulator.set_write_lag(Duration::from_nanos(1));
-    emulator.set_guards(vec![guard()]);
+    emulator.set_enforced(vec![enforced()]);
     all(&emulator, &[INLINE]).await;
 }
 

@@ -158,7 +158,7 @@ fn scramble(counter: u64) -> u64 {
 
 impl Context<'_> {
     /// The ARN of an IAM object of the caller's account.
-    fn arn(&self, kind: &str, path: &str, name: &str) -> String {
+    pub fn arn(&self, kind: &str, path: &str, name: &str) -> String {
         format!(
             "arn:{}:iam::{}:{kind}{path}{name}",
             self.partition, self.account_id
@@ -166,7 +166,7 @@ impl Context<'_> {
     }
 
     /// The `Path` parameter, `/` when left out.
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.params.get("Path").unwrap_or("/")
     }
 
