@@ -31,14 +31,17 @@ pub struct Authorisation {
     role_tags: Tags,
 }
 
-/// The condition keys that AWS sends with an action besides those of the caller and of the
-/// resource's tags.
-#[derive(Clone, Copy, Default)]
-struct Keys {
-    request_tags: bool,
-    tag_keys: bool,
-    boundary: bool,
-    policy_arn: bool,
+/// A condition key that AWS sends with some actions.
+#[derive(Clone, Copy)]
+enum Key {
+    /// `aws:RequestTag/…`
+    RequestTag,
+    /// `aws:TagKeys`
+    TagKeys,
+    /// `iam:PermissionsBoundary`
+    Boundary,
+    /// `iam:PolicyARN`
+    PolicyArn,
 }
 
 impl Authorisation {
@@ -115,22 +118,21 @@ impl Authorisation {
     }
 
     fn request(&self, action: &str, partition: &str) -> Request {
-        let keys = Keys::of(action);
         let mut context = common(partition);
-        if keys.request_tags {
-            for (key, value) in &self.request_tags {
-                context.set(&format!("aws:RequestTag/{key}"), [value]);
+        for key in keys_of(action) {
+            match key {
+                Key::RequestTag => {
+                    for (key, value) in &self.request_tags {
+                        context.set(&format!("aws:RequestTag/{key}"), [value]);
+                    }
+                }
+                Key::TagKeys => {
+                    let tagged = self.request_tags.iter().map(|(key, _)| key);
+                    context.set("aws:TagKeys", tagged.chain(&self.untagged_keys));
+                }
+                Key::Boundary => context.set("iam:PermissionsBoundary", self.boundary.as_ref()),
+                Key::PolicyArn => context.set("iam:PolicyARN", self.policy_arn.as_ref()),
             }
-        }
-        if keys.tag_keys {
-            let tagged = self.request_tags.iter().map(|(key, _)| key);
-            context.set("aws:TagKeys", tagged.chain(&self.untagged_keys));
-        }
-        if keys.boundary {
-            context.set("iam:PermissionsBoundary", self.boundary.as_ref());
-        }
-        if keys.policy_arn {
-            context.set("iam:PolicyARN", self.policy_arn.as_ref());
         }
         resource_tags(&mut context, &self.resource, &self.resource_tags);
         Request {
@@ -141,48 +143,27 @@ impl Authorisation {
     }
 }
 
-impl Keys {
-    fn of(action: &str) -> Self {
-        let none = Self::default();
-        match action {
-            "CreateRole" => Self {
-                request_tags: true,
-                tag_keys: true,
-                boundary: true,
-                ..none
-            },
-            "CreatePolicy"
-            | "CreateInstanceProfile"
-            | "TagRole"
-            | "TagPolicy"
-            | "TagInstanceProfile" => Self {
-                request_tags: true,
-                tag_keys: true,
-                ..none
-            },
-            "UntagRole" | "UntagPolicy" | "UntagInstanceProfile" => Self {
-                tag_keys: true,
-                ..none
-            },
-            "DeleteRole"
-            | "UpdateRole"
-            | "UpdateRoleDescription"
-            | "UpdateAssumeRolePolicy"
-            | "DeleteRolePolicy"
-            | "DeleteRolePermissionsBoundary"
-            | "GetRole"
-            | "PutRolePolicy"
-            | "PutRolePermissionsBoundary" => Self {
-                boundary: true,
-                ..none
-            },
-            "AttachRolePolicy" | "DetachRolePolicy" => Self {
-                boundary: true,
-                policy_arn: true,
-                ..none
-            },
-            _ => none,
-        }
+/// The keys of an action besides those of the caller and of the resource's tags.
+fn keys_of(action: &str) -> &'static [Key] {
+    match action {
+        "CreateRole" => &[Key::RequestTag, Key::TagKeys, Key::Boundary],
+        "CreatePolicy"
+        | "CreateInstanceProfile"
+        | "TagRole"
+        | "TagPolicy"
+        | "TagInstanceProfile" => &[Key::RequestTag, Key::TagKeys],
+        "UntagRole" | "UntagPolicy" | "UntagInstanceProfile" => &[Key::TagKeys],
+        "DeleteRole"
+        | "UpdateRole"
+        | "UpdateRoleDescription"
+        | "UpdateAssumeRolePolicy"
+        | "DeleteRolePolicy"
+        | "DeleteRolePermissionsBoundary"
+        | "GetRole"
+        | "PutRolePolicy"
+        | "PutRolePermissionsBoundary" => &[Key::Boundary],
+        "AttachRolePolicy" | "DetachRolePolicy" => &[Key::Boundary, Key::PolicyArn],
+        _ => &[],
     }
 }
 
@@ -235,17 +216,9 @@ mod tests {
     fn asked(account: &Account, partition: &str, call: &str) -> Vec<Request> {
         let params = Params::parse(call);
         let action = params.get("Action").unwrap();
-        authorised(account, partition, action, &params).requests(partition)
-    }
-
-    fn authorised(
-        account: &Account,
-        partition: &str,
-        action: &str,
-        params: &Params,
-    ) -> Authorisation {
-        let cx = context(partition, params, &Quotas::default(), &Ids::default());
-        Authorisation::of(action, &cx, account)
+        let (quotas, ids) = (Quotas::default(), Ids::default());
+        let cx = context(partition, &params, &quotas, &ids);
+        Authorisation::of(action, &cx, account).requests(partition)
     }
 
     fn context<'a>(
@@ -301,9 +274,12 @@ mod tests {
         account
     }
 
-    /// A call, and for each thing it is authorised on: action, end of the ARN, keys but the region.
+    /// What a call is authorised on: action, end of the ARN, keys but the region.
+    type Expected = (&'static str, &'static str, &'static [&'static str]);
+
+    /// A call, and everything that it is authorised on.
     #[rustfmt::skip] // A table.
-    const CALLS: &[(&str, &[(&str, &str, &[&str])])] = &[
+    const CALLS: &[(&str, &[Expected])] = &[
         ("CreateRole&RoleName=new&Path=/ours/&PermissionsBoundary=x", &[
             ("CreateRole", "role/ours/new", &["iam:permissionsboundary"]),
         ]),

@@ -72,14 +72,13 @@ impl Test {
         let (how, wildcards, negated) = match name {
             "StringEquals" => (How::Exactly, false, false),
             "StringNotEquals" => (How::Exactly, false, true),
-            "StringEqualsIgnoreCase" => (How::InAnyCase, false, false),
+            "StringEqualsIgnoreCase" | "Bool" => (How::InAnyCase, false, false),
             "StringNotEqualsIgnoreCase" => (How::InAnyCase, false, true),
             "StringLike" => (How::Exactly, true, false),
             "StringNotLike" => (How::Exactly, true, true),
             // AWS documents that the two behave the same.
             "ArnEquals" | "ArnLike" => (How::Arn, true, false),
             "ArnNotEquals" | "ArnNotLike" => (How::Arn, true, true),
-            "Bool" => (How::InAnyCase, false, false),
             _ => return Err(unknown()),
         };
         if name == "Bool" {

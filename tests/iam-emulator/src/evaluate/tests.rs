@@ -27,6 +27,14 @@ fn allows(policy: &Policy, request: &Request) -> bool {
     policy.verdict(request) == Some(Effect::Allow)
 }
 
+/// Service control policies, identity-based policies, the boundary; what comes of them.
+type Row<'a> = (
+    Vec<&'a Policy>,
+    Vec<&'a Policy>,
+    Option<&'a Policy>,
+    Decision,
+);
+
 /// Which layer says what, in the order service control policies, identity-based policies, boundary.
 #[test]
 fn the_kinds_of_policies_together() {
@@ -44,12 +52,6 @@ fn the_kinds_of_policies_together() {
     let other = policy("Allow", "s3:*");
     let explicit = |by| Decision::ExplicitDeny { by };
     let implicit = |by| Decision::ImplicitDeny { by };
-    type Row<'a> = (
-        Vec<&'a Policy>,
-        Vec<&'a Policy>,
-        Option<&'a Policy>,
-        Decision,
-    );
     #[rustfmt::skip] // A table.
     let rows: Vec<Row<'_>> = vec![
         (vec![], vec![&allow], None, Decision::Allowed),
