@@ -416,7 +416,7 @@ async fn a_tag_counts_once_it_is_seen() {
 
 #[tokio::test]
 async fn reads_are_judged_and_other_callers_are_not() {
-    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetRole","Resource":"arn:aws:iam::${aws:PrincipalAccount}:role/a*"}]}"#;
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetRole","Resource":"arn:aws:iam::*:role/a*","Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::${aws:PrincipalAccount}:role/session-manager-role"},"StringEquals":{"aws:RequestedRegion":"us-east-1"}}}]}"#;
     let world = World::new(vec![held_to(policy)]).await;
     world.role("/", "a", None).await;
     world.role("/", "b", None).await;

@@ -13,6 +13,7 @@ use super::condition::Test;
 use super::pattern::{Pattern, Reading};
 use super::{Context, PolicyError, Request};
 use crate::document;
+use crate::wire::IamError;
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -210,11 +211,24 @@ impl WrittenStatement {
                 self.resource,
                 self.not_resource,
                 variables,
-                document::check_resource,
+                if variables {
+                    resource_with_variables
+                } else {
+                    document::check_resource
+                },
             )?,
             tests,
         })
     }
+}
+
+/// AWS takes variables in the last part of an ARN only.
+fn resource_with_variables(text: &str) -> crate::wire::Result<()> {
+    if text.splitn(6, ':').take(5).any(|part| part.contains("${")) {
+        let words = format!("a variable before the fifth colon of a resource: {text}");
+        return Err(IamError::malformed(words));
+    }
+    document::check_resource(text)
 }
 
 /// One or several: policies may leave the brackets of a single item out.

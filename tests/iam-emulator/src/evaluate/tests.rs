@@ -175,6 +175,7 @@ const CONDITIONS: &[(&str, &str, bool)] = &[
     (r#""ArnLike":{"a:k":"arn:aws:logs:*:*:log-group:*:s"}"#, r#"{"a:k":["arn:aws:logs:r:1:log-group:g:s"]}"#, true),
     (r#""ArnLike":{"a:k":"arn:aws:iam::1:role/R"}"#, r#"{"a:k":["arn:aws:iam::1:role/r"]}"#, false),
     (r#""ArnLike":{"a:k":"arn:aws:iam::*:*"}"#, r#"{"a:k":["no ARN"]}"#, false),
+    (r#""ArnLike":{"a:k":"arn:aws:iam::*:*"}"#, r#"{"a:k":["arn:aws:iam"]}"#, false),
     (r#""ArnLike":{"a:k":"arn:aws:iam::*:*"}"#, "{}", false),
     (r#""ArnNotLike":{"a:k":"arn:aws:iam::*:role/r"}"#, r#"{"a:k":["arn:aws:iam::1:role/r"]}"#, false),
     (r#""ArnNotEquals":{"a:k":"arn:aws:iam::*:role/r"}"#, r#"{"a:k":["arn:aws:iam::1:role/r"]}"#, false),
@@ -237,6 +238,7 @@ const CONDITIONS: &[(&str, &str, bool)] = &[
     (r#""StringEquals":{"a:k":"${a:l}"}"#, r#"{"a:k":["v"],"a:l":["v","w"]}"#, false),
     (r#""StringEquals":{"a:k":"${a:l, 'v'}"}"#, r#"{"a:k":["v"]}"#, true),
     (r#""StringEquals":{"a:k":"${a:l, 'v'}"}"#, r#"{"a:k":["v"],"a:l":["w"]}"#, false),
+    (r#""StringEquals":{"a:k":"${a:l, 'v'}"}"#, r#"{"a:k":["v"],"a:l":["w","x"]}"#, false),
     (r#""StringLike":{"a:k":"a${*}b"}"#, r#"{"a:k":["a*b"]}"#, true),
     (r#""StringLike":{"a:k":"a${*}b"}"#, r#"{"a:k":["axb"]}"#, false),
     (r#""StringLike":{"a:k":"a${?}b"}"#, r#"{"a:k":["axb"]}"#, false),
@@ -263,27 +265,22 @@ fn conditions() {
 fn variables_in_resources_and_only_in_the_newer_language() {
     let document = |version: &str| -> Policy {
         let text = format!(
-            r#"{{{version}"Statement":{{"Effect":"Allow","Action":"*","Resource":"arn:aws:iam::${{aws:PrincipalAccount}}:role/*"}}}}"#
+            r#"{{{version}"Statement":{{"Effect":"Allow","Action":"*","Resource":"arn:aws:iam::111122223333:role/${{aws:PrincipalTag/team}}/*"}}}}"#
         );
         text.parse().unwrap()
     };
     let new = document(r#""Version":"2012-10-17","#);
     let old = document(r#""Version":"2008-10-17","#);
     let none = document("");
-    let ours = request(
-        "iam:GetRole",
-        ROLE,
-        r#"{"aws:PrincipalAccount":["111122223333"]}"#,
-    );
-    let theirs = request(
-        "iam:GetRole",
-        ROLE,
-        r#"{"aws:PrincipalAccount":["444455556666"]}"#,
-    );
+    let of_team = |team| {
+        let context = format!(r#"{{"aws:PrincipalTag/team":["{team}"]}}"#);
+        request("iam:GetRole", ROLE, &context)
+    };
+    let (ours, theirs) = (of_team("ours"), of_team("theirs"));
     let literal = request(
         "iam:GetRole",
-        "arn:aws:iam::${aws:PrincipalAccount}:role/r",
-        r#"{"aws:PrincipalAccount":["111122223333"]}"#,
+        "arn:aws:iam::111122223333:role/${aws:PrincipalTag/team}/r",
+        r#"{"aws:PrincipalTag/team":["ours"]}"#,
     );
     for (policy, request, expected) in [
         (&new, &ours, true),
@@ -333,6 +330,7 @@ const REFUSED: &[(&str, &str)] = &[
     (r#"{"Statement":[{"Effect":"Allow","Action":"iam:${a:b}","Resource":"*"}]}"#, "colon"),
     (r#"{"Statement":[{"Effect":"Allow","Action":true,"Resource":"*"}]}"#, "boolean"),
     (r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"role/r"}]}"#, "ARN"),
+    (r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:iam::${aws:PrincipalAccount}:role/r"}]}"#, "fifth colon"),
     (r#"C{"NumericEquals":{"a:k":"1"}}"#, "NumericEquals"),
     (r#"C{"StringMatches":{"a:k":"v"}}"#, "StringMatches"),
     (r#"C{"stringequals":{"a:k":"v"}}"#, "stringequals"),
