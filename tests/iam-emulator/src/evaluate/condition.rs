@@ -112,12 +112,12 @@ impl Test {
                 patterns,
             } => {
                 let Some(held) = held else {
-                    return *if_exists
-                        || match over {
-                            None => *negated,
-                            Some(Over::AnyValue) => false,
-                            Some(Over::AllValues) => true,
-                        };
+                    return match over {
+                        None => *negated || *if_exists,
+                        // IfExists is about each value, so it changes nothing where there is none.
+                        Some(Over::AnyValue) => false,
+                        Some(Over::AllValues) => true,
+                    };
                 };
                 let patterns: Vec<Resolved> = patterns
                     .iter()

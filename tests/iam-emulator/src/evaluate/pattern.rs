@@ -65,7 +65,7 @@ impl Pattern {
     }
 
     /// Puts the values of a request in. None where a variable has no value, or several: such a
-    /// text matches nothing.
+    /// text matches nothing, so NotResource leaves nothing out by it and a negated operator holds.
     pub fn resolve(&self, context: &Context) -> Option<Resolved> {
         let mut tokens = Vec::new();
         for piece in &self.0 {

@@ -121,6 +121,9 @@ const STATEMENTS: &[(&str, &str, &str, bool)] = &[
     (r#""Action":"*","Resource":["arn:aws:s3:::b","arn:aws:iam::*:role/*"]"#, "iam:GetRole", ROLE, true),
     (r#""Action":"*","NotResource":"arn:aws:iam::*:role/ours/*""#, "iam:GetRole", ROLE, false),
     (r#""Action":"*","NotResource":["arn:aws:iam::*:role/a","arn:aws:iam::*:role/b"]"#, "iam:GetRole", ROLE, true),
+    // A variable without a value names nothing, and leaves nothing out.
+    (r#""Action":"*","Resource":"arn:aws:iam::111122223333:role/${a:absent}*""#, "iam:GetRole", ROLE, false),
+    (r#""Action":"*","NotResource":"arn:aws:iam::111122223333:role/${a:absent}*""#, "iam:GetRole", ROLE, true),
     // An action without a resource is asked for on `*`, which an ARN does not name.
     (r#""Action":"*","Resource":"*""#, "iam:ListRoles", "*", true),
     (r#""Action":"*","Resource":"arn:aws:iam::*:role/*""#, "iam:ListRoles", "*", false),
@@ -208,7 +211,10 @@ const CONDITIONS: &[(&str, &str, bool)] = &[
     (r#""ForAnyValue:StringNotEquals":{"a:k":["v","w"]}"#, r#"{"a:k":["v","w"]}"#, false),
     (r#""ForAnyValue:StringEqualsIgnoreCase":{"a:k":"V"}"#, r#"{"a:k":["u","v"]}"#, true),
     (r#""ForAnyValue:StringLike":{"a:k":"v*"}"#, r#"{"a:k":["u","vw"]}"#, true),
-    (r#""ForAnyValue:StringEqualsIfExists":{"a:k":"v"}"#, "{}", true),
+    (r#""ForAnyValue:StringEqualsIfExists":{"a:k":"v"}"#, "{}", false),
+    (r#""ForAnyValue:StringEqualsIfExists":{"a:k":"v"}"#, r#"{"a:k":["u","v"]}"#, true),
+    (r#""ForAllValues:StringEqualsIfExists":{"a:k":"v"}"#, "{}", true),
+    (r#""ForAllValues:StringEqualsIfExists":{"a:k":"v"}"#, r#"{"a:k":["u","v"]}"#, false),
     (r#""ForAnyValue:Bool":{"a:k":"true"}"#, r#"{"a:k":["false","true"]}"#, true),
     // ForAllValues: every value; holds without the key, and for a key without values.
     (r#""ForAllValues:StringEquals":{"a:k":["u","v"]}"#, r#"{"a:k":["v","u"]}"#, true),
@@ -234,6 +240,8 @@ const CONDITIONS: &[(&str, &str, bool)] = &[
     (r#""ArnEquals":{"a:k":"${aws:PrincipalArn}"}"#, r#"{"a:k":["arn:aws:iam::1:role/r"],"aws:PrincipalArn":["arn:aws:iam::1:role/r"]}"#, true),
     (r#""ArnEquals":{"a:k":"${aws:PrincipalArn}"}"#, r#"{"a:k":["arn:aws:iam::1:role/r"],"aws:PrincipalArn":["arn:aws:iam::1:role/s"]}"#, false),
     (r#""StringEquals":{"a:k":"${a:absent}"}"#, r#"{"a:k":["${a:absent}"]}"#, false),
+    (r#""StringNotEquals":{"a:k":"${a:absent}"}"#, r#"{"a:k":["v"]}"#, true),
+    (r#""StringNotLike":{"a:k":["${a:absent}*","v"]}"#, r#"{"a:k":["v"]}"#, false),
     (r#""StringLike":{"a:k":["${a:absent}*","v"]}"#, r#"{"a:k":["v"]}"#, true),
     (r#""StringEquals":{"a:k":"${a:l}"}"#, r#"{"a:k":["v"],"a:l":["v","w"]}"#, false),
     (r#""StringEquals":{"a:k":"${a:l, 'v'}"}"#, r#"{"a:k":["v"]}"#, true),
