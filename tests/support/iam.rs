@@ -5,7 +5,7 @@ use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_iam::types::Tag;
 use iam_emulator::{Server, Snapshot};
 
-use super::{SOMEONE, World, reading};
+use super::{SOMEONE, Start, World, reading, rights};
 
 /// A trust policy that is not ours.
 pub const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -16,6 +16,9 @@ pub const READ_S3: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"All
 pub trait StandIn {
     fn endpoint(&self) -> String;
 
+    /// Holds the controller to the policies for how it is started, where it can.
+    fn hold_to(&self, _start: &Start) {}
+
     /// Whether it takes what a row of the table of drift does.
     fn plays(&self, _row: &str) -> bool {
         true
@@ -25,6 +28,10 @@ pub trait StandIn {
 impl StandIn for Server {
     fn endpoint(&self) -> String {
         self.endpoint()
+    }
+
+    fn hold_to(&self, start: &Start) {
+        self.set_enforced(rights::in_force(start));
     }
 }
 

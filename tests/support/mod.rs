@@ -14,6 +14,7 @@ pub mod modes;
 pub mod network;
 pub mod pods;
 pub mod reading;
+pub mod rights;
 pub mod scenarios;
 mod start;
 mod sweeps;
@@ -188,6 +189,7 @@ impl<I: StandIn> World<I> {
 
     /// Starts the program as one of several.
     pub fn spawn(&self, start: &Start, log: &Path) -> Child {
+        self.iam.hold_to(start);
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)

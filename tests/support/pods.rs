@@ -290,6 +290,7 @@ impl World {
         cluster.has_crd().await;
         let iam = emulator(record()).await;
         let namespace = new_namespace(&cluster.plane, name).await;
+        iam.hold_to(start);
         let mut values = values(start, &StandIn::endpoint(&iam));
         values["watch"] = json!({ "namespaces": [namespace] });
         values["crds"] = json!({ "enabled": false });

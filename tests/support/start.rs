@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::KEY;
+use super::{ACCOUNT, KEY};
 
 /// Every flag that a test sets, and why: any other stays as it is shipped.
 const CHANGED: [(&str, &str); 19] = [
@@ -57,6 +57,8 @@ const CHANGED: [(&str, &str); 19] = [
 pub struct Start {
     pub flags: Vec<String>,
     pub access_key: String,
+    /// ARNs of IAM objects that its policy lets it adopt.
+    pub adopts: Vec<String>,
     pub kubeconfig: Option<PathBuf>,
     /// The program: this one, or another version of it.
     pub program: PathBuf,
@@ -71,6 +73,7 @@ impl Default for Start {
         Self {
             flags: vec!["--resync-interval=5s".to_owned()],
             access_key: KEY.to_owned(),
+            adopts: Vec::new(),
             kubeconfig: None,
             program: env!("CARGO_BIN_EXE_smr").into(),
             rust_log: "info,session_manager_role=debug".to_owned(),
@@ -93,6 +96,12 @@ impl Start {
     /// The same for the many objects of a table.
     pub fn for_a_table() -> Self {
         Self::when_asked().flag("--iam-requests-per-second=100")
+    }
+
+    /// With a policy that lets it adopt an IAM object, such as `role/legacy/web`.
+    pub fn adopting(mut self, resource: &str) -> Self {
+        self.adopts.push(format!("arn:aws:iam::{ACCOUNT}:{resource}"));
+        self
     }
 
     /// With this in the environment; empty: without it.
