@@ -98,7 +98,7 @@ async fn a_watch_that_fails_is_logged_with_its_cause_in_one_line() {
     std::fs::write(&nowhere, kubeconfig).unwrap();
     let start = Start {
         kubeconfig: Some(nowhere.path().to_owned()),
-        ..Start::default()
+        ..Start::default().flag("--cluster-uid=known-without-asking")
     };
     let world = world.running(&start);
     let failures = |log: &str| {

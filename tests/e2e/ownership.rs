@@ -196,10 +196,7 @@ async fn two_objects_that_ask_for_one_name_are_told_of_each_other() {
         .await;
     let message = world.reason("second", "NotOwned").await;
     assert!(
-        message.contains(&format!(
-            "SessionManagerRole {}/first of this cluster",
-            world.namespace
-        )),
+        message.contains("SessionManagerRole first of this namespace"),
         "{message}"
     );
     world.delete("second").await;

@@ -20,6 +20,13 @@ impl<I: StandIn> World<I> {
         self.plane.kubectl(&all).await.unwrap()
     }
 
+    /// The cluster's UID: that of the namespace kube-system.
+    pub async fn cluster_uid(&self) -> String {
+        let path = "jsonpath={.metadata.uid}";
+        self.kubectl(&["get", "namespace", "kube-system", "-o", path])
+            .await
+    }
+
     /// Changes a part of the spec, as `kubectl patch` does; it must be JSON.
     pub async fn patch(&self, name: &str, spec: &str) {
         let patch = format!(r#"{{"spec":{spec}}}"#);

@@ -249,6 +249,13 @@ impl<I: StandIn> World<I> {
         (child.wait().await.unwrap(), begun.elapsed())
     }
 
+    /// Waits until the program has ended on its own; the exit status.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        let mut child = self.controller.take().expect("no controller runs");
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        ended.expect("the program does not end").unwrap()
+    }
+
     /// What the program has logged.
     pub fn log(&self) -> String {
         if let Some((cluster, deployment)) = &self.pods {

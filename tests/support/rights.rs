@@ -62,7 +62,10 @@ fn policy(start: &Start) -> Option<String> {
     let mut add = |flag: &str, values: Vec<String>| {
         flags.extend(values.iter().map(|value| format!("{flag}={value}")));
     };
-    add("--additional-policy-arn", values("--allow-additional-policy"));
+    add(
+        "--additional-policy-arn",
+        values("--allow-additional-policy"),
+    );
     add("--adopt-arn", start.adopts.clone());
     let boundary = values("--permissions-boundary-arn");
     let tag_keys = values("--allow-tag-key");
@@ -85,7 +88,12 @@ fn policy(start: &Start) -> Option<String> {
 /// What `smr controller-policy` prints.
 fn printed(flags: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_smr"))
-        .args(["controller-policy", "--cluster-name=test", "--account-id", ACCOUNT])
+        .args([
+            "controller-policy",
+            "--cluster-name=test",
+            "--account-id",
+            ACCOUNT,
+        ])
         .args(flags)
         .env_clear()
         // That it does without a boundary, where it does.

@@ -14,6 +14,7 @@ pub const AGENT: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
 /// One of each kind, complete and tagged as ours; the status tells where it is.
 pub async fn creation<I: StandIn>(world: &World<I>) {
     let account = world.account_id().await;
+    let cluster_uid = world.cluster_uid().await;
     for (name, spec) in [
         ("managed", "{}"),
         ("inline", "{policy: {type: Inline}}"),
@@ -26,6 +27,7 @@ pub async fn creation<I: StandIn>(world: &World<I>) {
         let seen = world.seen().await;
         let ours = json!({
             "sessionmanager.dev/cluster": "test",
+            "sessionmanager.dev/cluster-uid": cluster_uid,
             "sessionmanager.dev/owner": format!("{}/{name}", world.namespace),
             "sessionmanager.dev/uid": applied.metadata.uid,
         });
@@ -264,7 +266,7 @@ pub async fn deletion_leaves_nothing<I: StandIn>(world: &World<I>) {
     assert!(world.event("a", "Deleted").await.contains(&role));
 }
 
-/// `Retain` leaves everything in IAM, without our tags and with the others.
+/// `Retain` leaves everything in IAM, without our tags, with the others, and with what it was of.
 pub async fn retain_leaves_everything<I: StandIn>(world: &World<I>) {
     world
         .apply("web", "{deletionPolicy: Retain, tags: {team: a}}")
@@ -278,6 +280,8 @@ pub async fn retain_leaves_everything<I: StandIn>(world: &World<I>) {
     for tags in [&mut role.tags, &mut policy.tags, &mut profile.tags] {
         tags.retain(|key, _| key == "team");
         assert_eq!(tags.len(), 1);
+        let from = format!("test/{}/web", world.namespace);
+        tags.insert("sessionmanager.dev/retained-from".to_owned(), from);
     }
     world.delete("web").await;
     world.gone("web").await;

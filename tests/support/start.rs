@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{ACCOUNT, KEY};
 
 /// Every flag that a test sets, and why: any other stays as it is shipped.
-const CHANGED: [(&str, &str); 19] = [
+const CHANGED: [(&str, &str); 20] = [
     // In every world.
     (
         "--cluster-name",
@@ -45,6 +45,7 @@ const CHANGED: [(&str, &str); 19] = [
     ("--ec2-principal", "the operator's name for EC2"),
     ("--selector", "objects whose labels change"),
     ("--observe", "a first roll-out"),
+    ("--sweep", "what each way of reading IAM finds"),
     ("--leader-elect", "two replicas"),
     (
         "--lease-namespace",
@@ -100,7 +101,8 @@ impl Start {
 
     /// With a policy that lets it adopt an IAM object, such as `role/legacy/web`.
     pub fn adopting(mut self, resource: &str) -> Self {
-        self.adopts.push(format!("arn:aws:iam::{ACCOUNT}:{resource}"));
+        self.adopts
+            .push(format!("arn:aws:iam::{ACCOUNT}:{resource}"));
         self
     }
 

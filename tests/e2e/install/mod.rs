@@ -26,9 +26,11 @@ struct Site {
 
 impl Site {
     async fn new() -> Self {
+        let iam = emulator(record()).await;
+        iam.hold_to(&Start::permissive());
         Self {
             cluster: Arc::new(Cluster::start().await),
-            iam: emulator(record()).await,
+            iam,
         }
     }
 
