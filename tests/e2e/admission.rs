@@ -333,3 +333,68 @@ async fn kubectl_shows_what_matters() {
         assert!(joined.contains(words), "{words} not in\n{text}");
     }
 }
+
+/// Where the optional policy is installed, status and finalizer are the controller's, and all else is as it was.
+#[tokio::test]
+async fn only_the_controller_writes_status_and_removes_its_finalizer() {
+    let world = World::apart("writers").await;
+    let policy = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/admission/status-writers"
+    );
+    world.plane.kubectl(&["apply", "-k", policy]).await.unwrap();
+    world.apply("web", "{}").await;
+    world.ready("web").await;
+    let refused = async |arguments: &[&str]| {
+        let common = [
+            "patch",
+            "smr",
+            "web",
+            "-n",
+            &world.namespace,
+            "--type=merge",
+            "-p",
+        ];
+        let output = world
+            .plane
+            .kubectl_output(&[&common, arguments].concat())
+            .await;
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (!output.status.success()).then_some(said)
+    };
+    let status = [
+        r#"{"status":{"accountId":"444455556666"}}"#,
+        "--subresource=status",
+    ];
+    let finalizers = [r#"{"metadata":{"finalizers":null}}"#];
+    // An API server takes a moment until a new policy holds.
+    world
+        .eventually("the policy holds", async || {
+            refused(&status).await.is_some()
+        })
+        .await;
+    let said = refused(&status).await.unwrap();
+    assert!(
+        said.contains("only the controller writes the status"),
+        "{said}"
+    );
+    let said = refused(&finalizers).await.unwrap();
+    for part in [
+        "only the controller removes the finalizer",
+        "use kubectl apply",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    // People's own changes, and the controller's, go on.
+    for change in [
+        r#"{"spec":{"tags":{"a":"b"}}}"#,
+        r#"{"metadata":{"annotations":{"a":"b"},"finalizers":["example.com/other","sessionmanager.dev/iam-cleanup"]}}"#,
+        r#"{"metadata":{"finalizers":["sessionmanager.dev/iam-cleanup"]}}"#,
+    ] {
+        assert_eq!(refused(&[change]).await, None, "{change}");
+    }
+    world.ready("web").await;
+    world.delete("web").await;
+    world.gone("web").await;
+}

@@ -181,12 +181,12 @@ fn monitoring() -> Value {
 
 fn everything() -> Value {
     json!({
-        "metrics": monitoring(),
+        "metrics": monitoring(), "clusterUid": "known", "takeOverClusterUid": "former",
         "aws": { "roleArn": "arn:aws:iam::111122223333:role/session-manager-role", "region": "eu-central-1",
             "endpointUrl": "https://iam.example.com", "useFips": true, "useDualStack": true },
         "limits": { "namePrefix": "smr-", "defaultPath": "/a/", "allowPaths": ["/b/", "/c,d/"],
             "permissionsBoundaryArn": "arn:aws:iam::111122223333:policy/session-manager-boundary",
-            "allowAdditionalPolicies": ["arn:aws:iam::aws:policy/*"], "tags": { "team": "a,b" },
+            "allowAdditionalPolicies": ["arn:aws:iam::aws:policy/*"], "tags": { "team": "a,b" }, "allowTagKeys": ["team", "cost-*"],
             "ec2Principal": "ec2.amazonaws.com" },
         "watch": { "selector": "account=production" },
         "controller": { "observe": true, "extraArgs": ["--sweep=lists"], "logFormat": "text", "logLevel": "debug",
@@ -197,6 +197,7 @@ fn everything() -> Value {
         "serviceAccount": { "name": "mine", "annotations": { "a": "b" } },
         "rbac": { "aggregate": { "edit": true, "admin": true } },
         "crds": { "annotations": { "a": "b" } },
+        "statusProtection": { "enabled": true, "alsoAllow": ["system:serviceaccount:velero:velero-server"] },
         "argocd": { "customizations": true },
         "commonLabels": { "team": "platform" }, "commonAnnotations": { "c": "d" },
         "podLabels": { "e": "f" }, "podAnnotations": { "g": "h" },
@@ -320,4 +321,33 @@ async fn the_kustomize_base_is_the_charts_default() {
         let diff = similar::TextDiff::from_lines(&base, &chart);
         panic!("{}", diff.unified_diff().header("kustomize", "chart"));
     }
+}
+
+/// The chart's policy for writers of status is the one of `deploy/admission`, but for names and who else may write.
+#[tokio::test]
+async fn the_charts_writers_of_status_are_those_of_the_manifest() {
+    let path = format!("{ROOT}/deploy/admission/status-writers");
+    let plane = plane().await;
+    let manifest = plane.kubectl(&["kustomize", &path]).await.unwrap();
+    let values = json!({ "clusterName": "test", "statusProtection": { "enabled": true } });
+    let rendered = template(&values).await.unwrap();
+    let policy = |yaml: &str| {
+        let all = objects(yaml);
+        let of_status = |o: &&Value| {
+            let name = o["metadata"]["name"].as_str().unwrap_or_default();
+            name.contains("status") && o["kind"] == "ValidatingAdmissionPolicy"
+        };
+        let spec = all.iter().find(of_status).unwrap()["spec"].clone();
+        let text = spec.to_string().replace('\'', "\\\"");
+        // Only the chart has a value to name more writers.
+        let value = "the chart's value statusProtection.alsoAllow".replace('\'', "\\\"");
+        let in_manifest =
+            "the writers of the ValidatingAdmissionPolicy status-writers.sessionmanager.dev";
+        text.replace(
+            "session-manager-role-status.sessionmanager.dev",
+            "status-writers.sessionmanager.dev",
+        )
+        .replace(&value, in_manifest)
+    };
+    assert_eq!(policy(&rendered), policy(&manifest));
 }

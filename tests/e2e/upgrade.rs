@@ -4,7 +4,7 @@
 
 mod make;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ use crate::support::{Start, World, emulator, new_plane};
 /// The commit whose program made the fleet.
 const STATE: &str = "236f6ec";
 const NAMESPACE: &str = "fleet";
+const CLUSTER_UID: &str = "sessionmanager.dev/cluster-uid";
+const OWNER: &str = "sessionmanager.dev/owner";
 /// What the fleet was made with, and goes on with, besides the defaults of a test.
 const FLAGS: [&str; 3] = [
     "--tag=operator=platform",
@@ -78,8 +80,10 @@ fn verdict(object: &Value) -> Vec<[String; 4]> {
 /// What the program has written so far.
 #[derive(Debug, Default)]
 struct Written {
-    /// Calls of IAM, with what they are about.
+    /// Calls of IAM, with what they are about, but for the next.
     iam: Vec<String>,
+    /// What got the cluster's UID as a tag, and nothing else with it.
+    stamps: Vec<String>,
     /// How often the status of each object.
     status: BTreeMap<String, usize>,
     /// How many events about each object, where one more of a series counts too.
@@ -102,6 +106,16 @@ impl Written {
             _ => self.other.push(format!("{} {object:?}", event.verb)),
         }
     }
+}
+
+/// The name of what a call tags with the cluster's UID alone.
+fn stamped(call: &iam_emulator::Call) -> Option<String> {
+    let is_key = |(name, value): (&String, &String)| name.ends_with(".Key").then(|| value.clone());
+    let keys: Vec<String> = call.params.iter().filter_map(is_key).collect();
+    let names = ["RoleName", "PolicyArn", "InstanceProfileName"];
+    let name = names.into_iter().find_map(|name| call.params.get(name))?;
+    (call.action.starts_with("Tag") && keys == [CLUSTER_UID])
+        .then(|| format!("{} {name}", call.action))
 }
 
 /// A loaded fleet.
@@ -144,11 +158,13 @@ impl Fleet {
     }
 
     fn written(&self) -> Written {
-        let about = |call: &iam_emulator::Call| format!("{} {:?}", call.action, call.params);
-        let mut written = Written {
-            iam: self.world.writes().iter().map(about).collect(),
-            ..Written::default()
-        };
+        let mut written = Written::default();
+        for call in self.world.writes() {
+            match stamped(&call) {
+                Some(name) => written.stamps.push(name),
+                None => (written.iam).push(format!("{} {:?}", call.action, call.params)),
+            }
+        }
         let events = self.world.plane.audit_events_in(NAMESPACE).unwrap();
         let by_program =
             |e: &&AuditEvent| e.is_write() && e.user.username.ends_with(":session-manager-role");
@@ -156,17 +172,54 @@ impl Fleet {
         written
     }
 
+    /// All that a working object has in IAM has the cluster's UID by now.
+    fn is_stamped(&self) {
+        let account = self.world.account();
+        let mut all: Vec<_> = account.roles.values().map(|r| (&r.arn, &r.tags)).collect();
+        all.extend(account.policies.values().map(|p| (&p.arn, &p.tags)));
+        all.extend(
+            account
+                .instance_profiles
+                .values()
+                .map(|p| (&p.arn, &p.tags)),
+        );
+        let works = |owner: &str| {
+            let object = owner
+                .strip_prefix("fleet/")
+                .and_then(|name| self.before.get(name));
+            object.is_some_and(|object| {
+                let paused = &object["metadata"]["annotations"][PAUSED_ANNOTATION] == "true";
+                let observed = object["spec"]["mode"] == "Observe";
+                let ready = verdict(object)
+                    .iter()
+                    .any(|c| c[0] == "Ready" && c[1] == "True");
+                ready && !paused && !observed
+            })
+        };
+        let mut count = 0;
+        for (arn, tags) in all {
+            if tags.get(OWNER).is_some_and(|owner| works(owner)) {
+                assert!(tags.contains_key(CLUSTER_UID), "{arn}: {tags:?}");
+                count += 1;
+            }
+        }
+        assert!(count >= 20, "{count} of them");
+    }
+
     fn is_paused(&self, name: &str) -> bool {
         let annotations = &self.before[name]["metadata"]["annotations"];
         annotations[PAUSED_ANNOTATION] == "true"
     }
 
-    /// Nothing in IAM was written, every verdict is as it was, and nobody is told a thing twice.
+    /// Nothing in IAM was written but the cluster's UID, every verdict is as it was, and nobody is told a thing twice.
     async fn goes_on(&self) -> Written {
         let written = self.written();
+        let once: BTreeSet<&String> = written.stamps.iter().collect();
+        assert_eq!(once.len(), written.stamps.len(), "{:#?}", written.stamps);
         println!(
-            "{} objects: {} writes to IAM; status {:?}; events {:?}",
+            "{} objects: {} stamps, {} other writes to IAM; status {:?}; events {:?}",
             self.before.len(),
+            written.stamps.len(),
             written.iam.len(),
             written.status,
             written.events
@@ -208,6 +261,7 @@ async fn a_fleet_of_the_version_before_goes_on() {
     }
     fleet.world.sweeps(2).await;
     let second = fleet.goes_on().await;
+    fleet.is_stamped();
     for name in fleet.before.keys() {
         let count = |written: &Written| written.status.get(name).copied().unwrap_or_default();
         let answers = usize::from(!fleet.is_paused(name));
