@@ -21,7 +21,8 @@ impl StandIn for Shared {
     }
 
     fn hold_to(&self, start: &Start) {
-        self.0.set_enforced(rights::in_force(start));
+        let partition = &self.0.config().partition;
+        self.0.set_enforced(rights::in_force(start, partition));
     }
 }
 
@@ -42,10 +43,9 @@ fn second() -> Start {
 fn writes_to_others(calls: &[Call]) -> Vec<String> {
     let mut makers: BTreeMap<(&str, String), &str> = BTreeMap::new();
     let mut found = Vec::new();
-    for call in calls
-        .iter()
-        .filter(|call| call.write && call.outcome == "ok")
-    {
+    let by_a_controller = |call: &&Call| [KEY, SECOND_KEY].contains(&call.access_key_id.as_str());
+    let took_effect = |call: &&Call| call.write && call.outcome == "ok";
+    for call in calls.iter().filter(by_a_controller).filter(took_effect) {
         let param = |name: &str| call.params.get(name).map(String::as_str);
         let named = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
         let kind = match () {
@@ -292,9 +292,11 @@ async fn what_lacks_the_clusters_uid_gets_it_without_a_word() {
 #[tokio::test]
 async fn without_a_way_to_the_uid_it_does_not_start() {
     let mut world = World::unrecorded("nouid").await;
+    let create = ["create", "serviceaccount", "rightless"];
+    world.kubectl(&create).await;
     let rightless = world
         .plane
-        .service_account_kubeconfig(&world.namespace, "default")
+        .service_account_kubeconfig(&world.namespace, "rightless")
         .await
         .unwrap();
     let start = Start {

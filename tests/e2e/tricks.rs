@@ -54,20 +54,24 @@ struct Tenant<'a> {
 }
 
 impl Tenant<'_> {
-    async fn kubectl(&self, arguments: &[&str]) -> bool {
+    /// What the API server says of a refusal.
+    async fn kubectl(&self, arguments: &[&str]) -> Result<(), String> {
         let who = ["--as", TENANT, "-n", &self.world.namespace];
         let all = [arguments, &who].concat();
         let output = self.world.plane.kubectl_output(&all).await.unwrap();
-        output.status.success()
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    async fn patch(&self, subresource: &[&str], patch: &Value) -> bool {
+    async fn patch(&self, subresource: &[&str], patch: &Value) -> Result<(), String> {
         let patch = patch.to_string();
         let arguments = ["patch", "smr", &self.object, "--type=merge", "-p", &patch];
         self.kubectl(&[&arguments, subresource].concat()).await
     }
 
-    async fn apply(&self, verb: &[&str], spec: &Value) -> bool {
+    async fn apply(&self, verb: &[&str], spec: &Value) -> Result<(), String> {
         let object = json!({
             "apiVersion": "sessionmanager.dev/v1alpha1", "kind": "SessionManagerRole",
             "metadata": { "name": self.object }, "spec": spec,
@@ -101,17 +105,17 @@ impl Tenant<'_> {
         match step {
             Step::Apply(spec) => {
                 let verb = ["apply", "--server-side", "--force-conflicts"];
-                return self.apply(&verb, spec).await;
+                return self.apply(&verb, spec).await.is_ok();
             }
-            Step::Replace(spec) => return self.apply(&["replace"], spec).await,
+            Step::Replace(spec) => return self.apply(&["replace"], spec).await.is_ok(),
             _ if !exists => return false,
             Step::Status(status) => {
                 let patch = json!({ "status": status });
-                assert!(self.patch(&["--subresource=status"], &patch).await);
+                self.patch(&["--subresource=status"], &patch).await.unwrap();
             }
             Step::Annotate(annotations) => {
                 let patch = json!({ "metadata": { "annotations": annotations } });
-                assert!(self.patch(&[], &patch).await);
+                self.patch(&[], &patch).await.unwrap();
             }
             Step::Decided => self.decided().await,
             Step::Ready => {
@@ -119,11 +123,11 @@ impl Tenant<'_> {
             }
             Step::Unfinalize => {
                 let patch = json!({ "metadata": { "finalizers": null } });
-                assert!(self.patch(&[], &patch).await);
+                self.patch(&[], &patch).await.unwrap();
             }
             Step::Delete => {
                 let gone = ["delete", "smr", &self.object, "--timeout=170s"];
-                assert!(self.kubectl(&gone).await, "{} is not deleted", self.object);
+                self.kubectl(&gone).await.unwrap();
             }
         }
         true

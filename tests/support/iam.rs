@@ -31,7 +31,7 @@ impl StandIn for Server {
     }
 
     fn hold_to(&self, start: &Start) {
-        self.set_enforced(rights::in_force(start));
+        self.set_enforced(rights::in_force(start, &self.config().partition));
     }
 }
 

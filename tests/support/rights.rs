@@ -8,57 +8,62 @@ use std::process::{Command, Stdio};
 
 use iam_emulator::{Enforced, PolicyDocument};
 use serde_json::{Value, json};
+use smr_core::account::Partition;
 
 use super::{ACCOUNT, KEY, SECOND_KEY, Start};
 
 /// The policies of a controller that is started so, for each of its replicas. None where it may use the path `/`, below
-/// which everything would be its own: for that there is no policy.
-pub fn in_force(start: &Start) -> Vec<Enforced> {
-    let Some(policy) = policy(start) else {
+/// which everything would be its own, or in a partition that it does not know: for these there is no policy.
+pub fn in_force(start: &Start, partition: &str) -> Vec<Enforced> {
+    let is_known = Partition::ALL
+        .iter()
+        .any(|known| known.as_str() == partition);
+    let policy = is_known.then(|| policy(start, partition)).flatten();
+    let Some(policy) = policy else {
         return Vec::new();
     };
-    let role = format!("arn:aws:iam::{ACCOUNT}:role/session-manager-role");
+    let role = format!("arn:{partition}:iam::{ACCOUNT}:role/session-manager-role");
     let scp = printed(&["--document=scp", &format!("--controller-role-arn={role}")]);
-    held(&policy, &beside_full_access(&scp), &role)
+    let keys = [KEY, SECOND_KEY];
+    keys.map(|key| held(key, &policy, &scp, &role)).to_vec()
 }
 
-/// The same by documents that are at hand.
-pub fn held(policy: &str, scp: &str, role: &str) -> Vec<Enforced> {
+/// Who has this key is this role, with this policy, in an organization with this SCP.
+pub fn held(key: &str, policy: &str, scp: &str, role: &str) -> Enforced {
     let document = |text: &str| -> PolicyDocument { text.parse().unwrap() };
-    let held = |key: &str| Enforced {
+    Enforced {
         access_key_id: key.to_owned(),
         principal_arn: role.parse().unwrap(),
         policy: document(policy),
         boundary: None,
-        scps: vec![document(scp)],
-    };
-    [KEY, SECOND_KEY].map(held).to_vec()
+        scps: vec![document(&beside_full_access(scp))],
+    }
 }
 
 /// What is attached to an organization's root besides what AWS attaches there.
-pub fn beside_full_access(scp: &str) -> String {
+fn beside_full_access(scp: &str) -> String {
     let mut document: Value = serde_json::from_str(scp).unwrap();
     let full = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
     document["Statement"].as_array_mut().unwrap().push(full);
     document.to_string()
 }
 
-fn policy(start: &Start) -> Option<String> {
+fn policy(start: &Start, partition: &str) -> Option<String> {
     let values = |name: &str| {
         let flags = start.flags.iter().filter_map(|flag| flag.split_once('='));
         let of_name = flags.filter(|(flag, _)| *flag == name);
         let all = of_name.flat_map(|(_, values)| values.split(','));
         all.map(str::to_owned).collect::<Vec<String>>()
     };
-    let mut paths = values("--default-path");
-    if paths.is_empty() {
-        paths.push("/session-manager/".to_owned());
-    }
-    paths.extend(values("--allow-path"));
+    // Where a test changes the path, objects under the shipped one are there from before.
+    let mut paths = vec!["/session-manager/".to_owned()];
+    paths.extend([values("--default-path"), values("--allow-path")].concat());
     if paths.iter().any(|path| path == "/") {
         return None;
     }
+    paths.dedup();
     let mut flags: Vec<String> = paths.iter().map(|path| format!("--path={path}")).collect();
+    flags.push(format!("--partition={partition}"));
     let mut add = |flag: &str, values: Vec<String>| {
         flags.extend(values.iter().map(|value| format!("{flag}={value}")));
     };

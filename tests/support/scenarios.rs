@@ -278,9 +278,10 @@ pub async fn retain_leaves_everything<I: StandIn>(world: &World<I>) {
     let policy = expected.policies.get_mut(&name).unwrap();
     let profile = expected.instance_profiles.get_mut(&name).unwrap();
     for tags in [&mut role.tags, &mut policy.tags, &mut profile.tags] {
+        let cluster = &tags["sessionmanager.dev/cluster"];
+        let from = format!("{cluster}/{}/web", world.namespace);
         tags.retain(|key, _| key == "team");
         assert_eq!(tags.len(), 1);
-        let from = format!("test/{}/web", world.namespace);
         tags.insert("sessionmanager.dev/retained-from".to_owned(), from);
     }
     world.delete("web").await;

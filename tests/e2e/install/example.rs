@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::NAME;
-use crate::support::iam::{LAMBDA_TRUST, READ_S3, StandIn};
+use crate::support::iam::{LAMBDA_TRUST, StandIn};
 use crate::support::pods::{Cluster, ROOT, file_of};
-use crate::support::{EXAMPLE_KEY, World, emulator, new_namespace, record, scenarios};
+use crate::support::rights::held;
+use crate::support::{ACCOUNT, EXAMPLE_KEY, World, emulator, new_namespace, record, scenarios};
 
 /// What `kubectl apply -k` would send, and where this machine's IAM and its keys are.
 async fn rendered(cluster: &Cluster, iam: &str) -> Value {
@@ -38,6 +39,10 @@ async fn the_example_overlay_works_with_the_policy_of_its_page() {
     let cluster = Arc::new(Cluster::start().await);
     cluster.has_crd().await;
     let iam = emulator(record()).await;
+    let file = |name: &str| std::fs::read_to_string(format!("{ROOT}/deploy/iam/{name}.json"));
+    let (policy, scp) = (file("policy").unwrap(), file("scp").unwrap());
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/session-manager-role");
+    iam.set_enforced(vec![held(EXAMPLE_KEY, &policy, &scp, &role)]);
     let list = file_of(&rendered(&cluster, &StandIn::endpoint(&iam)).await);
     let apply = [
         "apply",
@@ -53,7 +58,8 @@ async fn the_example_overlay_works_with_the_policy_of_its_page() {
     let boundary = someone
         .create_policy()
         .policy_name("session-manager-boundary");
-    boundary.policy_document(READ_S3).send().await.unwrap();
+    let document = file("boundary").unwrap();
+    boundary.policy_document(document).send().await.unwrap();
 
     scenarios::every_change_of_the_document(&world).await;
     scenarios::the_policy_type_changes_both_ways(&world).await;

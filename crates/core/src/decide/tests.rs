@@ -410,3 +410,57 @@ fn what_is_suspected_is_repaired_when_it_is_read_a_second_time() {
     other.role.as_mut().unwrap().trust = "{}".to_owned();
     assert_eq!(scene.decides(&other), "end: silent, Suspected");
 }
+
+/// What is created is judged, also where it is created again; what exists is not.
+#[test]
+fn names_and_path_are_judged_before_a_creation_and_not_after() {
+    for spec in ["{role: {name: blue.web}}", "{path: /not-allowed/}"] {
+        let first = Scene::new(spec).decides(&Observed::default());
+        assert!(first.starts_with("end: Invalid"), "{spec}: {first}");
+        let (scene, full) = Scene::converged(spec);
+        assert_eq!(scene.decides(&full), "end: Converged, InSync", "{spec}");
+        let changed = scene.decides(&drifted(full.clone()));
+        assert_eq!(changed, "write: UpdateRole", "{spec}");
+        let again = scene.decides(&without_role(full));
+        assert!(again.starts_with("end: Invalid"), "{spec}: {again}");
+    }
+    let observed = Scene::new("{mode: Observe, role: {name: blue.web}}");
+    let observed = observed.decides(&Observed::default());
+    assert_eq!(observed, "end: Drifted 3, Observed");
+}
+
+/// Under which path something is made again is IAM's word, or the flags', and not that of status.
+#[test]
+fn a_path_that_only_status_tells_is_not_created_under() {
+    let (mut scene, full) = Scene::converged("{}");
+    let elsewhere = |arn: &mut String| *arn = arn.replace("/session-manager/", "/elsewhere/");
+    let status = scene.status.as_mut().unwrap();
+    elsewhere(&mut status.role.as_mut().unwrap().arn);
+    elsewhere(status.policy.as_mut().unwrap().arn.as_mut().unwrap());
+    elsewhere(&mut status.instance_profile.as_mut().unwrap().arn);
+    let mut known = scene.known();
+    let nothing = settled(Observed::default());
+    assert_eq!(scene.decides_on(&nothing, &mut known), "learn: live under ");
+    known.learn(Live::default(), &scene.goal(None), nothing.clone());
+    assert_eq!(
+        scene.goal(known.live()).desired.names.path,
+        "/session-manager/"
+    );
+    assert_eq!(scene.decides_on(&nothing, &mut known), CREATION);
+
+    // What a flag allowed before, and what IAM still has there, is gone on with.
+    let mut there = without_role(full);
+    elsewhere(&mut there.policy.as_mut().unwrap().arn);
+    elsewhere(&mut there.instance_profile.as_mut().unwrap().arn);
+    let there = settled(there);
+    let mut known = scene.known();
+    assert_eq!(
+        scene.decides_on(&there, &mut known),
+        "learn: live under /elsewhere/"
+    );
+    let live = scene.goal(None).live(&there.state);
+    known.learn(live, &scene.goal(None), there.clone());
+    let decided = scene.decides_on(&there, &mut known);
+    assert!(decided.starts_with("write: CreateRole"), "{decided}");
+    assert_eq!(scene.goal(known.live()).desired.names.path, "/elsewhere/");
+}
