@@ -90,7 +90,7 @@ async fn existing_objects_keep_their_names_when_the_flags_change() {
     world.apply("old", "{}").await;
     let before = world.ready("old").await.status.unwrap();
     world.terminate().await;
-    world.run(&flags("us.", "/second/"));
+    world.run(&flags("us.", "/second/").formerly_under("/first/"));
     world.apply("new", "{}").await;
     let new = world.ready("new").await.status.unwrap();
     let since = mark(&world);

@@ -382,6 +382,15 @@ async fn a_hostile_tenant_changes_and_learns_nothing_of_others() {
         assert!(log.contains(told), "the log does not say {told}");
     }
 
+    // What pretends to have the other team's role hides nothing that happens to it.
+    let role = format!("{blue}.web");
+    let change = world.someone().update_role().role_name(&role);
+    change.description("changed").send().await.unwrap();
+    let repaired = async || world.account().roles[&role] == others.before.roles[&role];
+    world
+        .eventually("the other team's role is repaired", repaired)
+        .await;
+
     // All of it goes, and leaves the others as they were.
     world
         .kubectl(&["annotate", "smr", "--all", "sessionmanager.dev/paused-"])

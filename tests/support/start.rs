@@ -58,6 +58,9 @@ const CHANGED: [(&str, &str); 20] = [
 pub struct Start {
     pub flags: Vec<String>,
     pub access_key: String,
+    /// Paths that its policy is for besides those of its flags: where a flag was changed, what was made before is
+    /// under the former one.
+    pub former_paths: Vec<String>,
     /// ARNs of IAM objects that its policy lets it adopt.
     pub adopts: Vec<String>,
     pub kubeconfig: Option<PathBuf>,
@@ -74,6 +77,7 @@ impl Default for Start {
         Self {
             flags: vec!["--resync-interval=5s".to_owned()],
             access_key: KEY.to_owned(),
+            former_paths: vec!["/session-manager/".to_owned()],
             adopts: Vec::new(),
             kubeconfig: None,
             program: env!("CARGO_BIN_EXE_smr").into(),
@@ -97,6 +101,12 @@ impl Start {
     /// The same for the many objects of a table.
     pub fn for_a_table() -> Self {
         Self::when_asked().flag("--iam-requests-per-second=100")
+    }
+
+    /// With a policy that is for a path, too, that a flag had before.
+    pub fn formerly_under(mut self, path: &str) -> Self {
+        self.former_paths.push(path.to_owned());
+        self
     }
 
     /// With a policy that lets it adopt an IAM object, such as `role/legacy/web`.

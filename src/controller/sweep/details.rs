@@ -2,6 +2,7 @@
 //! nothing. Each part is judged as its page comes in and then gone: what is kept are the few whose
 //! status tells of a difference, and what is nobody's.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
@@ -31,6 +32,8 @@ struct Reading<'a> {
     targets: &'a [Target],
     /// Whose a name is, by its place in `targets`.
     owners: BTreeMap<Name, usize>,
+    /// Who asks for it besides. All of them are judged by it: which of them tells the truth is not known here.
+    contenders: BTreeMap<Name, Vec<usize>>,
     /// The parts of each target that are still to come.
     missing: Vec<BTreeSet<Kind>>,
     answers: InSyncCache,
@@ -250,13 +253,19 @@ impl<'a> Reading<'a> {
             .map(|status| status.map(parts).unwrap_or_default())
             .collect();
         let mut owners = BTreeMap::new();
+        let mut contenders: BTreeMap<Name, Vec<usize>> = BTreeMap::new();
         for (number, target) in numbered() {
             for name in names_of(&target.names) {
-                // Two may have a name in common that one of them has no use for: whose part it is owns.
-                if missing[number].contains(&name.0) {
-                    owners.insert(name, number);
-                } else {
-                    owners.entry(name).or_insert(number);
+                match owners.entry(name) {
+                    Entry::Vacant(free) => {
+                        free.insert(number);
+                    }
+                    Entry::Occupied(taken) => {
+                        contenders
+                            .entry(taken.key().clone())
+                            .or_default()
+                            .push(number);
+                    }
                 }
             }
         }
@@ -264,6 +273,7 @@ impl<'a> Reading<'a> {
             .filter(|(_, target)| (target.object.written_status()).is_some_and(is_told_of));
         Self {
             owners,
+            contenders,
             missing,
             told: told
                 .map(|(number, _)| (number, Observed::default()))
@@ -287,7 +297,7 @@ impl<'a> Reading<'a> {
         }
         let kind = part.kind();
         let name = (kind, part.name().to_lowercase());
-        let Some(number) = self.owners.get(&name).copied() else {
+        let Some(owner) = self.owners.get(&name).copied() else {
             if kind != Kind::Role {
                 self.others.push(Tagged {
                     kind,
@@ -297,6 +307,15 @@ impl<'a> Reading<'a> {
             }
             return;
         };
+        for number in self.contenders.get(&name).cloned().unwrap_or_default() {
+            self.judge(number, part.clone());
+        }
+        self.judge(owner, part);
+    }
+
+    /// A part that may be of this target.
+    fn judge(&mut self, number: usize, part: BulkItem) {
+        let kind = part.kind();
         let target = &self.targets[number];
         self.missing[number].remove(&kind);
         let part = match part {
