@@ -107,9 +107,10 @@ upgrade-state: ## Stores what a fleet of a commit's program leaves, for the upgr
 	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact upgrade::make::a_fleet_is_made_and_stored
 
 .PHONY: policy-simulation
-policy-simulation: $(RECORDED) ## The controller's own IAM policy before an evaluator that is not ours (needs Node.js)
-	@$(CARGO) build -q
-	tests/policy-simulation/run.sh "$${CARGO_TARGET_DIR:-target}/debug/smr" $(RECORDED)
+policy-simulation: $(RECORDED) ## The IAM documents before an evaluator that is not ours, and before the emulator's (needs Node.js)
+	@$(CARGO) build -q -p session-manager-role --bin smr -p iam-emulator
+	@built="$${CARGO_TARGET_DIR:-target}/debug"; \
+	tests/policy-simulation/run.sh "$$built/smr" $(RECORDED) "$$built/iam-emulator"
 
 $(RECORDED):
 	@mkdir -p $(dir $(RECORDED))
