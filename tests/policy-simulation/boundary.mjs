@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tally, everything, judges } from './judges.mjs'
-import { account, callsOf, flagsOf, makeCase, otherAccount, partitions, random } from './specs.mjs'
+import { account, callsOf, flagsOf, groups, makeCase, otherAccount, partitions, random } from './specs.mjs'
 
 const [smr, emulator] = process.argv.slice(2)
 const seed = Number(process.env.SEED ?? 20260926)
@@ -22,6 +22,7 @@ const run = (...flags) => execFileSync(smr, flags, { encoding: 'utf8', stdio: ['
 
 /** The policies that the program writes: all specs of a partition in one file. */
 function render (cases, partition) {
+  if (cases.length === 0) return []
   const folder = mkdtempSync(join(tmpdir(), 'specs-'))
   try {
     const file = join(folder, 'roles.yaml')
@@ -42,21 +43,21 @@ function boundaryFor (partition, flags) {
   return boundaries.get(key)
 }
 
-/** The boundaries that an operator may have made for a spec, and in whose buckets logs may lie under each. */
-function choices (one, rng) {
-  const { buckets, groups, keys } = flagsOf(one)
-  const hybrid = one.spec.principal === 'HybridActivation'
+/** The boundaries that an operator may have made for some specs, and in whose buckets logs may lie under each. */
+function choices (group, rng) {
+  const { buckets, logGroups, keys } = flagsOf(group)
+  const hybrid = group[0].spec.principal === 'HybridActivation'
   const own = ({ context }) => (context['aws:ResourceAccount'] ?? account) === account
   const any = () => true
-  const listed = [...buckets, ...groups, ...keys]
+  const listed = [...buckets, ...logGroups, ...keys]
   if (rng.often(30)) listed.push('--org-id', organization)
   if (!hybrid && rng.often(50)) listed.push('--ec2-only')
-  return [
+  const unlisted = [
     { flags: [], fits: own },
     { flags: ['--org-id', organization], fits: any },
     ...(hybrid ? [] : [{ flags: ['--ec2-only'], fits: own }]),
-    { flags: listed, fits: buckets.length > 0 || listed.includes('--org-id') ? any : own },
   ]
+  return { unlisted, listed: { flags: listed, fits: buckets.length > 0 || listed.includes('--org-id') ? any : own } }
 }
 
 const isObject = action => /^s3:PutObject/.test(action)
@@ -64,9 +65,8 @@ const principalOf = ({ partition }) => `arn:${partition}:iam::${account}:role/se
 const needed = new Map()
 
 /** Everything that a spec's own policy allows is allowed under each boundary. */
-async function judgeSpec (one, policy, rng) {
+async function judgeSpec (one, policy, all) {
   const principal = principalOf(one)
-  const all = choices(one, rng)
   for (const call of callsOf(one, organization)) {
     const alone = await judge({ principal, policies: [policy], ...call })
     const told = `${one.name} (seed ${seed}), ${call.action} on ${call.resource} ${JSON.stringify(call.context)}`
@@ -80,28 +80,32 @@ async function judgeSpec (one, policy, rng) {
   }
 }
 
-/** What lies outside a spec, for each of its boundaries: flags, and a request that a role with *:* makes. */
-function outside (one) {
-  const { partition, region, spec } = one
-  const { buckets, keys } = flagsOf(one)
-  const elsewhere = { action: 's3:PutObject', resource: `arn:${partition}:s3:::terraform-state/prod.tfstate`, context: { 'aws:ResourceAccount': account } }
-  const foreign = { ...elsewhere, context: { 'aws:ResourceAccount': otherAccount } }
-  const key = keys[1] ?? `arn:${partition}:kms:${region}:${account}:key/0f0e0d0c-0b0a-4908-8706-050403020100`
-  const decrypt = { action: 'kms:Decrypt', resource: key, context: {} }
-  const through = service => ({ ...decrypt, context: { 'kms:ViaService': `${service}.${region}.${partitions[partition].suffix}` } })
-  const all = [[[], foreign], [['--org-id', organization], foreign], [[], decrypt], [keys, decrypt], [[], through('secretsmanager')], [keys, through('ssm')]]
-  if (buckets.length > 0) {
-    const { bucket, keyPrefix } = spec.sessionLogs.s3
-    all.push([buckets, elsewhere], [buckets, { ...elsewhere, resource: `arn:${partition}:s3:::${bucket}x/logs/x` }])
-    if (keyPrefix) all.push([buckets, { ...elsewhere, resource: `arn:${partition}:s3:::${bucket}/x` }])
+/** What lies outside a group of specs: flags of a boundary, and a request that a role with *:* makes. */
+function outside (group) {
+  const [one] = group
+  const { partition, region } = one
+  const { buckets, logGroups, keys } = flagsOf(group)
+  const listed = [...buckets, ...logGroups, ...keys]
+  const object = (name, owner = account) => ({ action: 's3:PutObject', resource: `arn:${partition}:s3:::${name}`, context: { 'aws:ResourceAccount': owner } })
+  const keyArn = `arn:${partition}:kms:${region}:${account}:key/0f0e0d0c-0b0a-4908-8706-050403020100`
+  const decrypt = (resource, context = {}) => ({ action: 'kms:Decrypt', resource, context })
+  const through = service => ({ 'kms:ViaService': `${service}.${region}.${partitions[partition].suffix}` })
+  const foreign = object('terraform-state/prod.tfstate', otherAccount)
+  const all = [[[], foreign], [['--org-id', organization], foreign], [[], decrypt(keyArn)], [listed, decrypt(keys[1] ?? keyArn)], [listed, decrypt(keys[1] ?? keyArn, through('ssm'))]]
+  if (keys.length > 0) all.push([listed, decrypt(keyArn, through('s3'))])
+  if (logGroups.length > 0) all.push([listed, { action: 'logs:PutLogEvents', resource: `arn:${partition}:logs:${region}:${account}:log-group:${logGroups[1]}2:log-stream:s`, context: {} }])
+  for (const name of buckets.filter(flag => flag !== '--log-bucket')) {
+    all.push([listed, object('terraform-state/prod.tfstate')], [listed, object(`${name.replace(/\/|$/, 'x/')}y`)])
+    if (name.includes('/')) all.push([listed, object(`${name}x/y`)])
   }
   // A stranger whom the trust policy lets in has the agent's requests, but not the instance's credentials.
   for (const { context: { 'ec2:SourceInstanceARN': _, ...context }, ...call } of callsOf(one, organization)) all.push([['--ec2-only'], { ...call, context }])
   return all
 }
 
-async function judgeOutside (one) {
-  for (const [flags, request] of outside(one)) {
+async function judgeOutside (group) {
+  const [one] = group
+  for (const [flags, request] of outside(group)) {
     const boundary = boundaryFor(one.partition, flags)
     const verdict = await judge({ principal: principalOf(one), policies: [everything], boundary, ...request })
     tally.expect(verdict, false, `with *:* under the boundary ${flags.join(' ') || 'of no flags'} (${one.name}, seed ${seed}): ${request.action} on ${request.resource} ${JSON.stringify(request.context)}`)
@@ -110,13 +114,11 @@ async function judgeOutside (one) {
 
 const rng = random(seed)
 const cases = Array.from({ length: count }, (_, number) => makeCase(rng, number))
-for (const partition of Object.keys(partitions)) {
-  const some = cases.filter(one => one.partition === partition)
-  const policies = some.length > 0 ? render(some, partition) : new Map()
-  for (const one of some) {
-    await judgeSpec(one, policies.get(one.name), rng)
-    await judgeOutside(one)
-  }
+const policies = new Map(Object.keys(partitions).flatMap(partition => [...render(cases.filter(one => one.partition === partition), partition)]))
+for (const group of groups(cases, 6)) {
+  const { unlisted, listed } = choices(group, rng)
+  for (const one of group) await judgeSpec(one, policies.get(one.name), [listed, rng.one(unlisted)])
+  await judgeOutside(group)
 }
 // A property over calls that no spec allows would hold of itself.
 for (const action of ['ssm:UpdateInstanceInformation', 'ssmmessages:OpenDataChannel', 'kms:Decrypt', 'kms:GenerateDataKey', 's3:PutObject', 's3:PutObjectAcl', 's3:GetEncryptionConfiguration', 'logs:PutLogEvents', 'logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:DescribeLogGroups']) {

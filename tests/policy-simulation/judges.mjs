@@ -20,17 +20,29 @@ const known = text => text
   .replaceAll('kms:EncryptionContext:aws:ssm:', 'aws:PrincipalTag/encryption-context-')
   .replaceAll('ec2:SourceInstanceARN', 'aws:PrincipalTag/source-instance')
 
+/** What a document comes to is computed once: a number for its text, and what the evaluator gets. */
+const numbers = new Map()
+const forms = new WeakMap()
+function formOf (document) {
+  if (!forms.has(document)) {
+    const text = JSON.stringify(document)
+    if (!numbers.has(text)) numbers.set(text, numbers.size)
+    forms.set(document, { number: numbers.get(text), policy: JSON.parse(known(text)) })
+  }
+  return forms.get(document)
+}
+
 async function simulate ({ policies, boundary, scps = [], action, resource, context }) {
   const accountId = context['aws:PrincipalAccount']
-  const named = policy => ({ name: 'policy', policy })
+  const named = document => ({ name: 'policy', policy: formOf(document).policy })
   const simulation = {
     request: {
       principal: context['aws:PrincipalArn'],
       action,
       resource: { resource, accountId },
-      contextVariables: context,
+      contextVariables: JSON.parse(known(JSON.stringify(context))),
     },
-    identityPolicies: policies.map((policy, index) => ({ name: `policy ${index}`, policy })),
+    identityPolicies: policies.map((policy, index) => ({ ...named(policy), name: `policy ${index}` })),
     // Each on a level of the organization, beside FullAWSAccess.
     serviceControlPolicies: scps.map((scp, index) => ({ orgIdentifier: `level ${index}`, policies: [{ name: 'all', policy: everything }, named(scp)] })),
     resourceControlPolicies: [],
@@ -38,7 +50,7 @@ async function simulate ({ policies, boundary, scps = [], action, resource, cont
     resourcePolicy: action.startsWith('kms:') ? keyPolicy(accountId) : undefined,
     permissionBoundaryPolicies: boundary && [named(boundary)],
   }
-  const answer = await runSimulation(JSON.parse(known(JSON.stringify(simulation))), {})
+  const answer = await runSimulation(simulation, {})
   if (answer.resultType === 'error') throw new Error(`${action} on ${resource}: ${JSON.stringify(answer.errors)}`)
   // A key that is dropped would make a condition hold, or not, for another reason than the request's.
   const dropped = (answer.results ?? [answer.result]).flatMap(({ ignoredContextKeys = [] }) => ignoredContextKeys)
@@ -84,8 +96,10 @@ export function judges (program) {
   return {
     judge: asked => {
       const { principal, ...request } = { ...asked, context: withGlobals(asked) }
+      const { policies, boundary, scps = [], action, resource, context } = request
+      const number = document => document && formOf(document).number
       // Many cases come to the same request.
-      const key = JSON.stringify(request)
+      const key = JSON.stringify([policies.map(number), number(boundary), scps.map(number), action, resource, context])
       if (!verdicts.has(key)) verdicts.set(key, ask(request))
       return verdicts.get(key)
     },

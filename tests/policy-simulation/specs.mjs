@@ -67,16 +67,39 @@ export function makeCase (rng, number) {
   return { name: `case-${number}`, partition, region, spec }
 }
 
-/** What the operator would list for the boundary, so that this spec works under it. */
-export function flagsOf ({ spec }) {
+/** Specs for which the operator lists the same kinds of things, a few at a time: one boundary does for them. */
+export function groups (cases, size) {
+  const kinds = new Map()
+  for (const one of cases) {
+    const { buckets, logGroups, keys } = listsOf(one)
+    const kind = JSON.stringify([one.partition, one.spec.principal === 'HybridActivation', !buckets, !logGroups, !keys])
+    kinds.set(kind, [...kinds.get(kind) ?? [], one])
+  }
+  const chunks = all => Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+  return [...kinds.values()].flatMap(chunks)
+}
+
+/** What the operator would list for the boundary, so that a spec works under it; undefined where no list is known. */
+function listsOf ({ spec }) {
   const { s3, cloudWatch } = spec.sessionLogs ?? {}
   const prefix = s3?.keyPrefix?.replace(/^\/+|\/+$/g, '')
   const keys = [spec.sessionEncryption?.kmsKeyArn, s3?.kmsKeyArn].filter(Boolean)
   return {
-    buckets: s3 ? ['--log-bucket', prefix ? `${s3.bucket}/${prefix}` : s3.bucket] : [],
-    groups: cloudWatch?.logGroupName ? ['--log-group', cloudWatch.logGroupName] : [],
-    // Where the bucket encrypts with who knows which key, no list of keys is known either.
-    keys: s3 && (s3.encryption ?? 'Unspecified') === 'Unspecified' ? [] : keys.flatMap(key => ['--kms-key-arn', key]),
+    buckets: s3 && [prefix ? `${s3.bucket}/${prefix}` : s3.bucket],
+    logGroups: cloudWatch?.logGroupName && [cloudWatch.logGroupName],
+    // The bucket may encrypt with who knows which key.
+    keys: s3 && (s3.encryption ?? 'Unspecified') === 'Unspecified' ? undefined : keys,
+  }
+}
+
+/** The flags that list what a group of specs needs. */
+export function flagsOf (group) {
+  const lists = group.map(listsOf)
+  const all = (flag, of) => lists.flatMap(of).filter(Boolean).flatMap(value => [flag, value])
+  return {
+    buckets: all('--log-bucket', ({ buckets }) => buckets),
+    logGroups: all('--log-group', ({ logGroups }) => logGroups),
+    keys: all('--kms-key-arn', ({ keys }) => keys),
   }
 }
 
