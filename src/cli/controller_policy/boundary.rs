@@ -18,7 +18,8 @@ use crate::cli::{CliError, flag};
 pub(super) struct CapArgs {
     /// A bucket for session logs, perhaps with a key prefix; * stands for any characters (repeatable)
     /// [default: every bucket of the account, with --org-id of the organization]
-    #[arg(long, value_name = "BUCKET[/PREFIX]", value_delimiter = ',')]
+    // Not split at commas, which a prefix may have.
+    #[arg(long, value_name = "BUCKET[/PREFIX]")]
     log_bucket: Vec<String>,
     /// A log group for session logs; * stands for any characters (repeatable) [default: every log group of
     /// the account]
@@ -226,16 +227,22 @@ fn buckets(account: &Account, cap: &Cap) -> Vec<Statement> {
             cap.buckets.iter().map(|b| arn(&b.name)).collect(),
         )
     };
-    let put = allow("LogBuckets", &["s3:PutObject", "s3:PutObjectAcl"], objects);
-    let put = match &cap.organization {
-        Some(id) => put.when("StringEquals", "aws:ResourceOrgID", [id]),
+    let of_those = |statement: Statement| match &cap.organization {
+        Some(id) => statement.when("StringEquals", "aws:ResourceOrgID", [id]),
         None if cap.buckets.is_empty() => {
-            put.when("StringEquals", "aws:ResourceAccount", [&account.id])
+            statement.when("StringEquals", "aws:ResourceAccount", [&account.id])
         }
-        None => put,
+        None => statement,
     };
+    // The agent hands its uploads over to the bucket's owner. Any other ACL could open an object to strangers.
+    let acl = allow("LogOwner", &["s3:PutObjectAcl"], objects.clone()).when(
+        "StringEquals",
+        "s3:x-amz-acl",
+        ["bucket-owner-full-control"],
+    );
     vec![
-        put,
+        of_those(allow("LogBuckets", &["s3:PutObject"], objects)),
+        of_those(acl),
         allow(
             "LogBucketEncryption",
             &["s3:GetEncryptionConfiguration"],
@@ -266,16 +273,24 @@ fn keys(account: &Account, cap: &Cap) -> Vec<Statement> {
     ]
 }
 
-/// What the operator should know of a boundary that lists no buckets.
+/// What the operator should know of what a boundary leaves open.
 pub(super) fn warning(account: &Account, cap: &Cap) -> Option<String> {
-    let of = match &cap.organization {
-        Some(id) => format!("organization {id}"),
-        None => format!("account {}", account.id),
-    };
-    cap.buckets.is_empty().then(|| {
-        format!(
-            "under this boundary, a managed role whose object names a bucket can write to any bucket of {of}. \
-             --log-bucket NAME[/PREFIX] limits it to the buckets of session logs."
-        )
-    })
+    match (&cap.organization, cap.buckets.is_empty()) {
+        (organization, true) => {
+            let of = match organization {
+                Some(id) => format!("organization {id}"),
+                None => format!("account {}", account.id),
+            };
+            Some(format!(
+                "under this boundary, a managed role whose object names a bucket can write to any bucket of {of}. \
+                 --log-bucket NAME[/PREFIX] limits it to the buckets of session logs."
+            ))
+        }
+        (None, false) => Some(
+            "under this boundary, whoever owns a bucket of these names gets the logs, also a stranger after you \
+             deleted it. --org-id limits it to buckets of your organization."
+                .to_owned(),
+        ),
+        (Some(_), false) => None,
+    }
 }

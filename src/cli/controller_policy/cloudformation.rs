@@ -35,7 +35,8 @@ pub(super) enum Trust<'a> {
 /// What the template is made of.
 pub(super) struct Stack<'a> {
     pub cluster: &'a str,
-    pub policy: Document,
+    /// In parts that IAM takes, mostly one.
+    pub policy: Vec<Document>,
     /// The boundary's ARN, where there is one, and its document, where the stack can make it.
     pub boundary: Option<(&'a str, Option<Document>)>,
     pub trust: Trust<'a>,
@@ -74,17 +75,23 @@ pub(super) fn template(stack: &Stack) -> Value {
             json!({ "Description": "The chart's value limits.permissionsBoundaryArn", "Value": arn }),
         );
     }
-    resources.insert(
-        "ControllerPolicy".to_owned(),
-        json!({
-            "Type": "AWS::IAM::ManagedPolicy",
-            "Properties": {
-                "ManagedPolicyName": { "Ref": "RoleName" },
-                "Description": POLICY_DESCRIPTION,
-                "PolicyDocument": document(&stack.policy),
-            },
-        }),
-    );
+    for (number, part) in stack.policy.iter().enumerate() {
+        let name = match number {
+            0 => json!({ "Ref": "RoleName" }),
+            _ => json!({ "Fn::Sub": format!("${{RoleName}}-{}", number + 1) }),
+        };
+        resources.insert(
+            policy_resource(number),
+            json!({
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {
+                    "ManagedPolicyName": name,
+                    "Description": POLICY_DESCRIPTION,
+                    "PolicyDocument": document(part),
+                },
+            }),
+        );
+    }
     resources.insert("ControllerRole".to_owned(), role(stack));
     if let Trust::PodIdentity {
         eks_cluster, who, ..
@@ -124,6 +131,13 @@ pub(super) fn template(stack: &Stack) -> Value {
     template["Resources"] = Value::Object(resources);
     template["Outputs"] = Value::Object(outputs);
     template
+}
+
+fn policy_resource(number: usize) -> String {
+    match number {
+        0 => "ControllerPolicy".to_owned(),
+        _ => format!("ControllerPolicy{}", number + 1),
+    }
 }
 
 fn create_boundary(arn: &str) -> Value {
@@ -174,7 +188,9 @@ fn role(stack: &Stack) -> Value {
             "RoleName": { "Ref": "RoleName" },
             "Description": format!("session-manager-role in the cluster {}", stack.cluster),
             "AssumeRolePolicyDocument": trust,
-            "ManagedPolicyArns": [{ "Ref": "ControllerPolicy" }],
+            "ManagedPolicyArns": (0..stack.policy.len())
+                .map(|number| json!({ "Ref": policy_resource(number) }))
+                .collect::<Vec<_>>(),
         },
     })
 }

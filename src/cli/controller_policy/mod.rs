@@ -101,6 +101,10 @@ pub(super) struct Args {
     /// Only what looking needs: for smr plan, and for objects in mode Observe
     #[arg(long)]
     read_only: bool,
+    /// The policy's first, second, ... part, where it is too large to be one policy. All parts together are
+    /// the policy: attach each of them to the controller's role
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=10))]
+    part: Option<u8>,
     /// The controller's credentials come from EKS Pod Identity. --document trust takes this where
     /// nothing else is said
     #[arg(long, conflicts_with = "oidc_provider")]
@@ -177,17 +181,72 @@ fn fitting(document: Document, max: usize) -> Result<Document, CliError> {
     Ok(document)
 }
 
+/// A policy in as few parts as IAM's limit allows: statements in several policies of a role count as those of one.
+fn in_parts(policy: Document) -> Result<Vec<Document>, CliError> {
+    let mut parts: Vec<Document> = Vec::new();
+    for statement in policy.statements {
+        let with_it = |mut part: Document| {
+            part.statements.push(statement.clone());
+            part
+        };
+        let last = parts.last().cloned().map(with_it);
+        match last.filter(|part| part.size() <= MANAGED_POLICY_MAX) {
+            Some(part) => {
+                parts.pop();
+                parts.push(part);
+            }
+            None => {
+                let alone = Document {
+                    statements: vec![statement],
+                };
+                parts.push(fitting(alone, MANAGED_POLICY_MAX)?);
+            }
+        }
+    }
+    Ok(parts)
+}
+
 impl Args {
+    fn one_part(&self, policy: Document) -> Result<Document, CliError> {
+        let size = policy.size();
+        let mut parts = in_parts(policy)?;
+        let count = parts.len();
+        match (self.part, count) {
+            (None, 1) => {}
+            (None, _) => {
+                return Err(flag(
+                    "--document",
+                    format!(
+                        "the policy has {size} characters without white space, AWS takes {MANAGED_POLICY_MAX}: print it in {count} parts, from --part 1 to --part {count}, and attach all of them to the controller's role"
+                    ),
+                ));
+            }
+            (Some(number), _) if usize::from(number) > count => {
+                return Err(flag(
+                    "--part",
+                    format!("the policy has no more than {count}"),
+                ));
+            }
+            (Some(_), _) => {}
+        }
+        Ok(parts.swap_remove(usize::from(self.part.unwrap_or(1)) - 1))
+    }
+
     fn one_document(&self) -> Result<Document, CliError> {
         let kind = self.document.unwrap_or_default();
-        if self.read_only && kind != Kind::Policy {
-            return Err(flag(
-                "--read-only",
-                "goes with --document policy only: leave one of the two out",
-            ));
+        for (name, is_given) in [
+            ("--read-only", self.read_only),
+            ("--part", self.part.is_some()),
+        ] {
+            if is_given && kind != Kind::Policy {
+                return Err(flag(
+                    name,
+                    "goes with --document policy only: leave one of the two out",
+                ));
+            }
         }
         let (document, max) = match kind {
-            Kind::Policy => (self.policy()?, MANAGED_POLICY_MAX),
+            Kind::Policy => return self.one_part(self.policy()?),
             Kind::Boundary => (self.cap()?, MANAGED_POLICY_MAX),
             Kind::Trust => (self.trust()?, TRUST_POLICY_MAX),
             Kind::Scp => (self.scp()?, SCP_MAX),
@@ -206,6 +265,12 @@ impl Args {
             return Err(flag(
                 "--read-only",
                 "a template is for the controller's own role, which writes: leave --read-only out, or --format cloudformation",
+            ));
+        }
+        if self.part.is_some() {
+            return Err(flag(
+                "--part",
+                "a template has all parts of the policy: leave --part out, or --format cloudformation",
             ));
         }
         let boundaries = self.boundaries()?;
@@ -243,7 +308,7 @@ impl Args {
         };
         Ok(cloudformation::template(&Stack {
             cluster: &self.cluster_name,
-            policy: fitting(self.policy()?, MANAGED_POLICY_MAX)?,
+            policy: in_parts(self.policy()?)?,
             boundary,
             trust,
         }))

@@ -60,6 +60,18 @@ const UNTAG: [&str; 3] = [
     "iam:UntagPolicy",
     "iam:UntagInstanceProfile",
 ];
+/// Everything that changes something, of those that the controller calls.
+const WRITES: [&str; 9] = [
+    "iam:Add*",
+    "iam:Attach*",
+    "iam:CreatePolicyVersion",
+    "iam:De*",
+    "iam:Put*",
+    "iam:Remove*",
+    "iam:Tag*",
+    "iam:Untag*",
+    "iam:Update*",
+];
 const BOUNDARY: &str = "iam:PermissionsBoundary";
 
 /// Looks at everything, as a foreign object of a wanted name must be named; changes nothing.
@@ -137,38 +149,27 @@ impl Scope {
             self.below("role", paths)
         });
         statements.push(allow("Create", &actions, others));
-        statements
-            .into_iter()
-            .map(|statement| self.with_known_keys(self.as_ours(statement)))
-            .collect()
+        let whole = |statement| self.in_our_name(statement);
+        statements.into_iter().map(whole).collect()
     }
 
-    /// With this cluster's tags in the request.
-    fn as_ours(&self, statement: Statement) -> Statement {
-        let statement = statement.when("StringEquals", &request(CLUSTER), [&self.cluster]);
+    /// With all tags of this cluster in the request.
+    fn in_our_name(&self, statement: Statement) -> Statement {
+        let statement = self.as_ours(statement);
         match &self.cluster_uid {
             Some(uid) => statement.when("StringEquals", &request(CLUSTER_UID), [uid]),
             None => statement,
         }
     }
 
-    /// On what has this cluster's tags. What was made before there was a UID in the tags has none.
-    fn on_ours(&self, statement: Statement) -> Statement {
-        let statement = statement.when("StringEquals", &resource(CLUSTER), [&self.cluster]);
-        match &self.cluster_uid {
-            Some(uid) => statement.when("StringEqualsIfExists", &resource(CLUSTER_UID), [uid]),
-            None => statement,
-        }
+    /// With this cluster's tag in the request.
+    fn as_ours(&self, statement: Statement) -> Statement {
+        statement.when("StringEquals", &request(CLUSTER), [&self.cluster])
     }
 
-    /// With no tag keys but those that the operator lists, and our own.
-    fn with_known_keys(&self, statement: Statement) -> Statement {
-        if self.tag_keys.is_empty() || self.tag_keys.iter().any(|key| key == "*") {
-            return statement;
-        }
-        let own = format!("{PREFIX}*");
-        let keys = self.tag_keys.iter().chain([&own]);
-        statement.when("ForAllValues:StringLike", "aws:TagKeys", keys)
+    /// On what has this cluster's tag.
+    fn on_ours(&self, statement: Statement) -> Statement {
+        statement.when("StringEquals", &resource(CLUSTER), [&self.cluster])
     }
 
     /// A creation with tags needs Tag* too, which AWS does not publish: nothing exists then, so no
@@ -177,39 +178,30 @@ impl Scope {
         let managed = ["role", "policy", "instance-profile"]
             .map(|kind| self.managed(kind))
             .concat();
-        let mut at_creation = self.as_ours(allow("TagAtCreation", &TAG, managed));
-        let mut ours = self.on_ours(allow("TagOurs", &TAG, self.all_of_ours()));
-        for (key, value) in self.stamp() {
-            at_creation = at_creation.when("StringEqualsIfExists", &resource(key), [value]);
-            ours = ours.when("StringEqualsIfExists", &request(key), [value]);
-        }
+        let ours = self.all_of_ours();
         let mut statements = vec![
-            self.with_known_keys(at_creation),
-            self.with_known_keys(ours),
-            self.on_ours(allow("UntagOurs", &UNTAG, self.all_of_ours())),
+            self.as_ours(allow("TagAtCreation", &TAG, managed)).when(
+                "StringEqualsIfExists",
+                &resource(CLUSTER),
+                [&self.cluster],
+            ),
+            self.on_ours(allow("TagOurs", &TAG, ours.clone())).when(
+                "StringEqualsIfExists",
+                &request(CLUSTER),
+                [&self.cluster],
+            ),
+            self.on_ours(allow("UntagOurs", &UNTAG, ours)),
         ];
         if !self.adopt.is_empty() {
-            let adopt = self.as_ours(allow("Adopt", &TAG, self.adopt.clone()));
+            let adopt = self.in_our_name(allow("Adopt", &TAG, self.adopt.clone()));
             let consent = format!("{}/*", self.cluster);
-            let adopt = adopt.when("StringLike", &resource(ADOPTABLE_BY), [consent]);
-            statements.push(self.with_known_keys(adopt));
+            statements.push(adopt.when("StringLike", &resource(ADOPTABLE_BY), [consent]));
         }
         statements
     }
 
-    /// The tags that name this cluster.
-    fn stamp(&self) -> impl Iterator<Item = (&'static str, &String)> {
-        let uid = self.cluster_uid.as_ref().map(|uid| (CLUSTER_UID, uid));
-        std::iter::once((CLUSTER, &self.cluster)).chain(uid)
-    }
-
     fn changing(&self) -> Vec<Statement> {
         let roles = || self.ours("role");
-        let attachable: Vec<String> = self
-            .ours("policy")
-            .into_iter()
-            .chain(self.additional.clone())
-            .collect();
         let others = [self.ours("policy"), self.ours("instance-profile")].concat();
         // With several boundaries, what may be adopted lies below one of their paths.
         let bounded_roles = |paths: &[String]| match self.boundaries.len() {
@@ -217,12 +209,12 @@ impl Scope {
             _ => self.below("role", paths),
         };
         let granting = [
+            "iam:AttachRolePolicy",
             "iam:PutRolePolicy",
             "iam:UpdateAssumeRolePolicy",
             "iam:PutRolePermissionsBoundary",
         ];
         let grant = self.bounded("GrantToRoles", &granting, bounded_roles);
-        let attach = self.bounded("AttachToRoles", &["iam:AttachRolePolicy"], bounded_roles);
         let mut statements = vec![self.on_ours(allow(
             "ChangeRoles",
             &[
@@ -234,10 +226,6 @@ impl Scope {
             roles(),
         ))];
         statements.extend(grant.into_iter().map(|s| self.on_ours(s)));
-        statements.extend(attach.into_iter().map(|s| {
-            self.on_ours(s)
-                .when("ArnLike", "iam:PolicyARN", attachable.clone())
-        }));
         statements.extend([
             self.on_ours(allow(
                 "ChangeOthers",
@@ -265,13 +253,55 @@ impl Scope {
         statements
     }
 
-    /// The cap stays on, and stays as it is, whatever else someone attaches to the controller.
+    /// What holds whatever else someone attaches to the controller's role. Each is said once, and not in every
+    /// statement that allows something: IAM takes 6,144 characters.
     fn guarding(&self) -> Vec<Statement> {
+        let everywhere = || vec!["*".to_owned()];
+        let attachable = self.ours("policy").into_iter();
+        let attachable: Vec<String> = attachable.chain(self.additional.clone()).collect();
+        let mut statements = vec![
+            deny("AttachNoOthers", &["iam:AttachRolePolicy"], everywhere()).when(
+                "ArnNotLike",
+                "iam:PolicyARN",
+                attachable,
+            ),
+        ];
+        statements.extend(self.keeping_the_boundary());
+        if let Some(uid) = &self.cluster_uid {
+            // What was made before there was such a tag has none.
+            let other = |sid, actions: &[&str], key: &str| {
+                deny(sid, actions, everywhere())
+                    .when("StringNotEquals", key, [uid])
+                    .when("Null", key, ["false"])
+            };
+            statements.push(other("OtherCluster", &WRITES, &resource(CLUSTER_UID)));
+            statements.push(other(
+                "OtherClustersTag",
+                &["iam:Create*", "iam:Tag*"],
+                &request(CLUSTER_UID),
+            ));
+        }
+        if !(self.tag_keys.is_empty() || self.tag_keys.iter().any(|key| key == "*")) {
+            let own = format!("{PREFIX}*");
+            let keys = self.tag_keys.iter().chain([&own]);
+            statements.push(
+                deny("OtherTagKeys", &["iam:Create*", "iam:Tag*"], everywhere()).when(
+                    "ForAnyValue:StringNotLike",
+                    "aws:TagKeys",
+                    keys,
+                ),
+            );
+        }
+        statements
+    }
+
+    /// The cap stays on, stays the one of its path, and stays as it is.
+    fn keeping_the_boundary(&self) -> Vec<Statement> {
         if self.boundaries.is_empty() {
             return Vec::new();
         }
-        let boundaries = self.boundaries.iter().map(|bound| bound.arn.clone());
-        let writes = [
+        let everywhere = || vec!["*".to_owned()];
+        let policy_writes = [
             "iam:CreatePolicyVersion",
             "iam:SetDefaultPolicyVersion",
             "iam:DeletePolicyVersion",
@@ -279,14 +309,34 @@ impl Scope {
             "iam:TagPolicy",
             "iam:UntagPolicy",
         ];
-        vec![
+        let boundaries = self.boundaries.iter().map(|bound| bound.arn.clone());
+        let mut statements = vec![
             deny(
                 "KeepBoundary",
                 &["iam:DeleteRolePermissionsBoundary"],
-                vec!["*".to_owned()],
+                everywhere(),
             ),
-            deny("KeepBoundaryPolicy", &writes, boundaries.collect()),
-        ]
+            deny("KeepBoundaryPolicy", &policy_writes, boundaries.collect()),
+        ];
+        let put = ["iam:PutRolePermissionsBoundary"];
+        statements.extend(match self.boundaries.as_slice() {
+            [one] => vec![deny("NoOtherBoundary", &put, everywhere()).when(
+                "StringNotEquals",
+                BOUNDARY,
+                [&one.arn],
+            )],
+            several => (several.iter().enumerate())
+                .map(|(number, bound)| {
+                    let sid = format!("NoOtherBoundary{}", number + 1);
+                    deny(sid, &put, self.below("role", &bound.paths)).when(
+                        "StringNotEquals",
+                        BOUNDARY,
+                        [&bound.arn],
+                    )
+                })
+                .collect(),
+        });
+        statements
     }
 
     /// A statement for each boundary, on the roles below its paths while they have it: none of them can be used
