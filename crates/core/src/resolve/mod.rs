@@ -47,11 +47,20 @@ pub fn resolve(
     if live.is_some_and(|live| live.is_adopted) && !limits.allows_path(&names.path) {
         return Err(vec![adopted_elsewhere(&names.path, limits)]);
     }
-    let valid = validate(spec, subject, &names, account, limits)?;
+    let creation = creation(spec, subject, &names, limits, live);
+    let valid = validate(spec, subject, &names, account, limits).map_err(|problems| {
+        // A first creation is told of everything at once.
+        let against = if status.is_none() {
+            creation.problems.clone()
+        } else {
+            Vec::new()
+        };
+        [against, problems].concat()
+    })?;
     Ok(Resolved {
         desired: desired(&valid),
         counterparts: counterparts(&valid, &names.role_arn(account)),
-        creation: creation(spec, subject, &names, limits, live),
+        creation,
         valid,
     })
 }
