@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod canonical;
+pub mod cluster;
 pub mod decide;
 pub mod deletion;
 pub mod difference;

@@ -3,7 +3,7 @@
 use smr_api::Tags;
 
 use crate::account::{Account, Partition};
-use crate::ownership::ClusterIdentity;
+use crate::cluster::ClusterIdentity;
 
 /// Stands for an object's namespace in the value of `--tag`.
 pub const NAMESPACE: &str = "{namespace}";

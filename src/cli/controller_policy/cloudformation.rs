@@ -75,23 +75,7 @@ pub(super) fn template(stack: &Stack) -> Value {
             json!({ "Description": "The chart's value limits.permissionsBoundaryArn", "Value": arn }),
         );
     }
-    for (number, part) in stack.policy.iter().enumerate() {
-        let name = match number {
-            0 => json!({ "Ref": "RoleName" }),
-            _ => json!({ "Fn::Sub": format!("${{RoleName}}-{}", number + 1) }),
-        };
-        resources.insert(
-            policy_resource(number),
-            json!({
-                "Type": "AWS::IAM::ManagedPolicy",
-                "Properties": {
-                    "ManagedPolicyName": name,
-                    "Description": POLICY_DESCRIPTION,
-                    "PolicyDocument": document(part),
-                },
-            }),
-        );
-    }
+    resources.extend(policies(&stack.policy));
     resources.insert("ControllerRole".to_owned(), role(stack));
     if let Trust::PodIdentity {
         eks_cluster, who, ..
@@ -131,6 +115,25 @@ pub(super) fn template(stack: &Stack) -> Value {
     template["Resources"] = Value::Object(resources);
     template["Outputs"] = Value::Object(outputs);
     template
+}
+
+/// One policy, or a policy for each of its parts.
+fn policies(parts: &[Document]) -> impl Iterator<Item = (String, Value)> {
+    parts.iter().enumerate().map(|(number, part)| {
+        let name = match number {
+            0 => json!({ "Ref": "RoleName" }),
+            _ => json!({ "Fn::Sub": format!("${{RoleName}}-{}", number + 1) }),
+        };
+        let policy = json!({
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {
+                "ManagedPolicyName": name,
+                "Description": POLICY_DESCRIPTION,
+                "PolicyDocument": document(part),
+            },
+        });
+        (policy_resource(number), policy)
+    })
 }
 
 fn policy_resource(number: usize) -> String {

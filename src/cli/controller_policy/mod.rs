@@ -1,8 +1,10 @@
 //! `smr controller-policy`: flags in, one JSON document for AWS out. No IO but for printing.
 
 mod boundary;
+mod bounds;
 mod cloudformation;
 mod others;
+mod parts;
 mod policy;
 mod statement;
 
@@ -16,7 +18,8 @@ use smr_core::resolve::document::Document;
 use self::boundary::{CapArgs, boundary, warning};
 use self::cloudformation::{Stack, Trust};
 use self::others::ServiceAccount;
-use self::policy::{Bound, Scope};
+use self::parts::in_parts;
+use self::policy::Scope;
 use self::statement::{MANAGED_POLICY_MAX, SCP_MAX, TRUST_POLICY_MAX};
 use super::limits::{checked_uid, cluster, texts};
 use super::{CliError, flag};
@@ -181,57 +184,7 @@ fn fitting(document: Document, max: usize) -> Result<Document, CliError> {
     Ok(document)
 }
 
-/// A policy in as few parts as IAM's limit allows: statements in several policies of a role count as those of one.
-fn in_parts(policy: Document) -> Result<Vec<Document>, CliError> {
-    let mut parts: Vec<Document> = Vec::new();
-    for statement in policy.statements {
-        let with_it = |mut part: Document| {
-            part.statements.push(statement.clone());
-            part
-        };
-        let last = parts.last().cloned().map(with_it);
-        match last.filter(|part| part.size() <= MANAGED_POLICY_MAX) {
-            Some(part) => {
-                parts.pop();
-                parts.push(part);
-            }
-            None => {
-                let alone = Document {
-                    statements: vec![statement],
-                };
-                parts.push(fitting(alone, MANAGED_POLICY_MAX)?);
-            }
-        }
-    }
-    Ok(parts)
-}
-
 impl Args {
-    fn one_part(&self, policy: Document) -> Result<Document, CliError> {
-        let size = policy.size();
-        let mut parts = in_parts(policy)?;
-        let count = parts.len();
-        match (self.part, count) {
-            (None, 1) => {}
-            (None, _) => {
-                return Err(flag(
-                    "--document",
-                    format!(
-                        "the policy has {size} characters without white space, AWS takes {MANAGED_POLICY_MAX}: print it in {count} parts, from --part 1 to --part {count}, and attach all of them to the controller's role"
-                    ),
-                ));
-            }
-            (Some(number), _) if usize::from(number) > count => {
-                return Err(flag(
-                    "--part",
-                    format!("the policy has no more than {count}"),
-                ));
-            }
-            (Some(_), _) => {}
-        }
-        Ok(parts.swap_remove(usize::from(self.part.unwrap_or(1)) - 1))
-    }
-
     fn one_document(&self) -> Result<Document, CliError> {
         let kind = self.document.unwrap_or_default();
         for (name, is_given) in [
@@ -384,50 +337,6 @@ impl Args {
 
     fn tag_keys(&self) -> Result<Vec<String>, CliError> {
         texts("--tag-key", &forms::TAG_KEY_PATTERN, self.tag_key.clone())
-    }
-
-    /// Each with the paths that it is for.
-    fn boundaries(&self) -> Result<Vec<Bound>, CliError> {
-        let arns = texts(
-            BOUNDARIES,
-            &forms::POLICY_ARN,
-            self.permissions_boundary_arn.clone(),
-        )?;
-        let account = self.account()?;
-        if let Some(problem) = arns.iter().find_map(|arn| account.refuses_policy(arn)) {
-            return Err(flag(BOUNDARIES, problem));
-        }
-        let paths = &self.path;
-        let [_, _, ..] = arns.as_slice() else {
-            let bound = |arn| Bound {
-                arn,
-                paths: paths.clone(),
-            };
-            return Ok(arns.into_iter().map(bound).collect());
-        };
-        if arns.len() != paths.len() {
-            let problem = format!(
-                "there are {} boundaries and {} of --path: give one --path for each boundary, in the same order",
-                arns.len(),
-                paths.len()
-            );
-            return Err(flag(BOUNDARIES, problem));
-        }
-        let lies_below = |a: &String, b: &String| a != b && a.starts_with(b.as_str());
-        let nested = |a: &&String| paths.iter().any(|b| lies_below(a, b));
-        if let Some(path) = paths.iter().find(nested) {
-            let problem = format!(
-                "{path} lies below another --path, so its roles could be given the boundary of either: with several boundaries, choose paths of which none lies below another"
-            );
-            return Err(flag("--path", problem));
-        }
-        let pairs = arns.into_iter().zip(paths.iter().cloned());
-        Ok(pairs
-            .map(|(arn, path)| Bound {
-                arn,
-                paths: vec![path],
-            })
-            .collect())
     }
 
     fn check(&self, scope: &Scope) -> Result<(), CliError> {

@@ -5,7 +5,8 @@ use std::fmt;
 
 use smr_api::Tags;
 
-use super::{ADOPTABLE_BY, CLUSTER, CLUSTER_UID, Identity, OWNER, Stamp};
+use super::{ADOPTABLE_BY, CLUSTER, CLUSTER_UID, Identity, OWNER};
+use crate::cluster::Stamp;
 
 /// Who holds an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
