@@ -365,12 +365,12 @@ async fn a_hostile_tenant_changes_and_learns_nothing_of_others() {
     world.another_look().await;
     others.are_as_they_were(&world.account(), &red);
 
-    let read = world
+    let shown = world
         .kubectl(&["get", "smr,events.v1.events.k8s.io", "-o", "json"])
         .await;
     for planted in PLANTED {
-        let at = read.find(planted);
-        let around = at.map(|at| &read[at.saturating_sub(300)..(at + 100).min(read.len())]);
+        let at = shown.find(planted);
+        let around = at.map(|at| &shown[at.saturating_sub(300)..(at + 100).min(shown.len())]);
         assert_eq!(around, None, "{planted} is read by the tenant");
     }
     // The log has what people with rights to it need.

@@ -10,25 +10,19 @@ use crate::cli::{CliError, flag};
 pub(super) fn in_parts(policy: Document) -> Result<Vec<Document>, CliError> {
     let mut parts: Vec<Document> = Vec::new();
     for statement in policy.statements {
-        let with_it = |mut part: Document| {
-            part.statements.push(statement.clone());
-            part
-        };
-        let last = parts.last().cloned().map(with_it);
-        match last.filter(|part| part.size() <= MANAGED_POLICY_MAX) {
-            Some(part) => {
-                parts.pop();
-                parts.push(part);
-            }
-            None => {
-                let alone = Document {
-                    statements: vec![statement],
-                };
-                parts.push(fitting(alone, MANAGED_POLICY_MAX)?);
-            }
+        let mut part = parts.pop().unwrap_or(Document {
+            statements: Vec::new(),
+        });
+        part.statements.push(statement);
+        if part.statements.len() > 1 && part.size() > MANAGED_POLICY_MAX {
+            let next = part.statements.pop().into_iter().collect();
+            parts.extend([part, Document { statements: next }]);
+        } else {
+            parts.push(part);
         }
     }
-    Ok(parts)
+    let fits = |part| fitting(part, MANAGED_POLICY_MAX);
+    parts.into_iter().map(fits).collect()
 }
 
 impl Args {

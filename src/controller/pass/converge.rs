@@ -50,7 +50,7 @@ impl Pass<'_> {
             let since = known.new_policy_for(wall);
             let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
             if let Err(refusals) = &planned {
-                self.log_holders(refusals);
+                log_holders(refusals);
             }
             match self.decide(&goal, &seen, &planned, known) {
                 Decision::End(end) => return self.end(end).await,
@@ -109,17 +109,6 @@ impl Pass<'_> {
     ) -> Decision<'a, 'p> {
         let (recent, now) = (self.context.recent.lock(), self.context.clock.moment());
         decide(goal, seen, planned, known, &recent, now)
-    }
-
-    /// Who reads the object may not know the names of others. Who reads the log may.
-    fn log_holders(&self, refusals: &[Refusal]) {
-        for Refusal { arn, why, .. } in refusals {
-            if let NotOurs::NotOwned { holder } = why
-                && let Some(holder) = holder.for_the_log()
-            {
-                info!(arn, holder, "the name is taken");
-            }
-        }
     }
 
     /// Another round: with the names that were found, where some were.
@@ -182,5 +171,16 @@ impl Pass<'_> {
             self.conclude(&outcome).await?;
         }
         Ok(requeue)
+    }
+}
+
+/// Who reads the object may not know the names of others. Who reads the log may.
+fn log_holders(refusals: &[Refusal]) {
+    for Refusal { arn, why, .. } in refusals {
+        if let NotOurs::NotOwned { holder } = why
+            && let Some(holder) = holder.for_the_log()
+        {
+            info!(arn, holder, "the name is taken");
+        }
     }
 }

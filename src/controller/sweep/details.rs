@@ -144,9 +144,9 @@ impl Sweeper {
                 .written_status()
                 .map(parts)
                 .unwrap_or_default();
-            let (names, has) = (&target.names, move |kind| has.contains(&kind));
-            let policy = has(Kind::Policy).then(|| names.policy_arn(account));
-            let profile = has(Kind::InstanceProfile).then(|| names.instance_profile_arn(account));
+            let (its, has) = (&target.names, move |kind| has.contains(&kind));
+            let policy = has(Kind::Policy).then(|| its.policy_arn(account));
+            let profile = has(Kind::InstanceProfile).then(|| its.instance_profile_arn(account));
             [policy, profile].map(|arn| Some((arn?, target)))
         });
         let own: Vec<(String, &Target)> = own.flatten().collect();
