@@ -412,5 +412,8 @@ async fn a_hostile_tenant_changes_and_learns_nothing_of_others() {
     world
         .kubectl(&["delete", "smr", "--all", "--timeout=170s"])
         .await;
-    others.are_as_they_were(&world.account(), &red);
+    let left = world.account();
+    others.are_as_they_were(&left, &red);
+    let forged = format!("{red}.forged-path");
+    assert!(!left.policies.contains_key(&forged) && !left.roles.contains_key(&forged));
 }

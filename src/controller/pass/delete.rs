@@ -30,6 +30,8 @@ struct Work<'a> {
     leaving: Leaving<'a>,
     recorded: Recorded,
     anywhere: BTreeSet<Kind>,
+    /// The path is the word of status alone.
+    is_hearsay: bool,
 }
 
 /// What a round of a deletion came to.
@@ -65,13 +67,20 @@ impl Pass<'_> {
             spec: object.spec.as_ref().ok(),
             status: object.written_status(),
         };
+        let mut names = self.names(&leaving, None);
+        // Where no flag allows a path, status may have it from anybody: IAM says where the objects are.
+        let is_hearsay = !self.context.limits.allows_path(&names.path);
         let work = Work {
             iam: &self.iam(account),
             leaving,
             recorded: Recorded::of(leaving.status),
-            anywhere: leaving.anywhere(),
+            anywhere: if is_hearsay {
+                Kind::ALL.into()
+            } else {
+                leaving.anywhere()
+            },
+            is_hearsay,
         };
-        let mut names = self.names(&leaving, None);
         let mut last = None;
         for round in 0..ROUNDS {
             tokio::time::sleep(pause_before(round)).await;
@@ -107,7 +116,7 @@ impl Pass<'_> {
             self.publish(&waiting(LATE)).await?;
             return Ok(Round::End(Requeue::Propagation));
         };
-        if recorded.is_empty() {
+        if recorded.is_empty() || work.is_hearsay {
             let live = live(leaving.identity, AdoptionPolicy::Never, &state);
             *names = self.names(leaving, Some(&live));
         }

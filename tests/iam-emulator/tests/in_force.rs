@@ -132,6 +132,14 @@ fn refusal<T: Debug, E: ProvideErrorMetadata + Debug>(
         .to_owned()
 }
 
+/// What is said where the identity-based policy denies.
+fn denied(action: &str, resource: &str) -> String {
+    format!(
+        "iam:{action} on resource: arn:aws:iam::111122223333:{resource} with an explicit deny in an \
+         identity-based policy"
+    )
+}
+
 /// What is said where no identity-based policy allows.
 fn not_allowed(action: &str, resource: &str) -> String {
     format!(
@@ -256,11 +264,10 @@ async fn the_boundary_stays_on_roles() {
     world.role(PATH, "ours", Some("production")).await;
     let iam = &world.controller;
     let outcome = iam.delete_role_permissions_boundary().role_name("ours");
+    let ours = "role/session-manager/ours";
     assert_eq!(
         refusal(outcome.send().await, "boundary"),
-        "iam:DeleteRolePermissionsBoundary on resource: \
-         arn:aws:iam::111122223333:role/session-manager/ours with an explicit deny in an \
-         identity-based policy"
+        denied("DeleteRolePermissionsBoundary", ours)
     );
     // What a condition on the boundary sees is what the role has, unless the call says another.
     let put = |arn: &str| {
@@ -269,10 +276,9 @@ async fn the_boundary_stays_on_roles() {
     };
     put(BOUND).await.unwrap();
     let other = put(ADMINISTRATOR).await;
-    let ours = "role/session-manager/ours";
     assert_eq!(
         refusal(other, "another boundary"),
-        not_allowed("PutRolePermissionsBoundary", ours)
+        denied("PutRolePermissionsBoundary", ours)
     );
     let attach = |arn: &str| {
         let attach = iam.attach_role_policy().role_name("ours");
@@ -281,7 +287,7 @@ async fn the_boundary_stays_on_roles() {
     let foreign = attach("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore").await;
     assert_eq!(
         refusal(foreign, "a foreign policy"),
-        not_allowed("AttachRolePolicy", ours)
+        denied("AttachRolePolicy", ours)
     );
 }
 
