@@ -192,6 +192,10 @@ fn tags(asked: &Asked, own: Option<Tags>, before: Option<&Tags>, any_case: bool)
     let ours = [
         ("cost-center".to_owned(), "7".to_owned()),
         ("sessionmanager.dev/cluster".to_owned(), "test".to_owned()),
+        (
+            "sessionmanager.dev/cluster-uid".to_owned(),
+            "uid-of-test".to_owned(),
+        ),
         ("sessionmanager.dev/owner".to_owned(), "team/web".to_owned()),
         ("sessionmanager.dev/uid".to_owned(), UID.to_owned()),
     ];
