@@ -49,12 +49,11 @@ pub fn resolve(
     }
     let creation = creation(spec, subject, &names, limits, live);
     let valid = validate(spec, subject, &names, account, limits).map_err(|problems| {
-        // A first creation is told of everything at once.
-        let against = if status.is_none() {
-            creation.problems.clone()
-        } else {
-            Vec::new()
+        // A first creation is told of everything at once, and of each field once.
+        let is_new = |one: &&Invalid| {
+            status.is_none() && problems.iter().all(|other| other.field != one.field)
         };
+        let against: Vec<Invalid> = creation.problems.iter().filter(is_new).cloned().collect();
         [against, problems].concat()
     })?;
     Ok(Resolved {
