@@ -114,8 +114,7 @@ impl LimitsArgs {
 
 /// It stands in a tag's value and in consent tags before a slash.
 pub(super) fn cluster(name: String) -> Result<String, CliError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if name.is_empty() || name.len() > 63 || !name.chars().all(fits) {
+    if !names_a_cluster(&name) {
         return Err(flag(
             "--cluster-name",
             format!("'{name}' must be 1 to 63 letters, digits and ._-"),
@@ -126,8 +125,7 @@ pub(super) fn cluster(name: String) -> Result<String, CliError> {
 
 /// The UID that tells clusters of one name apart, as it stands in a tag's value.
 pub(super) fn checked_uid(name: &'static str, uid: String) -> Result<String, CliError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if uid.is_empty() || uid.len() > 63 || !uid.chars().all(fits) {
+    if !names_a_cluster(&uid) {
         return Err(flag(
             name,
             format!(
@@ -137,6 +135,12 @@ pub(super) fn checked_uid(name: &'static str, uid: String) -> Result<String, Cli
         ));
     }
     Ok(uid)
+}
+
+/// What a tag's value and a consent take as a cluster's name or UID.
+fn names_a_cluster(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=63).contains(&text.len()) && text.chars().all(fits)
 }
 
 fn is_iam_name(c: char) -> bool {

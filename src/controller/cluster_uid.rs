@@ -11,13 +11,9 @@ use tracing::{info, warn};
 use crate::kubernetes;
 
 const NAMESPACE: &str = "kube-system";
-/// Between two tries while the API server does not answer.
-const PAUSES: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-];
+/// Between two tries while the API server does not answer, in seconds.
+const PAUSES: [u64; 4] = [1, 2, 5, LONGEST];
+const LONGEST: u64 = 10;
 
 /// The cluster's UID can't be known, and will not be before someone acts.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +47,6 @@ pub async fn wait(client: &Client) -> Result<String, NoClusterUid> {
             why,
             "the UID of the namespace {NAMESPACE} can't be read yet"
         );
-        let last = PAUSES[PAUSES.len() - 1];
-        sleep(pauses.next().unwrap_or(last)).await;
+        sleep(Duration::from_secs(pauses.next().unwrap_or(LONGEST))).await;
     }
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use iam_emulator::{Call, Server};
 use serde_json::json;
 use smr_api::SessionManagerRole;
+use smr_core::ownership::CLUSTER_UID;
 
 use crate::support::iam::StandIn;
 use crate::support::{KEY, SECOND_KEY, Start, World, condition, emulator, new_plane, rights};
-
-const CLUSTER_UID: &str = "sessionmanager.dev/cluster-uid";
 
 /// One account that several clusters use.
 struct Shared(Arc<Server>);
@@ -153,7 +152,7 @@ async fn two_clusters_of_one_name_never_write_to_each_others_objects() {
     one.apply("web", "{}").await;
     refused(&one, "web", &uid_two).await;
 
-    // Both at the same moment: one of them has it, and the other is told so.
+    // Both ask at the same moment. One gets the role, and the other is NotOwned.
     tokio::join!(one.apply("api", "{}"), two.apply("api", "{}"));
     let reason = |object: &SessionManagerRole| {
         let status = object.status.as_ref()?;

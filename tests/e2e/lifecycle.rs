@@ -1,8 +1,9 @@
 //! The main job on real parts: create, change every field that can change, stay in sync, delete. The controller
 //! is the chart's Deployment, in Pods from the image.
 
+use crate::support::sweeps::round_trips;
 use crate::support::watcher::{Kstatus, as_spec_says, kstatus};
-use crate::support::{Start, World, round_trips, scenarios};
+use crate::support::{Start, World, scenarios};
 use std::time::Duration;
 
 /// How long a call takes where round trips are counted: far longer than a busy machine takes between

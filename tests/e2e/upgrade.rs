@@ -15,14 +15,13 @@ use kube::api::{ApiResource, DynamicObject, ListParams};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use smr_api::{PAUSED_ANNOTATION, SessionManagerRole};
+use smr_core::ownership::{CLUSTER_UID, OWNER};
 
 use crate::support::{Start, World, emulator, new_plane};
 
 /// The commit whose program made the fleet.
 const STATE: &str = "236f6ec";
 const NAMESPACE: &str = "fleet";
-const CLUSTER_UID: &str = "sessionmanager.dev/cluster-uid";
-const OWNER: &str = "sessionmanager.dev/owner";
 /// What the fleet was made with, and goes on with, besides the defaults of a test.
 const FLAGS: [&str; 3] = [
     "--tag=operator=platform",
@@ -211,7 +210,7 @@ impl Fleet {
         annotations[PAUSED_ANNOTATION] == "true"
     }
 
-    /// Nothing in IAM was written but the cluster's UID, every verdict is as it was, and nobody is told a thing twice.
+    /// The controller wrote only the cluster-uid tag to IAM, every verdict is the same, and no event repeats.
     async fn goes_on(&self) -> Written {
         let written = self.written();
         let once: BTreeSet<&String> = written.stamps.iter().collect();

@@ -17,7 +17,7 @@ pub mod reading;
 pub mod rights;
 pub mod scenarios;
 mod start;
-mod sweeps;
+pub mod sweeps;
 pub mod watcher;
 
 use std::path::{Path, PathBuf};
@@ -491,22 +491,4 @@ pub async fn established(plane: &ControlPlane, crd: &str) {
         assert!(begun.elapsed() < PATIENCE, "not established: {crd}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// Sequential round trips in a list of calls: calls that overlap in time share one.
-pub fn round_trips(calls: &[iam_emulator::Call]) -> usize {
-    let mut calls: Vec<_> = calls.iter().collect();
-    calls.sort_by_key(|call| call.started_ms);
-    let mut trips = 0;
-    let mut busy_until = None;
-    for call in calls {
-        let ended = call.ended_ms.unwrap_or(u64::MAX);
-        if busy_until.is_none_or(|until| call.started_ms >= until) {
-            trips += 1;
-            busy_until = Some(ended);
-        } else {
-            busy_until = busy_until.max(Some(ended));
-        }
-    }
-    trips
 }

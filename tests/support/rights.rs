@@ -70,7 +70,6 @@ fn policy(start: &Start, partition: &str) -> Option<String> {
         "--additional-policy-arn",
         values("--allow-additional-policy"),
     );
-    add("--adopt-arn", start.adopts.clone());
     let boundary = values("--permissions-boundary-arn");
     let tag_keys = values("--allow-tag-key");
     if !tag_keys.is_empty() {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{ACCOUNT, KEY};
+use super::KEY;
 
 /// Every flag that a test sets, and why: any other stays as it is shipped.
 const CHANGED: [(&str, &str); 20] = [
@@ -61,8 +61,6 @@ pub struct Start {
     /// Paths that its policy is for besides those of its flags: where a flag was changed, what was made before is
     /// under the former one.
     pub former_paths: Vec<String>,
-    /// ARNs of IAM objects that its policy lets it adopt.
-    pub adopts: Vec<String>,
     pub kubeconfig: Option<PathBuf>,
     /// The program: this one, or another version of it.
     pub program: PathBuf,
@@ -78,7 +76,6 @@ impl Default for Start {
             flags: vec!["--resync-interval=5s".to_owned()],
             access_key: KEY.to_owned(),
             former_paths: vec!["/session-manager/".to_owned()],
-            adopts: Vec::new(),
             kubeconfig: None,
             program: env!("CARGO_BIN_EXE_smr").into(),
             rust_log: "info,session_manager_role=debug".to_owned(),
@@ -106,13 +103,6 @@ impl Start {
     /// With a policy that is for a path, too, that a flag had before.
     pub fn formerly_under(mut self, path: &str) -> Self {
         self.former_paths.push(path.to_owned());
-        self
-    }
-
-    /// With a policy that lets it adopt an IAM object, such as `role/legacy/web`.
-    pub fn adopting(mut self, resource: &str) -> Self {
-        self.adopts
-            .push(format!("arn:aws:iam::{ACCOUNT}:{resource}"));
         self
     }
 

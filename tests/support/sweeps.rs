@@ -1,4 +1,4 @@
-//! The controller's sweeps, as the emulator's log of calls shows them: a world enters, whole sweeps
+//! The controller's sweeps and round trips, as the emulator's log of calls shows them: a world enters, whole sweeps
 //! leave. Nothing here depends on where between two sweeps a test begins. Polls.
 
 use iam_emulator::Call;
@@ -60,4 +60,22 @@ impl<I: StandIn> World<I> {
     pub async fn settled(&self) {
         tokio::time::sleep(RECENT + std::time::Duration::from_secs(1)).await;
     }
+}
+
+/// Sequential round trips in a list of calls: calls that overlap in time share one.
+pub fn round_trips(calls: &[Call]) -> usize {
+    let mut calls: Vec<_> = calls.iter().collect();
+    calls.sort_by_key(|call| call.started_ms);
+    let mut trips = 0;
+    let mut busy_until = None;
+    for call in calls {
+        let ended = call.ended_ms.unwrap_or(u64::MAX);
+        if busy_until.is_none_or(|until| call.started_ms >= until) {
+            trips += 1;
+            busy_until = Some(ended);
+        } else {
+            busy_until = busy_until.max(Some(ended));
+        }
+    }
+    trips
 }

@@ -8,7 +8,7 @@ use iam_emulator::Rate;
 use super::{at_most, told};
 use crate::fleet::{Fleet, Seen};
 use crate::report::Figures;
-use crate::support::round_trips;
+use crate::support::sweeps::round_trips;
 
 /// IAM calls that create one object: two in the first round trip, three in the second.
 const CALLS_EACH: usize = 5;

@@ -73,6 +73,26 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Every class, for tables.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Throttled,
+        Self::ConcurrentChange,
+        Self::Unavailable,
+        Self::AccessDenied,
+        Self::Credentials,
+        Self::Partition,
+        Self::Quota,
+        Self::TooLarge,
+        Self::Refused,
+        Self::AlreadyExists,
+        Self::NotFound,
+        Self::Missing,
+        Self::NoRoom,
+        Self::InUse,
+        Self::NotLeader,
+    ];
+
     /// Whether the same call may be sent again at once: it surely had no effect, and the cause goes.
     pub const fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::ConcurrentChange)

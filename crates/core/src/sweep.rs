@@ -189,8 +189,8 @@ pub fn needs_look(
     if shows.differs(&planned.drift, told) {
         return Some("IAM differs from spec, or no longer as status tells");
     }
-    // The cluster's UID comes to what was made before there was such a tag, a few objects a sweep: as the tags of
-    // policies and profiles are read. An object without either gets it at once.
+    // Objects from before the cluster-uid tag get it a few per sweep, when the sweep reads the tags of their policy or
+    // profile. An object that has neither gets it at once.
     let is_read_in_turns =
         !matches!(shows, Coverage::TagsOf(_)) && parts(status) != [Kind::Role].into();
     if planned.only_stamps() && wanted.valid.mode == Mode::Enforce && !is_read_in_turns {

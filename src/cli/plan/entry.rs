@@ -17,7 +17,6 @@ use smr_core::plan::{Plan, Recorded};
 use smr_core::preview::{Preview, preview};
 use smr_core::resolve::validate::Invalid;
 use smr_core::resolve::{Resolved, resolve, unclear_pause};
-use smr_core::step::Step;
 
 use super::super::load::{Loaded, Placed, pause};
 use smr_api::Key;
@@ -246,9 +245,7 @@ impl Sound {
         recorded: &Recorded,
     ) -> Entry {
         let outlook = outlook(wanted, observed, recorded);
-        let creates = [&outlook.steps, &outlook.later]
-            .into_iter()
-            .any(|plan| plan.steps().any(Step::creates));
+        let creates = outlook.steps.creates() || outlook.later.creates();
         let problems = &wanted.creation.problems;
         if creates && !problems.is_empty() {
             return self.invalid(problems);

@@ -132,20 +132,19 @@ fn refusal<T: Debug, E: ProvideErrorMetadata + Debug>(
         .to_owned()
 }
 
+fn on(action: &str, resource: &str) -> String {
+    format!("iam:{action} on resource: arn:aws:iam::111122223333:{resource}")
+}
+
 /// What is said where the identity-based policy denies.
 fn denied(action: &str, resource: &str) -> String {
-    format!(
-        "iam:{action} on resource: arn:aws:iam::111122223333:{resource} with an explicit deny in an \
-         identity-based policy"
-    )
+    on(action, resource) + " with an explicit deny in an identity-based policy"
 }
 
 /// What is said where no identity-based policy allows.
 fn not_allowed(action: &str, resource: &str) -> String {
-    format!(
-        "iam:{action} on resource: arn:aws:iam::111122223333:{resource} because no identity-based \
-         policy allows the iam:{action} action"
-    )
+    let why = format!("because no identity-based policy allows the iam:{action} action");
+    format!("{} {why}", on(action, resource))
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ pub fn decide<'a, 'p: 'a>(
     }
     if let Ok(planned) = planned
         && goal.valid.mode == Mode::Enforce
-        && planned.plan.steps().any(Step::creates)
+        && planned.plan.creates()
     {
         // Where status alone says under which path, IAM is asked; what it has decides.
         if goal.creation.path_is_hearsay && known.live().is_none() && !known.has_written() {

@@ -113,6 +113,11 @@ impl Plan {
         self.stages.iter().flatten()
     }
 
+    /// Whether it makes an object that was not there.
+    pub fn creates(&self) -> bool {
+        self.steps().any(Step::creates)
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()

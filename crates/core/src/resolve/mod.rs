@@ -49,7 +49,7 @@ pub fn resolve(
     }
     let creation = creation(spec, subject, &names, limits, live);
     let valid = validate(spec, subject, &names, account, limits).map_err(|problems| {
-        // A first creation is told of everything at once, and of each field once.
+        // For a new object, report all problems at once, and each field once.
         let is_new = |one: &&Invalid| {
             status.is_none() && problems.iter().all(|other| other.field != one.field)
         };

@@ -5,24 +5,6 @@ use proptest::sample::select;
 
 use super::*;
 
-const CLASSES: [FailureClass; 15] = [
-    FailureClass::Throttled,
-    FailureClass::ConcurrentChange,
-    FailureClass::Unavailable,
-    FailureClass::AccessDenied,
-    FailureClass::Credentials,
-    FailureClass::Partition,
-    FailureClass::Quota,
-    FailureClass::TooLarge,
-    FailureClass::Refused,
-    FailureClass::AlreadyExists,
-    FailureClass::NotFound,
-    FailureClass::Missing,
-    FailureClass::NoRoom,
-    FailureClass::InUse,
-    FailureClass::NotLeader,
-];
-
 /// What AWS's texts are made of. A planted text can follow any of them, with nothing between.
 const AWSS: [&str; 30] = [
     "User: ",
@@ -120,7 +102,7 @@ proptest! {
     #[test]
     fn nothing_of_others_is_in_any_message(
         (text, secret) in texts(),
-        class in select(&CLASSES[..]),
+        class in select(&FailureClass::ALL[..]),
         resource in select(&[ROLE, POLICY, PROFILE, "arn:aws:iam::111122223333:role/web", ""][..]),
     ) {
         let failure = refused(class, "iam:CreateRole", resource, &text);

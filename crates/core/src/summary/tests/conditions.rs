@@ -294,7 +294,7 @@ fn a_repair_that_is_held_up_stays_one() {
         drift: &drift,
     };
     let begun = summary(Some(&world.ready()), 1, 10, &started).status;
-    for class in CLASSES {
+    for class in FailureClass::ALL {
         let failure = failure(class);
         let failed = Outcome::Failed {
             facts: Some(world.facts()),
@@ -338,7 +338,7 @@ fn a_retry_that_fails_as_before_changes_nothing() {
             activity,
             drift: &drift,
         };
-        for class in CLASSES {
+        for class in FailureClass::ALL {
             let failure = failure(class);
             let failed = Outcome::Failed {
                 facts: Some(world.facts()),

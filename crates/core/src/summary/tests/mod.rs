@@ -176,24 +176,6 @@ fn final_decision(class: FailureClass) -> Remedy {
     Remedy::of_write(class, Explanation::None).after_looking(class, Explanation::None)
 }
 
-const CLASSES: [FailureClass; 15] = [
-    FailureClass::Throttled,
-    FailureClass::ConcurrentChange,
-    FailureClass::Unavailable,
-    FailureClass::AccessDenied,
-    FailureClass::Credentials,
-    FailureClass::Partition,
-    FailureClass::Quota,
-    FailureClass::TooLarge,
-    FailureClass::Refused,
-    FailureClass::AlreadyExists,
-    FailureClass::NotFound,
-    FailureClass::Missing,
-    FailureClass::NoRoom,
-    FailureClass::InUse,
-    FailureClass::NotLeader,
-];
-
 fn refusal(why: NotOurs) -> Refusal {
     Refusal {
         kind: Kind::Role,
@@ -233,7 +215,7 @@ fn every_outcome(world: &World, mut each: impl FnMut(&str, &str, &Outcome)) {
             message: "for IAM".into(),
         };
         each("Waiting", reason.as_str(), &waiting);
-        for class in CLASSES {
+        for class in FailureClass::ALL {
             let failure = failure(class);
             let failed = Outcome::Failed {
                 facts: Some(world.facts()),
