@@ -21,6 +21,8 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::controller::Settings;
+
 const EXAMPLES: &str = "\
 Examples:
   smr plan -f roles/ --cluster-name production       what the controller would do, live
@@ -127,6 +129,23 @@ impl Cli {
         }
         let matches = without_empty_variables(command).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// What `smr run` with these flags goes by; `None` where they are another command's.
+    pub fn settings(self) -> Result<Option<Settings>, CliError> {
+        match self.command {
+            Command::Run(args) => run::settings(*args).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The document that `smr controller-policy` with these flags prints; `None` where they are another
+    /// command's.
+    pub fn controller_policy(&self) -> Result<Option<String>, CliError> {
+        match &self.command {
+            Command::ControllerPolicy(args) => controller_policy::text(args).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Carries the command out.

@@ -169,7 +169,8 @@ async fn edges(metrics_addr: SocketAddr) -> Result<Edges, RunError> {
     })
 }
 
-fn settings(args: Args) -> Result<Settings, CliError> {
+/// Everything that flags decide.
+pub(super) fn settings(args: Args) -> Result<Settings, CliError> {
     let lease = lease(&args)?;
     let Args {
         cluster_name,

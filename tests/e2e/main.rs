@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod admission;
+mod api_server;
 mod chart;
 mod crash;
 mod credentials;

@@ -158,6 +158,13 @@ enum Kind {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let text = text(args)?;
+    args.warn();
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+/// What is printed.
+pub(super) fn text(args: &Args) -> Result<String, CliError> {
     if !args.controller_role_arn.is_empty() && args.document != Some(Kind::Scp) {
         return Err(flag(
             "--controller-role-arn",
@@ -165,11 +172,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         ));
     }
     args.refuse_cap_elsewhere()?;
-    let printed = match args.format {
+    Ok(match args.format {
         Format::Json => args.one_document()?.to_pretty_json(),
         Format::Cloudformation => format!("{:#}", args.template()?),
-    };
-    Ok(writeln!(std::io::stdout(), "{printed}")?)
+    })
 }
 
 /// The document, where AWS takes one of its size.
@@ -267,6 +273,20 @@ impl Args {
         }))
     }
 
+    /// Says on standard error what doing without a boundary means.
+    fn warn(&self) {
+        let is_policy = matches!(self.document, None | Some(Kind::Policy)) && !self.read_only;
+        if self.without_boundary && is_policy {
+            eprintln!(
+                "smr: without a permissions boundary, whoever holds this policy is in effect an administrator of account {}: \
+                 they can write a policy that allows anything and attach it to a role below {}. \
+                 'smr controller-policy --document boundary' prints a boundary.",
+                self.account_id,
+                self.path.join(", ")
+            );
+        }
+    }
+
     fn account(&self) -> Result<Account, CliError> {
         let id = &self.account_id;
         if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
@@ -301,15 +321,6 @@ impl Args {
             return Ok(policy::read_only(&scope));
         }
         self.check(&scope)?;
-        if self.without_boundary {
-            eprintln!(
-                "smr: without a permissions boundary, whoever holds this policy is in effect an administrator of account {}: \
-                 they can write a policy that allows anything and attach it to a role below {}. \
-                 'smr controller-policy --document boundary' prints a boundary.",
-                self.account_id,
-                self.path.join(", ")
-            );
-        }
         Ok(policy::policy(&scope))
     }
 

@@ -47,7 +47,7 @@ impl Pass<'_> {
                 }
             };
             let wall = self.context.clock.now();
-            let since = known.new_policy_for(wall);
+            let since = known.new_policy_for(&seen, wall);
             let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
             if let Err(refusals) = &planned {
                 log_holders(refusals);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::enforce::Enforced;
@@ -23,6 +24,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// A file that gets a line for each call, for an evaluator of policies. None: no record.
     pub record: Option<PathBuf>,
+    /// The time of day when the emulator starts, from which on it goes as tokio's clock does. None: now.
+    pub epoch: Option<Timestamp>,
     /// Callers that are held to policies. Others may do everything.
     pub enforce: Vec<Enforced>,
 }
@@ -36,6 +39,7 @@ impl Default for Config {
             page_size: 1000,
             quotas: Quotas::default(),
             record: None,
+            epoch: None,
             enforce: Vec::new(),
         }
     }

@@ -56,6 +56,13 @@ impl Emulator {
         self.state().log.since(seq).to_vec()
     }
 
+    /// One call, while the log has it.
+    pub fn call(&self, seq: u64) -> Option<Call> {
+        let state = self.state();
+        let found = state.log.since(seq.checked_sub(1)?).first();
+        found.filter(|call| call.seq == seq).cloned()
+    }
+
     /// The number of the last call in the log; 0 before the first.
     pub fn last_call(&self) -> u64 {
         self.state().log.last()
@@ -153,6 +160,11 @@ impl Emulator {
         if let Some(enforced) = settings.enforce {
             self.set_enforced(enforced);
         }
+    }
+
+    /// How often anything was written: while this stays, so does what every account holds.
+    pub fn version(&self) -> u64 {
+        self.state().history.version()
     }
 
     /// What the default account holds now, whatever the lag.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::actions::{Action, Context, Ids};
@@ -32,6 +33,8 @@ pub struct Emulator {
 struct Shared {
     config: Config,
     started: Instant,
+    /// The time of day then.
+    epoch: Timestamp,
     requests: AtomicU64,
     ids: Ids,
     state: Mutex<State>,
@@ -108,6 +111,7 @@ impl Emulator {
         };
         Self {
             shared: Arc::new(Shared {
+                epoch: config.epoch.unwrap_or_else(Timestamp::now),
                 config,
                 started: Instant::now(),
                 requests: AtomicU64::new(0),
@@ -168,9 +172,6 @@ impl Emulator {
         let mut params = asked.params.0.clone();
         params.remove("Action");
         params.remove("Version");
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         self.state().log.push(Call {
             seq: 0,
             service: asked.service.to_owned(),
@@ -180,7 +181,7 @@ impl Emulator {
             user_agent,
             started_ms: self.now_ms(),
             ended_ms: None,
-            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            unix_ms: u64::try_from(self.today().as_millisecond()).unwrap_or_default(),
             write: Action::find(&asked.action).is_some_and(Action::is_write),
             outcome: "pending".to_owned(),
         })
@@ -268,9 +269,6 @@ impl Emulator {
             .filter(|_| asked.params.get("Version") == Some("2010-05-08"))
             .ok_or_else(|| invalid_action(asked))?;
         let now = Instant::now();
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let State {
             history,
             quotas,
@@ -282,7 +280,7 @@ impl Emulator {
             params: &asked.params,
             account_id: &account_id,
             partition: &self.shared.config.partition,
-            now: i64::try_from(unix.as_secs()).unwrap_or_default(),
+            now: self.today().as_second(),
             quotas,
             page_size: *page_size,
             ids: &self.shared.ids,
@@ -353,6 +351,13 @@ impl Emulator {
             },
             |caller| caller.principal_arn.caller(),
         )
+    }
+
+    /// The time of day, which goes as tokio's clock does.
+    fn today(&self) -> Timestamp {
+        let since = Instant::now().saturating_duration_since(self.shared.started);
+        let since = SignedDuration::try_from(since).unwrap_or(SignedDuration::MAX);
+        (self.shared.epoch.checked_add(since)).unwrap_or(Timestamp::MAX)
     }
 
     fn now_ms(&self) -> u64 {

@@ -19,6 +19,8 @@ pub struct History {
     /// the last.
     past: VecDeque<(Instant, Store)>,
     current: Store,
+    /// How often the store was written.
+    version: u64,
 }
 
 impl History {
@@ -29,6 +31,7 @@ impl History {
             write_lag: Duration::ZERO,
             past: VecDeque::new(),
             current: Store::default(),
+            version: 0,
         }
     }
 
@@ -49,9 +52,15 @@ impl History {
         &self.current
     }
 
+    /// How often the store was written.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// A write happened.
     pub fn write(&mut self, store: Store, now: Instant) {
         self.current = store;
+        self.version += 1;
         if !self.longer().is_zero() {
             self.past.push_back((now, self.current.clone()));
             self.forget(now);

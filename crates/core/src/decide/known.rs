@@ -273,6 +273,11 @@ impl Known {
         }
     }
 
+    /// Whether status says already that IAM matches this generation.
+    pub(super) fn is_published(&self) -> bool {
+        in_sync_since(self.status.as_ref(), self.generation).is_some()
+    }
+
     /// How a pass ends whose rounds have not brought it to an end: with what failed last, or with
     /// nothing to say.
     pub fn give_up<'a>(&'a self, goal: &'a Resolved) -> End<'a> {
@@ -295,8 +300,12 @@ impl Known {
         }
     }
 
-    /// For how long the policy of the wanted type is known to be in place.
-    pub fn new_policy_for(&self, now: Timestamp) -> Option<Duration> {
+    /// For how long the policy of the wanted type is known to be in place. A reading of which a part is
+    /// stale does not say whether it is there still.
+    pub fn new_policy_for(&self, seen: &Seen, now: Timestamp) -> Option<Duration> {
+        if seen.stale_parts {
+            return None;
+        }
         // Once the pass writes, IAM is not in sync any more.
         let in_sync = || {
             let status = self.status.as_ref().filter(|_| !self.has_written);

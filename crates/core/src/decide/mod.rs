@@ -246,6 +246,11 @@ impl<'a> Round<'a, '_> {
             };
             return End::with(waiting, Requeue::Overlap(wait));
         }
+        // What is taken for stale may as well be what somebody else has just done: only a reading of all parts
+        // proves that IAM matches the spec.
+        if self.seen.stale_parts && !self.known.is_published() {
+            return End::silent(Requeue::Soon);
+        }
         let done = self.known.done().map(|(activity, drift)| Done {
             activity,
             drift,

@@ -117,7 +117,7 @@ impl Scene {
 
     fn decides_on(&self, seen: &Seen, known: &mut Known) -> String {
         let goal = self.goal(known.live());
-        let since = known.new_policy_for(self.now.wall);
+        let since = known.new_policy_for(seen, self.now.wall);
         let planned = plan(&goal.desired, &seen.state, &known.recorded, since);
         words(&decide(
             &goal,

@@ -198,14 +198,59 @@ fn the_former_policy_waits_for_its_end_across_passes() {
     );
 }
 
+/// Somebody may have detached the new policy a moment after the controller attached it: then a reading
+/// without it looks like a stale one.
+#[test]
+fn a_reading_with_stale_parts_is_no_proof() {
+    let (mut scene, mut state) = Scene::converged("{}");
+    scene.generation = 2;
+    scene.spec = "{policy: {type: Inline}}";
+    let goal = scene.goal(None);
+    let planned = plan(&goal.desired, &state, &scene.known().recorded, None).unwrap();
+    after(&mut state, &goal, &planned.plan);
+    scene.carried.new_policy_since = Some(scene.now.wall);
+    scene.now = at(30);
+    let stale = |state: &Observed| Seen {
+        state: state.clone(),
+        stale_parts: true,
+    };
+    assert_eq!(
+        scene.decides_on(&stale(&state), &mut scene.known()),
+        "end: Waiting Updating, Overlap",
+        "the former policy stays"
+    );
+    let goes = plan(
+        &goal.desired,
+        &state,
+        &scene.known().recorded,
+        Some(Duration::from_mins(1)),
+    );
+    after(&mut state, &goal, &goes.unwrap().plan);
+    assert_eq!(
+        scene.decides_on(&stale(&state), &mut scene.known()),
+        "end: silent, Soon",
+        "the spec is not said to be reached"
+    );
+    assert_eq!(scene.decides(&state), "end: Converged, InSync");
+    // What is published already stays so.
+    scene.generation = 1;
+    scene.spec = "{}";
+    let (_, full) = Scene::converged("{}");
+    assert_eq!(
+        scene.decides_on(&stale(&full), &mut scene.known()),
+        "end: Converged, StaleParts"
+    );
+}
+
 #[test]
 fn what_is_in_sync_is_known_until_the_pass_writes() {
-    let (scene, _) = Scene::converged("{}");
+    let (scene, full) = Scene::converged("{}");
+    let seen = settled(full);
     let mut known = scene.known();
-    let long = known.new_policy_for(scene.now.wall);
+    let long = known.new_policy_for(&seen, scene.now.wall);
     assert_eq!(long, Some(Duration::from_secs(5000)));
     known.begins(&Planned::default());
-    assert_eq!(known.new_policy_for(scene.now.wall), None);
+    assert_eq!(known.new_policy_for(&seen, scene.now.wall), None);
 }
 
 #[test]

@@ -1,11 +1,23 @@
-//! Any spec that can be asked for, in any partition. Values only.
+//! Any spec that can be asked for, in any partition, and of which object. A random source in, values out; no IO.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use smr_api::SessionManagerRoleSpec;
 
 /// The account of every case.
 pub const ACCOUNT: &str = "111122223333";
+/// The path of all that is ours.
+pub const PATH: &str = "/session-manager/";
+/// The UID of the object team/web.
+pub const UID: &str = "33333333-aaaa-bbbb-cccc-444444444444";
+/// The name of the cluster.
+pub const CLUSTER: &str = "test";
+/// The cluster's UID.
+pub const CLUSTER_UID: &str = "uid-of-test";
+/// All partitions.
+pub const PARTITIONS: [&str; 4] = ["aws", "aws-cn", "aws-us-gov", "aws-eusc"];
 /// AWS's own policies that specs list and others attach.
 pub const POLICIES: [&str; 5] = [
     "ReadOnlyAccess",
@@ -15,18 +27,97 @@ pub const POLICIES: [&str; 5] = [
     "PowerUserAccess",
 ];
 
-/// A spec and where it is asked for.
+/// The object that asks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+impl Subject {
+    /// An object of this name.
+    pub fn new(namespace: &str, name: &str, uid: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: uid.to_owned(),
+        }
+    }
+
+    /// As the ownership tag names it.
+    pub fn owner(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A spec, and who asks for it where.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// The partition of the account.
     pub partition: &'static str,
+    /// Whose spec it is.
+    pub subject: Subject,
+    /// What is asked for.
     pub spec: SessionManagerRoleSpec,
 }
 
 impl Asked {
+    /// The same of another object; a name in spec is that object's own.
+    #[must_use]
+    pub fn of(mut self, subject: &Subject) -> Self {
+        let own = |name: &mut Option<String>, what: &str| {
+            if let Some(name) = name {
+                *name = format!("{}-{what}", subject.name);
+            }
+        };
+        let Self { spec, .. } = &mut self;
+        if let Some(role) = &mut spec.role {
+            own(&mut role.name, "role");
+        }
+        if let Some(policy) = &mut spec.policy {
+            own(&mut policy.name, "policy");
+        }
+        if let Some(profile) = &mut spec.instance_profile {
+            own(&mut profile.name, "profile");
+        }
+        self.subject = subject.clone();
+        self
+    }
+
+    /// The same object with another spec: what can't be changed stays.
+    #[must_use]
+    pub fn edited(&self, new: Self) -> Self {
+        let mut spec = new.spec;
+        let old = &self.spec;
+        spec.principal = old.principal;
+        spec.hybrid = spec.hybrid.filter(|_| self.hybrid());
+        let role_name = old.role.as_ref().and_then(|role| role.name.clone());
+        let policy_name = old.policy.as_ref().and_then(|policy| policy.name.clone());
+        let profile = old.instance_profile.as_ref();
+        let profile_name = profile.and_then(|profile| profile.name.clone());
+        spec.role.get_or_insert_default().name = role_name;
+        spec.policy.get_or_insert_default().name = policy_name;
+        if self.hybrid() {
+            spec.instance_profile = None;
+        } else {
+            spec.instance_profile.get_or_insert_default().name = profile_name;
+        }
+        Self {
+            spec,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the role is for on-premises servers.
     pub fn hybrid(&self) -> bool {
         self.spec.principal == Some(smr_api::Principal::HybridActivation)
     }
 
+    /// Whether the policy is inside the role.
     pub fn inline(&self) -> bool {
         let policy = self.spec.policy.as_ref();
         policy.is_some_and(|p| p.type_ == Some(smr_api::PolicyType::Inline))
@@ -36,7 +127,8 @@ impl Asked {
     pub fn names(&self) -> [String; 3] {
         let spec = &self.spec;
         let role = spec.role.as_ref().and_then(|r| r.name.clone());
-        let role = role.unwrap_or_else(|| "team.web".to_owned());
+        let role =
+            role.unwrap_or_else(|| format!("{}.{}", self.subject.namespace, self.subject.name));
         let policy = spec.policy.as_ref().and_then(|p| p.name.clone());
         let profile = spec.instance_profile.as_ref().and_then(|p| p.name.clone());
         let or_as_the_role = |name: Option<String>| name.unwrap_or_else(|| role.clone());
@@ -95,17 +187,22 @@ fn access(partition: &'static str) -> impl Strategy<Value = (Value, Value, Value
     (encryption, s3, cloud_watch)
 }
 
+/// Every kind of spec in every partition, as one of the object team/web.
 pub fn specs() -> impl Strategy<Value = Asked> {
-    prop::sample::select(vec!["aws", "aws-cn", "aws-us-gov", "aws-eusc"]).prop_flat_map(|partition| {
-        let role = (
-            prop::option::of(prop::sample::select(vec!["", "ours", "ours é"])),
-            prop::option::of(3600..=43200),
-            any::<bool>(),
-        );
-        let kinds = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-        let further = prop::sample::subsequence(&POLICIES[..3], 0..=2);
-        let all_tags = (tags(), tags(), tags(), tags());
-        (role, kinds, further, all_tags, access(partition)).prop_map(move |parts| {
+    prop::sample::select(PARTITIONS.to_vec()).prop_flat_map(specs_in)
+}
+
+/// Every kind of spec in one partition.
+pub fn specs_in(partition: &'static str) -> impl Strategy<Value = Asked> {
+    let role = (
+        prop::option::of(prop::sample::select(vec!["", "ours", "ours é"])),
+        prop::option::of(3600..=43200),
+        any::<bool>(),
+    );
+    let kinds = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let further = prop::sample::subsequence(&POLICIES[..3], 0..=2);
+    let all_tags = (tags(), tags(), tags(), tags());
+    (role, kinds, further, all_tags, access(partition)).prop_map(move |parts| {
             let ((description, session, boundary), kinds, further, tags, access) = parts;
             let (hybrid, inline, named, remove) = kinds;
             let name = |name: &str| named.then(|| name.to_owned());
@@ -131,7 +228,15 @@ pub fn specs() -> impl Strategy<Value = Asked> {
                 "unlistedPolicyAction": if remove { "Remove" } else { "Report" },
             });
             let spec = serde_json::from_value(spec).unwrap();
-            Asked { partition, spec }
+            Asked { partition, subject: Subject::new("team", "web", UID), spec }
         })
-    })
+}
+
+/// What a strategy gives for a seed.
+pub fn sample<S: Strategy>(strategy: &S, seed: u64) -> S::Value {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    strategy.new_tree(&mut runner).unwrap().current()
 }

@@ -6,54 +6,132 @@ use aws_sdk_iam::types::Tag;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::spec::{ACCOUNT, POLICIES};
-use super::world::{LAMBDA, PATH, READ_S3, UID, World};
+use iam_emulator::{Emulator, Snapshot};
+
+use crate::asked::{ACCOUNT, Asked, CLUSTER, PATH, POLICIES};
+
+/// A policy that is not ours.
+pub const READ_S3: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+/// A trust policy that is not ours.
+pub const LAMBDA: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// The objects that others lay hands on.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// Whose objects.
+    pub asked: &'a Asked,
+    /// The others' access to IAM.
+    pub someone: &'a aws_sdk_iam::Client,
+    /// IAM.
+    pub emulator: &'a Emulator,
+    /// The account right after the controller had made the objects.
+    pub created: &'a Snapshot,
+}
+
+impl Target<'_> {
+    /// Whether it still is the one that the controller made.
+    fn is_as_created(&self, kind: Kind) -> bool {
+        let [role, policy, profile] = self.asked.names();
+        let id = |snapshot: &Snapshot| match kind {
+            Kind::Role => snapshot.roles.get(&role).map(|r| r.id.clone()),
+            Kind::Policy => snapshot.policies.get(&policy).map(|p| p.id.clone()),
+            Kind::Profile => {
+                let profile = snapshot.instance_profiles.get(&profile);
+                profile.map(|p| p.id.clone())
+            }
+        };
+        id(self.created) == id(&self.emulator.snapshot())
+    }
+}
 
 /// Which of the three.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// The role.
     Role,
+    /// The policy.
     Policy,
+    /// The instance profile.
     Profile,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Role => "role",
+            Self::Policy => "policy",
+            Self::Profile => "instance profile",
+        })
+    }
 }
 
 /// A change of a document.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit {
+    /// One more action.
     AddAction,
+    /// One action less.
     DropAction,
+    /// One more statement.
     AddStatement,
+    /// A statement that denies.
     AddDeny,
+    /// One statement less.
     DropStatement,
+    /// Other resources.
     Resource,
+    /// One more condition.
     AddCondition,
+    /// No condition.
     DropCondition,
+    /// Another condition.
     Condition,
+    /// Another principal.
     Principal,
     /// Order, and scalars for lists: the same meaning.
     Reorder,
+    /// Another document.
     Replace,
 }
 
+/// One thing that others do.
 #[derive(Clone, Debug)]
 pub enum Deed {
+    /// The policy says something else.
     Document(Edit),
+    /// Back to the first version of the policy.
     OldVersion,
+    /// Versions that fill the policy up.
     SpareVersions(u8),
+    /// A policy of the other type beside ours; with the same text or not.
     OtherType(bool),
+    /// The trust policy says something else.
     Trust(Edit),
+    /// Another description.
     Description(&'static str),
+    /// Another length of sessions, in seconds.
     SessionDuration(i32),
+    /// Another boundary, or none.
     Boundary(bool),
+    /// A tag is set.
     Tag(Kind, &'static str, &'static str),
+    /// A tag is removed.
     Untag(Kind, &'static str),
+    /// The tag of an object of the same name, or none.
     EarlierUid(Kind, bool),
+    /// A policy of AWS is attached.
     Attach(usize),
+    /// Some policy is detached.
     Detach(usize),
+    /// Another inline policy.
     Inline(&'static str),
+    /// Our inline policy is removed.
     NoInline,
+    /// The instance profile holds another role, or none.
     ProfileRole(bool),
+    /// One of the objects is deleted.
     Gone(Kind),
+    /// One of the objects is deleted and made again, by hand.
     MadeAnew(Kind),
 }
 
@@ -81,6 +159,7 @@ const TRUST: [Edit; 8] = [
     Edit::Replace,
 ];
 
+/// Any of them.
 pub fn deeds() -> impl Strategy<Value = Deed> {
     let kind = || prop::sample::select(vec![Kind::Role, Kind::Policy, Kind::Profile]);
     let key = || prop::sample::select(vec!["a", "b", "c", "Team", "TEAM", "theirs", "cost-center"]);
@@ -117,7 +196,8 @@ macro_rules! took {
 fn taken<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
     answer: Result<T, SdkError<E, R>>,
 ) -> bool {
-    const IN_THE_WAY: [&str; 4] = [
+    const IN_THE_WAY: [&str; 5] = [
+        "DeleteConflict",
         "NoSuchEntity",
         "EntityAlreadyExists",
         "LimitExceeded",
@@ -131,6 +211,7 @@ fn taken<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::
 }
 
 impl Deed {
+    /// What they are called.
     pub const NAMES: [&str; 18] = [
         "Document",
         "OldVersion",
@@ -152,6 +233,7 @@ impl Deed {
         "MadeAnew",
     ];
 
+    /// What it is called.
     pub fn name(&self) -> &'static str {
         let debug = format!("{self:?}");
         let name = debug.split('(').next().unwrap_or_default();
@@ -162,7 +244,7 @@ impl Deed {
     }
 
     /// Does it; whether IAM took it.
-    pub async fn is_done(&self, world: &World) -> bool {
+    pub async fn is_done(&self, world: Target<'_>) -> bool {
         let iam = &world.someone;
         let [role, policy, profile] = world.asked.names();
         let own = world.asked.policy_arn(PATH, &policy);
@@ -187,7 +269,9 @@ impl Deed {
                 let text = if same { current(world) } else { None };
                 let text = text.unwrap_or_else(|| READ_S3.to_owned());
                 let create = iam.create_policy().path(PATH).policy_name(policy);
-                let create = create.policy_document(text).set_tags(Some(ours()));
+                let create = create
+                    .policy_document(text)
+                    .set_tags(Some(ours(world.asked)));
                 took!(create) && took!(iam.attach_role_policy().role_name(role).policy_arn(own))
             }
             Self::OtherType(same) => {
@@ -272,7 +356,7 @@ static LAMBDA_STATEMENT: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|
 });
 
 /// The text of the policy, wherever it is.
-fn current(world: &World) -> Option<String> {
+fn current(world: Target<'_>) -> Option<String> {
     let [role, policy, _] = world.asked.names();
     let snapshot = world.emulator.snapshot();
     if world.asked.inline() {
@@ -282,7 +366,7 @@ fn current(world: &World) -> Option<String> {
     }
 }
 
-async fn document(world: &World, edit: Edit) -> bool {
+async fn document(world: Target<'_>, edit: Edit) -> bool {
     let iam = &world.someone;
     let [role, policy, _] = world.asked.names();
     let Some(text) = current(world) else {
@@ -365,15 +449,15 @@ fn new_tag(key: &str, value: &str) -> Tag {
 }
 
 /// The tags of ownership, as a creation of ours sets them.
-fn ours() -> Vec<Tag> {
+fn ours(asked: &Asked) -> Vec<Tag> {
     vec![
-        new_tag("sessionmanager.dev/cluster", "test"),
-        new_tag("sessionmanager.dev/owner", "team/web"),
-        new_tag("sessionmanager.dev/uid", UID),
+        new_tag("sessionmanager.dev/cluster", CLUSTER),
+        new_tag("sessionmanager.dev/owner", &asked.subject.owner()),
+        new_tag("sessionmanager.dev/uid", &asked.subject.uid),
     ]
 }
 
-async fn tag(world: &World, kind: Kind, key: &str, value: &str) -> bool {
+async fn tag(world: Target<'_>, kind: Kind, key: &str, value: &str) -> bool {
     let iam = &world.someone;
     let [role, policy, profile] = world.asked.names();
     let own = world.asked.policy_arn(PATH, &policy);
@@ -391,7 +475,7 @@ async fn tag(world: &World, kind: Kind, key: &str, value: &str) -> bool {
     }
 }
 
-async fn untag(world: &World, kind: Kind, key: &str) -> bool {
+async fn untag(world: Target<'_>, kind: Kind, key: &str) -> bool {
     let iam = &world.someone;
     let [role, policy, profile] = world.asked.names();
     let own = world.asked.policy_arn(PATH, &policy);
@@ -409,7 +493,7 @@ async fn untag(world: &World, kind: Kind, key: &str) -> bool {
 }
 
 /// Deletes one of the three, and first what IAM wants to be gone before.
-async fn gone(world: &World, kind: Kind) -> bool {
+async fn gone(world: Target<'_>, kind: Kind) -> bool {
     let iam = &world.someone;
     let [role, policy, profile] = world.asked.names();
     let own = world.asked.policy_arn(PATH, &policy);
@@ -421,17 +505,19 @@ async fn gone(world: &World, kind: Kind) -> bool {
             };
             for profile in &found.instance_profiles {
                 let remove = iam.remove_role_from_instance_profile().role_name(&role);
-                assert!(took!(remove.instance_profile_name(profile)));
+                if !took!(remove.instance_profile_name(profile)) {
+                    return false;
+                }
             }
             for arn in &found.attached {
-                assert!(took!(
-                    iam.detach_role_policy().role_name(&role).policy_arn(arn)
-                ));
+                if !took!(iam.detach_role_policy().role_name(&role).policy_arn(arn)) {
+                    return false;
+                }
             }
             for name in found.inline.keys() {
-                assert!(took!(
-                    iam.delete_role_policy().role_name(&role).policy_name(name)
-                ));
+                if !took!(iam.delete_role_policy().role_name(&role).policy_name(name)) {
+                    return false;
+                }
             }
             took!(iam.delete_role().role_name(role))
         }
@@ -444,9 +530,9 @@ async fn gone(world: &World, kind: Kind) -> bool {
                 .get(&role)
                 .is_some_and(|r| r.attached.contains(&own))
             {
-                assert!(took!(
-                    iam.detach_role_policy().role_name(role).policy_arn(&own)
-                ));
+                if !took!(iam.detach_role_policy().role_name(role).policy_arn(&own)) {
+                    return false;
+                }
             }
             for version in found
                 .versions
@@ -454,7 +540,9 @@ async fn gone(world: &World, kind: Kind) -> bool {
                 .filter(|v| v.id != found.default_version)
             {
                 let delete = iam.delete_policy_version().policy_arn(&own);
-                assert!(took!(delete.version_id(&version.id)));
+                if !took!(delete.version_id(&version.id)) {
+                    return false;
+                }
             }
             took!(iam.delete_policy().policy_arn(own))
         }
@@ -464,7 +552,9 @@ async fn gone(world: &World, kind: Kind) -> bool {
             };
             if let Some(role) = &found.role {
                 let remove = iam.remove_role_from_instance_profile().role_name(role);
-                assert!(took!(remove.instance_profile_name(&profile)));
+                if !took!(remove.instance_profile_name(&profile)) {
+                    return false;
+                }
             }
             took!(iam.delete_instance_profile().instance_profile_name(profile))
         }
@@ -472,23 +562,27 @@ async fn gone(world: &World, kind: Kind) -> bool {
 }
 
 /// As the controller would have made it before a crash, but with nothing right in it.
-async fn made_anew(world: &World, kind: Kind) -> bool {
+async fn made_anew(world: Target<'_>, kind: Kind) -> bool {
     let iam = &world.someone;
     let [role, policy, profile] = world.asked.names();
     match kind {
         Kind::Role => {
             let create = iam.create_role().path(PATH).role_name(role);
             let create = create.assume_role_policy_document(LAMBDA);
-            took!(create.set_tags(Some(ours())))
+            took!(create.set_tags(Some(ours(world.asked))))
         }
         Kind::Policy => {
             let create = iam.create_policy().path(PATH).policy_name(policy);
             let create = create.policy_document(READ_S3).description("theirs");
-            took!(create.set_tags(Some(ours())))
+            took!(create.set_tags(Some(ours(world.asked))))
         }
         Kind::Profile => {
             let create = iam.create_instance_profile().path(PATH);
-            took!(create.instance_profile_name(profile).set_tags(Some(ours())))
+            took!(
+                create
+                    .instance_profile_name(profile)
+                    .set_tags(Some(ours(world.asked)))
+            )
         }
     }
 }

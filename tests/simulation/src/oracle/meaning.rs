@@ -1,5 +1,5 @@
 //! A policy document's meaning: JSON text in, what it says piece by piece out. Knows nothing of the
-//! controller's own comparison.
+//! controller's own comparison. No IO.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 /// Version, and each combination of effect, principal, action and resource under its conditions.
 pub fn meaning(document: &str) -> BTreeSet<String> {
-    let document: Value = serde_json::from_str(document).unwrap();
+    let Ok(document) = serde_json::from_str::<Value>(document) else {
+        return BTreeSet::from([format!("not JSON: {document}")]);
+    };
     let mut all = BTreeSet::from([format!("version {}", document["Version"])]);
     for statement in list(&document["Statement"]) {
         let conditions = conditions(&statement["Condition"]);
@@ -52,7 +54,7 @@ fn conditions(value: &Value) -> Value {
     };
     let mut all = json!({});
     for (operator, keys) in operators {
-        for (key, values) in keys.as_object().unwrap() {
+        for (key, values) in keys.as_object().into_iter().flatten() {
             let mut values = list(values);
             values.sort_by_key(Value::to_string);
             all[operator][key] = json!(values);

@@ -1,5 +1,5 @@
-//! What the account should hold in the end, read off spec by this test alone: a spec and what IAM
-//! held before in, comparable values out.
+//! What the account should hold for one object, read off spec by the tests alone: a spec and what IAM
+//! held before in, comparable values out. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use smr_api::UnlistedPolicyAction;
 
 use super::meaning::meaning;
-use super::spec::{ACCOUNT, Asked};
-use super::world::{PATH, UID};
+use crate::asked::{ACCOUNT, Asked, CLUSTER, CLUSTER_UID, PATH};
 
 type Tags = BTreeMap<String, String>;
 type Meaning = BTreeSet<String>;
@@ -51,15 +50,16 @@ struct Profile {
 }
 
 /// What the account holds.
-pub fn read(asked: &Asked, snapshot: &Snapshot) -> Account {
+/// `None` where there is no role.
+pub fn read(asked: &Asked, snapshot: &Snapshot) -> Option<Account> {
     let [role, policy, profile] = asked.names();
-    let role = snapshot.roles.get(&role).expect("the role is not there");
+    let role = snapshot.roles.get(&role)?;
     let lower = |tags: &Tags| -> Tags {
         let pairs = tags.iter();
         pairs.map(|(k, v)| (k.to_lowercase(), v.clone())).collect()
     };
     let inline = role.inline.iter();
-    Account {
+    Some(Account {
         role: Role {
             arn: role.arn.clone(),
             trust: meaning(&role.trust),
@@ -81,7 +81,7 @@ pub fn read(asked: &Asked, snapshot: &Snapshot) -> Account {
                 role: profile.role.clone(),
                 tags: profile.tags.clone(),
             }),
-    }
+    })
 }
 
 fn policy_of(policy: &PolicySnapshot) -> Policy {
@@ -128,7 +128,10 @@ pub fn wanted(asked: &Asked, before: &Snapshot) -> Account {
             arn: arn("role", &role),
             trust: meaning(&trust(asked).to_string()),
             description: asked_of_role.description.clone().unwrap_or_else(|| {
-                "Session Manager role of SessionManagerRole team/web in cluster test".to_owned()
+                format!(
+                    "Session Manager role of SessionManagerRole {} in cluster {CLUSTER}",
+                    asked.subject.owner()
+                )
             }),
             max_session: asked_of_role
                 .max_session_duration_seconds
@@ -156,7 +159,10 @@ pub fn wanted(asked: &Asked, before: &Snapshot) -> Account {
                 // IAM can't change it: what stands there stays.
                 description: match policy_before {
                     Some(found) => found.description.clone(),
-                    None => Some("Session Manager permissions of SessionManagerRole team/web in cluster test".to_owned()),
+                    None => Some(format!(
+                        "Session Manager permissions of SessionManagerRole {} in cluster {CLUSTER}",
+                        asked.subject.owner()
+                    )),
                 },
                 tags: tags(
                     asked,
@@ -191,13 +197,16 @@ fn tags(asked: &Asked, own: Option<Tags>, before: Option<&Tags>, any_case: bool)
     let before = before.into_iter().flatten().map(|(k, v)| (k, v.clone()));
     let ours = [
         ("cost-center".to_owned(), "7".to_owned()),
-        ("sessionmanager.dev/cluster".to_owned(), "test".to_owned()),
+        ("sessionmanager.dev/cluster".to_owned(), CLUSTER.to_owned()),
         (
             "sessionmanager.dev/cluster-uid".to_owned(),
-            "uid-of-test".to_owned(),
+            CLUSTER_UID.to_owned(),
         ),
-        ("sessionmanager.dev/owner".to_owned(), "team/web".to_owned()),
-        ("sessionmanager.dev/uid".to_owned(), UID.to_owned()),
+        ("sessionmanager.dev/owner".to_owned(), asked.subject.owner()),
+        (
+            "sessionmanager.dev/uid".to_owned(),
+            asked.subject.uid.clone(),
+        ),
     ];
     let mut all: Tags = before.map(|(k, v)| (fold(k), v)).collect();
     let shared = asked.spec.tags.clone().unwrap_or_default();
@@ -312,7 +321,7 @@ fn statements(asked: &Asked) -> Vec<Value> {
                     _ => "amazonaws.com",
                 };
                 let via = json!({"StringLike": {"kms:ViaService": format!("s3.*.{suffix}")}});
-                let key = s3.kms_key_arn.as_deref().unwrap();
+                let key = s3.kms_key_arn.as_deref().unwrap_or_default();
                 all.push(allow(
                     &["kms:GenerateDataKey", "kms:Decrypt"],
                     key,

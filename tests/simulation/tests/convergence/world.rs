@@ -20,19 +20,11 @@ use smr_core::summary::{Facts, Object, Outcome, summarize};
 use smr_iam::{Aws, Budget, Gate, Iam, Recent};
 use smr_lease::Fence;
 
-use super::deeds::Kind;
-use super::spec::{ACCOUNT, Asked};
+use simulation::asked::{ACCOUNT, Asked};
+use simulation::deeds::{LAMBDA, READ_S3, Target};
 
-/// The path of all that is ours.
-pub const PATH: &str = "/session-manager/";
-/// The object's UID.
-pub const UID: &str = "33333333-aaaa-bbbb-cccc-444444444444";
 /// The program's credentials.
 const CONTROLLER: &str = "AKIACONTROLLER";
-/// A policy that is not ours.
-pub const READ_S3: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
-/// A trust policy that is not ours.
-pub const LAMBDA: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 pub struct World {
     pub asked: Asked,
@@ -79,9 +71,9 @@ impl World {
         limits.allowed_additional_policies = vec!["*".to_owned()];
         limits.tags.insert("cost-center".to_owned(), "7".to_owned());
         let subject = ObjectRef {
-            namespace: "team".to_owned(),
-            name: "web".to_owned(),
-            uid: UID.to_owned(),
+            namespace: asked.subject.namespace.clone(),
+            name: asked.subject.name.clone(),
+            uid: asked.subject.uid.clone(),
         };
         let names = Names::resolve(&subject, Some(&asked.spec), None, &limits, None);
         let valid = validate(&asked.spec, &subject, &names, &account, &limits).unwrap();
@@ -156,18 +148,14 @@ impl World {
         ours.filter(|c| c.write).count()
     }
 
-    /// Whether it still is the one that the controller created.
-    pub fn is_as_created(&self, kind: Kind) -> bool {
-        let [role, policy, profile] = self.asked.names();
-        let id = |snapshot: &Snapshot| match kind {
-            Kind::Role => snapshot.roles.get(&role).map(|r| r.id.clone()),
-            Kind::Policy => snapshot.policies.get(&policy).map(|p| p.id.clone()),
-            Kind::Profile => snapshot
-                .instance_profiles
-                .get(&profile)
-                .map(|p| p.id.clone()),
-        };
-        id(&self.created) == id(&self.emulator.snapshot())
+    /// What others lay hands on.
+    pub fn target(&self) -> Target<'_> {
+        Target {
+            asked: &self.asked,
+            someone: &self.someone,
+            emulator: &self.emulator,
+            created: &self.created,
+        }
     }
 }
 

@@ -1,0 +1,79 @@
+//! `simulate`: plays stories. In: a suite or a seed; out: a story or a verdict on standard output.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use simulation::script::Script;
+use simulation::story::play;
+use simulation::suites;
+
+/// Plays stories of the whole program in virtual time.
+#[derive(Parser)]
+struct Args {
+    /// The story of this seed, line by line, made short where a rule is broken
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Every crash point
+    #[arg(long)]
+    crash: bool,
+    /// So many stories of random life
+    #[arg(long, default_value_t = 20)]
+    stories: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(seed) = args.seed {
+        return one(seed);
+    }
+    let tally = if args.crash {
+        suites::crash::run()
+    } else {
+        suites::life::run(args.first..args.first + args.stories)
+    };
+    for failure in &tally.failures {
+        println!("{}: {}", failure.case, failure.broken.join("; "));
+    }
+    println!(
+        "{} cases, {} failures, {:.1} virtual hours, {} calls, {:.1} s",
+        tally.cases,
+        tally.failures.len(),
+        tally.lasted.as_secs_f64() / 3600.0,
+        tally.calls,
+        tally.took.as_secs_f64()
+    );
+    if tally.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The story of a seed.
+fn one(seed: u64) -> ExitCode {
+    let mut script = Script::life(seed);
+    let is_well = play(&script, false).broken.is_empty();
+    if !is_well {
+        script = suites::life::shortest(&script);
+        println!("a rule is broken; the shortest script that breaks one:");
+        for (at, act) in &script.acts {
+            println!("  {:.3} s {act:?}", at.as_secs_f64());
+        }
+    }
+    let told = play(&script, true);
+    for line in &told.lines {
+        println!("{line}");
+    }
+    println!(
+        "seed {seed}: story {:016x}, broken rules: {:#?}",
+        told.hash, told.broken
+    );
+    if is_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

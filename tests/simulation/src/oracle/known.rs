@@ -1,0 +1,161 @@
+//! One object as the oracle knows it: what the API server holds enters, specs and how long IAM has been as
+//! they say leave. No IO.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use iam_emulator::Snapshot;
+use serde_json::Value;
+use smr_api::{PAUSED_ANNOTATION, SessionManagerRoleSpec};
+
+use super::wanted::{read, wanted};
+use crate::asked::{Asked, Subject};
+
+/// Older generations are of no interest to anybody.
+const GENERATIONS: usize = 4;
+
+/// Whether IAM is as a spec says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Matched {
+    /// It never was.
+    #[default]
+    Never,
+    /// It is now.
+    Now,
+    /// It was until then.
+    Until(Duration),
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Which.
+    pub subject: Subject,
+    /// The generation that the API server holds.
+    pub generation: i64,
+    /// Whether the API server still has it.
+    pub is_there: bool,
+    /// Whether it is being deleted.
+    pub is_deleting: bool,
+    /// Whether it has our finalizer.
+    pub is_ours: bool,
+    /// Whether it is paused.
+    pub is_paused: bool,
+    /// Its status.
+    pub status: Value,
+    /// What it asked for, by generation, and how IAM is beside it.
+    specs: BTreeMap<i64, (Asked, Matched)>,
+    /// Since when IAM is not as it says now.
+    pub differs_since: Option<Duration>,
+}
+
+impl Known {
+    /// Reads what the API server holds.
+    pub fn read(role: &Value, partition: &'static str) -> Result<Self, String> {
+        let metadata = &role["metadata"];
+        let text = |key: &str| metadata[key].as_str().unwrap_or_default();
+        let subject = Subject::new(text("namespace"), text("name"), text("uid"));
+        let spec: SessionManagerRoleSpec = serde_json::from_value(role["spec"].clone())
+            .map_err(|error| format!("{} has no spec: {error}", subject.owner()))?;
+        let generation = metadata["generation"].as_i64().unwrap_or_default();
+        let asked = Asked {
+            partition,
+            subject: subject.clone(),
+            spec,
+        };
+        let finalizers = metadata["finalizers"].as_array();
+        Ok(Self {
+            subject,
+            generation,
+            is_there: true,
+            is_deleting: !metadata["deletionTimestamp"].is_null(),
+            is_ours: finalizers.is_some_and(|all| all.iter().any(|f| f == smr_api::FINALIZER)),
+            is_paused: !metadata["annotations"][PAUSED_ANNOTATION].is_null(),
+            status: role["status"].clone(),
+            specs: BTreeMap::from([(generation, (asked, Matched::Never))]),
+            differs_since: None,
+        })
+    }
+
+    /// Takes over what is new.
+    pub fn update(&mut self, read: Self) {
+        let differs_since = self
+            .differs_since
+            .filter(|_| self.generation == read.generation);
+        let mut specs = std::mem::take(&mut self.specs);
+        for (generation, spec) in read.specs {
+            specs.entry(generation).or_insert(spec);
+        }
+        while specs.len() > GENERATIONS {
+            specs.pop_first();
+        }
+        *self = Self {
+            specs,
+            differs_since,
+            ..read
+        };
+    }
+
+    /// What it asks for now.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.specs.get(&self.generation).map(|(asked, _)| asked)
+    }
+
+    /// What it asked for lately.
+    pub fn all_asked(&self) -> impl Iterator<Item = &Asked> {
+        self.specs.values().map(|(asked, _)| asked)
+    }
+
+    /// Whether one of its objects in IAM would have this name.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.all_asked()
+            .any(|asked| asked.names().iter().any(|own| own == name))
+    }
+
+    /// Whether IAM is as it says, and since when not.
+    pub fn compare(&mut self, now: Duration, iam: &Snapshot) {
+        for (asked, matched) in self.specs.values_mut() {
+            let is = read(asked, iam) == Some(wanted(asked, iam));
+            *matched = match *matched {
+                _ if is => Matched::Now,
+                Matched::Now => Matched::Until(now),
+                before => before,
+            };
+        }
+        let is = self
+            .specs
+            .get(&self.generation)
+            .is_some_and(|(_, is)| *is == Matched::Now);
+        self.differs_since = if is {
+            None
+        } else {
+            self.differs_since.or(Some(now))
+        };
+    }
+
+    /// Whether IAM is as it says now.
+    pub fn is_as_asked(&self) -> bool {
+        self.differs_since.is_none()
+    }
+
+    /// How long ago IAM was as this generation says.
+    pub fn matched(&self, generation: i64, now: Duration) -> Option<Duration> {
+        match self.specs.get(&generation)?.1 {
+            Matched::Never => None,
+            Matched::Now => Some(Duration::ZERO),
+            Matched::Until(at) => Some(now.saturating_sub(at)),
+        }
+    }
+
+    /// A condition's status and reason.
+    pub fn condition(&self, type_: &str) -> Option<(&str, &str)> {
+        condition(&self.status, type_)
+    }
+}
+
+/// A condition's status and reason in a status.
+pub fn condition<'a>(status: &'a Value, type_: &str) -> Option<(&'a str, &'a str)> {
+    let conditions = status["conditions"].as_array()?;
+    let found = conditions.iter().find(|c| c["type"] == type_)?;
+    Some((found["status"].as_str()?, found["reason"].as_str()?))
+}

@@ -1,0 +1,218 @@
+//! What is right, said without the program: specs, stores and calls enter, broken rules leave. No IO.
+
+mod calls;
+pub mod ending;
+mod known;
+pub mod meaning;
+mod standing;
+pub mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use iam_emulator::{Call, Snapshot};
+use serde_json::Value;
+
+pub use self::known::Known;
+use crate::edges::Process;
+
+/// Everything of ours in IAM, by kind and name.
+pub type OwnedName = (crate::deeds::Kind, String);
+
+/// A pass may have read IAM so long before it writes what it found: several attempts of 5 s.
+const PASS: Duration = Duration::from_secs(60);
+/// The window in which calls are counted.
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// What the world is like.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The partition of the account.
+    pub partition: &'static str,
+    /// `--resync-interval`
+    pub interval: Duration,
+    /// `--iam-requests-per-second`
+    pub calls_per_second: u32,
+    /// Whether one of several replicas leads.
+    pub elects: bool,
+}
+
+/// The rules of the world, and what has to be remembered to judge by them.
+#[derive(Debug)]
+pub struct Oracle {
+    setting: Setting,
+    /// How late IAM shows a write now; the longest of the last while.
+    lag: Duration,
+    /// Until when something is wrong that keeps the controller from its work.
+    disturbed_until: Duration,
+    /// The objects, by UID: also those that are gone.
+    objects: BTreeMap<String, Known>,
+    /// IAM as it was last.
+    iam: Snapshot,
+    /// When what was ours was taken from us by somebody else.
+    taken: BTreeMap<OwnedName, Duration>,
+    /// When each process has called IAM, in the last minute.
+    calls: BTreeMap<String, VecDeque<Duration>>,
+    /// Which objects IAM refused by a policy that the story did not order.
+    pub refusals: BTreeSet<String>,
+}
+
+impl Oracle {
+    /// Rules of a world with nothing in it.
+    pub fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            lag: Duration::ZERO,
+            disturbed_until: Duration::ZERO,
+            objects: BTreeMap::new(),
+            iam: Snapshot::default(),
+            taken: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            refusals: BTreeSet::new(),
+        }
+    }
+
+    /// The partition of the account.
+    pub fn partition(&self) -> &'static str {
+        self.setting.partition
+    }
+
+    /// IAM shows writes so late from now on.
+    pub fn lags(&mut self, lag: Duration) {
+        self.lag = self.lag.max(lag);
+    }
+
+    /// Something keeps the controller from its work until then.
+    pub fn disturbed(&mut self, until: Duration) {
+        self.disturbed_until = self.disturbed_until.max(until);
+    }
+
+    /// The objects that are known, also those that are gone.
+    pub fn objects(&self) -> impl Iterator<Item = &Known> {
+        self.objects.values()
+    }
+
+    /// A call was made: the budget holds whatever happens.
+    pub fn called(&mut self, now: Duration, process: &str) {
+        let calls = self.calls.entry(process.to_owned()).or_default();
+        calls.push_back(now);
+        while calls.front().is_some_and(|first| now - *first > MINUTE) {
+            calls.pop_front();
+        }
+    }
+
+    /// A replica has written to IAM.
+    pub fn wrote_iam(
+        &mut self,
+        now: Duration,
+        process: &Process,
+        call: &Call,
+        leader: Option<&str>,
+        iam: &Snapshot,
+        roles: &[Value],
+    ) -> Vec<String> {
+        let mut broken = self.leads(process, leader);
+        broken.extend(self.over_budget(process));
+        let before = std::mem::take(&mut self.iam);
+        broken.extend(self.refreshed(now, roles));
+        if call.outcome == "ok" || call.outcome == "LostReply" {
+            broken.extend(calls::not_ours(self, now, call, &before));
+            broken.extend(calls::access_lost(self, call, &before, iam));
+        }
+        self.iam = iam.clone();
+        self.compare(now);
+        broken
+    }
+
+    /// A replica has written to the API server.
+    pub fn wrote_api(
+        &mut self,
+        now: Duration,
+        process: &Process,
+        request: &api_emulator::Request,
+        leader: Option<&str>,
+        roles: &[Value],
+    ) -> Vec<String> {
+        let mut broken = self.leads(process, leader);
+        broken.extend(self.refreshed(now, roles));
+        broken.extend(standing::written(self, now, request));
+        broken
+    }
+
+    /// Somebody else has changed something, or it is time to look.
+    pub fn looks(&mut self, now: Duration, iam: &Snapshot, roles: &[Value]) -> Vec<String> {
+        if self.iam != *iam {
+            self.note_taken(now, iam);
+            self.iam = iam.clone();
+        }
+        self.refreshed(now, roles)
+    }
+
+    /// Nothing was changed; but time goes on.
+    pub fn waits(&self, now: Duration) -> Vec<String> {
+        standing::outdated(self, now)
+    }
+
+    /// What somebody else has changed is not ours any more, but a controller may not know yet.
+    fn note_taken(&mut self, now: Duration, iam: &Snapshot) {
+        for name in calls::owned(&self.iam) {
+            if !calls::owned(iam).contains(&name) {
+                self.taken.insert(name, now);
+            }
+        }
+    }
+
+    /// Brings the objects up to date.
+    fn refreshed(&mut self, now: Duration, roles: &[Value]) -> Vec<String> {
+        let mut broken = Vec::new();
+        for role in roles {
+            match Known::read(role, self.setting.partition) {
+                Err(why) => broken.push(why),
+                Ok(read) => {
+                    let uid = read.subject.uid.clone();
+                    match self.objects.get_mut(&uid) {
+                        Some(known) => known.update(read),
+                        None => drop(self.objects.insert(uid, read)),
+                    }
+                }
+            }
+        }
+        let here: BTreeSet<&str> = roles
+            .iter()
+            .filter_map(|r| r["metadata"]["uid"].as_str())
+            .collect();
+        for (uid, known) in &mut self.objects {
+            known.is_there = here.contains(uid.as_str());
+        }
+        self.compare(now);
+        broken
+    }
+
+    /// Whether IAM is as each object says.
+    fn compare(&mut self, now: Duration) {
+        let iam = &self.iam;
+        for known in self.objects.values_mut().filter(|known| known.is_there) {
+            known.compare(now, iam);
+        }
+    }
+
+    /// Never two writers.
+    fn leads(&self, process: &Process, leader: Option<&str>) -> Vec<String> {
+        if self.setting.elects && leader != Some(process.name.as_str()) {
+            let leader = leader.unwrap_or("nobody");
+            return vec![format!(
+                "{} writes while {leader} holds the Lease",
+                process.name
+            )];
+        }
+        Vec::new()
+    }
+
+    /// The budget's rate for a minute, and a full bucket.
+    fn over_budget(&self, process: &Process) -> Option<String> {
+        let calls = self.calls.get(&process.name).map_or(0, VecDeque::len);
+        let rate = self.setting.calls_per_second as usize;
+        let most = rate * 60 + 2 * rate;
+        (calls > most).then(|| format!("{calls} calls in a minute, and {most} are allowed"))
+    }
+}
