@@ -121,7 +121,11 @@ pub(crate) fn check(
     if causes.is_empty() {
         return Ok(());
     }
-    Err(Failure::invalid(resource, crate::object::meta(object, "name"), &causes))
+    Err(Failure::invalid(
+        resource,
+        crate::object::meta(object, "name"),
+        &causes,
+    ))
 }
 
 fn cause(reason: &str, field: &str, message: impl Into<String>) -> Cause {
@@ -143,7 +147,9 @@ fn rules(object: &Value, before: Option<&Value>) -> Vec<Cause> {
         Some(rules) => rules.broken(document, before),
         None => Vec::new(),
     });
-    let broken = broken.into_iter().filter(|(_, constraint)| *constraint != Constraint::Unknown);
+    let broken = broken
+        .into_iter()
+        .filter(|(_, constraint)| *constraint != Constraint::Unknown);
     broken
         .map(|(problem, constraint)| cause(reason(&constraint), &problem.field, problem.message))
         .collect()
@@ -176,7 +182,10 @@ fn shape(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
         Some(_) | None => return,
     };
     if !fits {
-        let message = format!("Invalid value: \"{}\": {path} in body must be of type {wanted}", kind(value));
+        let message = format!(
+            "Invalid value: \"{}\": {path} in body must be of type {wanted}",
+            kind(value)
+        );
         causes.push(cause("FieldValueTypeInvalid", path, message));
         return;
     }
@@ -184,17 +193,29 @@ fn shape(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
         && let Some(text) = value.as_str()
         && text.parse::<jiff::Timestamp>().is_err()
     {
-        let message = format!("Invalid value: \"{text}\": {path} in body must be of type date-time: \"{text}\"");
+        let message = format!(
+            "Invalid value: \"{text}\": {path} in body must be of type date-time: \"{text}\""
+        );
         causes.push(cause("FieldValueInvalid", path, message));
     }
-    for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for key in schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         if value.get(key).is_none() {
             let field = format!("{path}.{key}");
             causes.push(cause("FieldValueRequired", &field, "Required value"));
         }
     }
     for (key, value) in value.as_object().into_iter().flatten() {
-        shape(&schema["properties"][key], value, &format!("{path}.{key}"), causes);
+        shape(
+            &schema["properties"][key],
+            value,
+            &format!("{path}.{key}"),
+            causes,
+        );
     }
     for (index, value) in value.as_array().into_iter().flatten().enumerate() {
         shape(&schema["items"], value, &format!("{path}[{index}]"), causes);
@@ -208,13 +229,21 @@ fn duplicates(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>
         return;
     }
     let keys = schema["x-kubernetes-list-map-keys"].as_array();
-    let keys: Vec<&str> = keys.into_iter().flatten().filter_map(Value::as_str).collect();
+    let keys: Vec<&str> = keys
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let mut known: Vec<Vec<&Value>> = Vec::new();
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
         let own: Vec<&Value> = keys.iter().filter_map(|key| item.get(key)).collect();
         if known.contains(&own) {
             let message = format!("Duplicate value: {item}");
-            causes.push(cause("FieldValueDuplicate", &format!("{path}[{index}]"), message));
+            causes.push(cause(
+                "FieldValueDuplicate",
+                &format!("{path}[{index}]"),
+                message,
+            ));
         }
         known.push(own);
     }
@@ -237,7 +266,11 @@ fn lease(object: &Value) -> Vec<Cause> {
     let number = |key: &str| object["spec"][key].as_i64();
     if let Some(seconds) = number("leaseDurationSeconds").filter(|seconds| *seconds <= 0) {
         let message = format!("Invalid value: {seconds}: must be greater than 0");
-        causes.push(cause("FieldValueInvalid", "spec.leaseDurationSeconds", message));
+        causes.push(cause(
+            "FieldValueInvalid",
+            "spec.leaseDurationSeconds",
+            message,
+        ));
     }
     if let Some(count) = number("leaseTransitions").filter(|count| *count < 0) {
         let message = format!("Invalid value: {count}: must be greater than or equal to 0");
@@ -247,33 +280,73 @@ fn lease(object: &Value) -> Vec<Cause> {
 }
 
 const NOTE_MAX: usize = 1024;
+/// Fields that an event keeps, and how messages name them.
+const KEPT: [(&str, &str); 9] = [
+    ("action", "action"),
+    ("eventTime", "eventTime"),
+    ("note", "message"),
+    ("reason", "reason"),
+    ("regarding", "involvedObject"),
+    ("related", "related"),
+    ("reportingController", "reportingController"),
+    ("reportingInstance", "reportingInstance"),
+    ("type", "type"),
+];
+const NEEDED: [&str; 5] = [
+    "action",
+    "eventTime",
+    "reason",
+    "reportingController",
+    "reportingInstance",
+];
 
 fn event(object: &Value, before: Option<&Value>) -> Vec<Cause> {
     let mut causes = Vec::new();
-    if let Some(before) = before {
-        for field in ["action", "reason", "regarding", "related", "note", "type", "eventTime", "reportingController", "reportingInstance"] {
-            if before.get(field) != object.get(field) {
-                causes.push(cause("FieldValueInvalid", field, "field is immutable"));
-            }
+    for (field, shown) in KEPT {
+        if before.is_some_and(|before| before.get(field) != object.get(field)) {
+            causes.push(cause(
+                "FieldValueInvalid",
+                shown,
+                "Invalid value: field is immutable",
+            ));
         }
     }
-    for field in ["eventTime", "reportingController", "reportingInstance", "action", "reason"] {
+    for field in NEEDED {
         if object[field].as_str().is_none_or(str::is_empty) {
             causes.push(cause("FieldValueRequired", field, "Required value"));
         }
     }
     if !matches!(object["type"].as_str(), Some("Normal" | "Warning")) {
-        causes.push(cause("FieldValueInvalid", "type", "Invalid value: has invalid value"));
+        let message = "Invalid value: \"\": has invalid value";
+        causes.push(cause("FieldValueInvalid", "type", message));
     }
-    if object["note"].as_str().is_some_and(|note| note.len() > NOTE_MAX) {
-        causes.push(cause("FieldValueInvalid", "message", "Invalid value: can have at most 1024 bytes"));
+    if object["note"]
+        .as_str()
+        .is_some_and(|note| note.len() > NOTE_MAX)
+    {
+        let message = "Invalid value: \"\": can have at most 1024 characters";
+        causes.push(cause("FieldValueInvalid", "message", message));
     }
-    let regarding = object["regarding"]["namespace"].as_str().unwrap_or_default();
-    let namespace = crate::object::meta(object, "namespace");
-    if regarding != namespace && !(regarding.is_empty() && namespace == "default") {
-        causes.push(cause("FieldValueInvalid", "involvedObject.namespace", "Invalid value: does not match event.namespace"));
+    let is_nowhere = object["regarding"]["namespace"]
+        .as_str()
+        .is_none_or(str::is_empty);
+    if is_nowhere
+        && !matches!(
+            crate::object::meta(object, "namespace"),
+            "default" | "kube-system"
+        )
+    {
+        let message = "Invalid value: \"\": does not match event.namespace";
+        causes.push(cause(
+            "FieldValueInvalid",
+            "involvedObject.namespace",
+            message,
+        ));
     }
-    if let Some(count) = object["series"]["count"].as_i64().filter(|count| *count < 2) {
+    if let Some(count) = object["series"]["count"]
+        .as_i64()
+        .filter(|count| *count < 2)
+    {
         let message = format!("Invalid value: {count}: should be at least 2");
         causes.push(cause("FieldValueInvalid", "series.count", message));
     }

@@ -20,7 +20,7 @@ use crate::log::Outcome;
 use crate::reply::{Failure, Reply};
 use crate::resource::Verb;
 use crate::server::ApiServer;
-use crate::state::{Slot, State};
+use crate::state::{Line, Slot, State};
 use crate::watch::Watch;
 
 /// The body of an answer.
@@ -83,39 +83,54 @@ fn gets_through(state: &State, caller: &str) -> Option<Plan> {
     if state.is_killed(caller) {
         return Some(Plan::Hang);
     }
-    state.is_unreachable(caller).then_some(Plan::Fail(Outcome::Refused))
+    state
+        .is_unreachable(caller)
+        .then_some(Plan::Fail(Outcome::Refused))
 }
 
 impl Edge {
     async fn ask(self, asked: Asked) -> Result<Response<Answer>, BoxError> {
-        let (seq, plan) = self.server.with(|state| {
-            let seq = state.arrived(&asked);
+        let (seq, line, plan) = self.server.with(|state| {
+            let (seq, line) = (state.arrived(&asked), state.line(&self.caller));
             let plan = gets_through(state, &self.caller).unwrap_or_else(|| meet(state, seq, asked));
-            (seq, plan)
+            (seq, line, plan)
         });
         match plan {
             Plan::Answer(reply, time) => {
                 sleep(time).await;
-                self.answered(seq, &reply)
+                self.back(seq, line, Some(reply)).await
             }
             Plan::Wait(slot, time) => {
                 sleep(time).await;
                 // What is due by now is done first of all.
                 let reply = self.server.with(|_| slot.get().cloned());
-                match reply {
-                    Some(reply) => self.answered(seq, &reply),
-                    None => self.failed(seq, Outcome::Lost),
-                }
+                self.back(seq, line, reply).await
             }
             Plan::Fail(outcome) => self.failed(seq, outcome),
             Plan::Open(_) | Plan::Dumb | Plan::Hang => self.hung(seq).await,
         }
     }
 
+    /// An answer on its way back, on the connection that the request came by.
+    async fn back(
+        &self,
+        seq: u64,
+        line: Line,
+        reply: Option<Reply>,
+    ) -> Result<Response<Answer>, BoxError> {
+        let now = self.server.with(|state| state.line(&self.caller));
+        match reply {
+            _ if (now.cuts, now.is_killed) != (line.cuts, line.is_killed) => self.hung(seq).await,
+            Some(reply) if now.restarts == line.restarts => self.answered(seq, &reply),
+            Some(_) | None => self.failed(seq, Outcome::Lost),
+        }
+    }
+
     async fn watch(self, asked: Asked) -> Result<Response<Answer>, BoxError> {
         let (seq, plan) = self.server.with(|state| {
             let seq = state.arrived(&asked);
-            let plan = gets_through(state, &self.caller).unwrap_or_else(|| meet_watch(state, &asked));
+            let plan =
+                gets_through(state, &self.caller).unwrap_or_else(|| meet_watch(state, &asked));
             (seq, plan)
         });
         match plan {
@@ -129,7 +144,8 @@ impl Edge {
             }
             Plan::Fail(outcome) => self.failed(seq, outcome),
             Plan::Dumb => {
-                self.server.with(|state| state.outcome(seq, Outcome::Answered(200)));
+                self.server
+                    .with(|state| state.outcome(seq, Outcome::Answered(200)));
                 let nothing = futures::stream::pending::<Result<Bytes, BoxError>>();
                 Ok(Response::new(streamed(nothing)))
             }
@@ -163,7 +179,8 @@ impl Edge {
     }
 
     fn answered(&self, seq: u64, reply: &Reply) -> Result<Response<Answer>, BoxError> {
-        self.server.with(|state| state.outcome(seq, Outcome::Answered(reply.code)));
+        self.server
+            .with(|state| state.outcome(seq, Outcome::Answered(reply.code)));
         response(reply)
     }
 
@@ -243,7 +260,9 @@ fn response(reply: &Reply) -> Result<Response<Answer>, BoxError> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.code)?;
     if let Some(seconds) = reply.retry_after {
-        response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, seconds.into());
     }
     Ok(response)
 }

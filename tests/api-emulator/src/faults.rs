@@ -114,9 +114,17 @@ impl Fault {
 
     fn fits(&self, asked: &Asked) -> bool {
         self.verb.is_none_or(|verb| asked.verb == verb)
-            && self.resource.is_none_or(|resource| asked.resource == resource)
-            && self.caller.as_ref().is_none_or(|caller| asked.caller == *caller)
-            && self.name.as_ref().is_none_or(|name| asked.name.as_ref() == Some(name))
+            && self
+                .resource
+                .is_none_or(|resource| asked.resource == resource)
+            && self
+                .caller
+                .as_ref()
+                .is_none_or(|caller| asked.caller == *caller)
+            && self
+                .name
+                .as_ref()
+                .is_none_or(|name| asked.name.as_ref() == Some(name))
             && (self.kind != FaultKind::HalfOpenWatch || asked.verb == Verb::Watch)
     }
 }

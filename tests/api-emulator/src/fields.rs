@@ -49,7 +49,10 @@ impl Fields {
             let others = other.below.get(element)?;
             Some((element.clone(), fields.and(others)))
         };
-        Self::with(self.own && other.own, self.below.iter().filter_map(both).collect())
+        Self::with(
+            self.own && other.own,
+            self.below.iter().filter_map(both).collect(),
+        )
     }
 
     /// What is in this one only.
@@ -61,7 +64,10 @@ impl Fields {
             };
             (element.clone(), left)
         };
-        Self::with(self.own && !other.own, self.below.iter().map(left).collect())
+        Self::with(
+            self.own && !other.own,
+            self.below.iter().map(left).collect(),
+        )
     }
 
     /// Without these fields of the object and all that is below them.
@@ -106,7 +112,10 @@ impl Fields {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let below = self.below.iter().map(|(element, fields)| (element.clone(), fields.json()));
+        let below = self
+            .below
+            .iter()
+            .map(|(element, fields)| (element.clone(), fields.json()));
         let mut map: Map<String, Value> = below.collect();
         if self.own && !map.is_empty() {
             map.insert(".".to_owned(), json!({}));

@@ -218,18 +218,28 @@ fn yield_to(
 
 fn in_conflict(causes: &[Cause]) -> Failure {
     let message = if let [one] = causes {
-        format!("Apply failed with 1 conflict: {}: {}", one.message, one.field)
+        format!(
+            "Apply failed with 1 conflict: {}: {}",
+            one.message, one.field
+        )
     } else {
         let mut lines = Vec::new();
         let mut whose = String::new();
         for cause in causes {
             if cause.message != whose {
                 cause.message.clone_into(&mut whose);
-                lines.push(format!("{}:", whose.replacen("conflict with", "conflicts with", 1)));
+                lines.push(format!(
+                    "{}:",
+                    whose.replacen("conflict with", "conflicts with", 1)
+                ));
             }
             lines.push(format!("- {}", cause.field));
         }
-        format!("Apply failed with {} conflicts: {}", causes.len(), lines.join("\n"))
+        format!(
+            "Apply failed with {} conflicts: {}",
+            causes.len(),
+            lines.join("\n")
+        )
     };
     Failure::new(409, "Conflict", message).because(causes)
 }
@@ -243,9 +253,16 @@ pub(crate) fn update(schema: &Value, live: &Value, new: &mut Value, writer: &Wri
     let difference = typed::compare(schema, &before, new);
     let taken = writer.own(difference.modified.or(&difference.added));
     // With force nothing is in conflict.
-    drop(yield_to(&mut managers, (writer, Operation::Update), &difference, true));
+    drop(yield_to(
+        &mut managers,
+        (writer, Operation::Update),
+        &difference,
+        true,
+    ));
     let taken = tracked(&taken);
-    let own = managers.iter_mut().find(|m| m.is(writer, Operation::Update));
+    let own = managers
+        .iter_mut()
+        .find(|m| m.is(writer, Operation::Update));
     if let Some(own) = own {
         own.fields = own.fields.minus(&difference.removed).or(&taken);
         if !taken.is_empty() {
@@ -275,11 +292,16 @@ pub(crate) fn apply(
     let time = last.as_ref().and_then(|last| last.time.clone());
     managers.push(writer.entry(Operation::Apply, time, set));
     let mut new = match &last {
-        Some(last) => prune(schema, merged, &managers, &last.fields),
+        Some(last) => prune(schema, &merged, &managers, &last.fields),
         None => merged,
     };
     let difference = typed::compare(schema, &before, &new);
-    yield_to(&mut managers, (writer, Operation::Apply), &difference, force)?;
+    yield_to(
+        &mut managers,
+        (writer, Operation::Apply),
+        &difference,
+        force,
+    )?;
     if new != before
         && let Some(own) = managers.iter_mut().find(|m| m.is(writer, Operation::Apply))
     {
@@ -290,12 +312,14 @@ pub(crate) fn apply(
 }
 
 /// Without what the manager applied last time and applies no more, unless someone else has it.
-fn prune(schema: &Value, merged: Value, managers: &[Manager], last: &Fields) -> Value {
+fn prune(schema: &Value, merged: &Value, managers: &[Manager], last: &Fields) -> Value {
     let all = |set: &Fields| typed::with_parents(schema, set);
-    let left = |gone: &Fields| typed::remove(schema, &merged, gone).unwrap_or_else(|| json!({}));
+    let left = |gone: &Fields| typed::remove(schema, merged, gone).unwrap_or_else(|| json!({}));
     let of = |value: &Value| all(&typed::fields(schema, value));
-    let managed = managers.iter().fold(Fields::default(), |sum, m| sum.or(&m.fields));
-    let (last, merged_set) = (all(last), of(&merged));
+    let managed = managers
+        .iter()
+        .fold(Fields::default(), |sum, m| sum.or(&m.fields));
+    let (last, merged_set) = (all(last), of(merged));
     let pruned = left(&last);
     let pruned = left(&merged_set.minus(&of(&pruned)).minus(&all(&managed)));
     left(&merged_set.minus(&of(&pruned)).and(&last))

@@ -34,7 +34,9 @@ pub(crate) fn found(state: &mut State) {
         });
         let now = state.now();
         let place = (String::new(), name.to_owned());
-        state.store_mut().put(Resource::Namespaces, &place, object, now);
+        state
+            .store_mut()
+            .put(Resource::Namespaces, &place, object, now);
     }
 }
 
@@ -44,7 +46,9 @@ pub(crate) fn admit(state: &State, resource: Resource, place: &Place) -> Result<
         return Ok(());
     }
     let (namespace, name) = place;
-    let found = state.store().get(Resource::Namespaces, &(String::new(), namespace.clone()));
+    let found = state
+        .store()
+        .get(Resource::Namespaces, &(String::new(), namespace.clone()));
     let Some(found) = found else {
         return Err(Failure::not_found(Resource::Namespaces, namespace));
     };
@@ -100,7 +104,9 @@ pub(crate) fn settle(state: &mut State) {
         }
         if is_empty {
             let now = state.now();
-            state.store_mut().remove(Resource::Namespaces, &namespace, now);
+            state
+                .store_mut()
+                .remove(Resource::Namespaces, &namespace, now);
         }
     }
 }

@@ -4,7 +4,10 @@ use serde_json::{Map, Value, json};
 
 /// The text at a place; empty where there is none.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// metadata.KEY as a text; empty where there is none.
@@ -60,7 +63,9 @@ pub(crate) fn is_deleting(object: &Value) -> bool {
 
 /// metadata.generation
 pub(crate) fn generation(object: &Value) -> i64 {
-    object["metadata"]["generation"].as_i64().unwrap_or_default()
+    object["metadata"]["generation"]
+        .as_i64()
+        .unwrap_or_default()
 }
 
 /// Only what `PartialObjectMetadata` has.

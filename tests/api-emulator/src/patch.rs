@@ -25,7 +25,13 @@ pub(crate) fn patch(state: &mut State, asked: &Asked) -> Result<Done, Failure> {
             return Err(Failure::not_found(resource, &place.1));
         }
         may_be_applied(resource, &body)?;
-        let new = managers::apply(schema, &empty(resource), &body, &writer, asked.is_set("force"))?;
+        let new = managers::apply(
+            schema,
+            &empty(resource),
+            &body,
+            &writer,
+            asked.is_set("force"),
+        )?;
         let uid = object::meta(&new, "uid");
         if !uid.is_empty() {
             let why = format!(
@@ -130,13 +136,16 @@ fn patched(kind: PatchKind, existing: &Value, body: &Value) -> Result<Value, Fai
         let patch: json_patch::Patch = serde_json::from_value(body.clone())
             .map_err(|error| Failure::bad_request(error.to_string()))?;
         json_patch::patch(&mut new, &patch).map_err(|error| {
-            let message = format!("the server rejected our request due to an error in our request: {error}");
+            let message =
+                format!("the server rejected our request due to an error in our request: {error}");
             Failure::new(422, "Invalid", message)
         })?;
     } else if body.is_object() {
         json_patch::merge(&mut new, body);
     } else {
-        return Err(Failure::bad_request("error decoding patch: the patch is no map"));
+        return Err(Failure::bad_request(
+            "error decoding patch: the patch is no map",
+        ));
     }
     Ok(new)
 }

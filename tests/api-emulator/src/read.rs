@@ -24,7 +24,9 @@ pub(crate) fn perform(state: &State, asked: &Asked) -> Reply {
 
 fn get(state: &State, asked: &Asked) -> Result<Value, Failure> {
     let name = asked.name.clone().unwrap_or_default();
-    let found = state.store().get(asked.resource, &(asked.namespace.clone(), name.clone()));
+    let found = state
+        .store()
+        .get(asked.resource, &(asked.namespace.clone(), name.clone()));
     let object = found.ok_or_else(|| Failure::not_found(asked.resource, &name))?;
     Ok(shown(asked, object))
 }
@@ -48,7 +50,9 @@ impl Token {
     fn read(text: &str) -> Result<Self, Failure> {
         let parts: Vec<&str> = text.split('/').collect();
         let ["v", version, namespace, name] = parts.as_slice() else {
-            return Err(Failure::bad_request("continue key is not valid: illegal token"));
+            return Err(Failure::bad_request(
+                "continue key is not valid: illegal token",
+            ));
         };
         Ok(Self {
             version: version.parse().ok(),
@@ -57,7 +61,9 @@ impl Token {
     }
 
     fn text(&self) -> String {
-        let version = self.version.map_or_else(|| "latest".to_owned(), |v| v.to_string());
+        let version = self
+            .version
+            .map_or_else(|| "latest".to_owned(), |v| v.to_string());
         format!("v/{version}/{}/{}", self.last.0, self.last.1)
     }
 }
@@ -69,12 +75,16 @@ fn list(state: &State, asked: &Asked) -> Result<Value, Failure> {
     let (version, objects) = objects(state, asked, token.as_ref())?;
     let selector = Selector::read(asked.param("labelSelector"), asked.param("fieldSelector"))?;
     let limit = asked.param("limit").and_then(|limit| limit.parse().ok());
-    let limit = limit.filter(|limit| *limit > 0).map(|limit: usize| limit.min(state.config().page_size));
+    let limit = limit
+        .filter(|limit| *limit > 0)
+        .map(|limit: usize| limit.min(state.config().page_size));
     let after = |place: &Place| token.as_ref().is_none_or(|token| *place > token.last);
     let fits = |place: &Place, object: &Value| {
         (asked.namespace.is_empty() || place.0 == asked.namespace) && selector.fits(object)
     };
-    let mut rest = objects.iter().filter(|(place, object)| after(place) && fits(place, object));
+    let mut rest = objects
+        .iter()
+        .filter(|(place, object)| after(place) && fits(place, object));
     let page: Vec<_> = rest.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
     let left = rest.count();
     let mut metadata = json!({ "resourceVersion": version.to_string() });
@@ -90,9 +100,15 @@ fn list(state: &State, asked: &Asked) -> Result<Value, Failure> {
     }
     let items = page.into_iter().map(|(_, object)| item(asked, object));
     let (kind, api_version) = if asked.partial {
-        ("PartialObjectMetadata".to_owned(), "meta.k8s.io/v1".to_owned())
+        (
+            "PartialObjectMetadata".to_owned(),
+            "meta.k8s.io/v1".to_owned(),
+        )
     } else {
-        (asked.resource.kind().to_owned(), asked.resource.api_version())
+        (
+            asked.resource.kind().to_owned(),
+            asked.resource.api_version(),
+        )
     };
     Ok(json!({
         "kind": format!("{kind}List"),
@@ -123,7 +139,8 @@ fn objects(state: &State, asked: &Asked, token: Option<&Token>) -> Result<(u64, 
     let latest = store.version();
     let now = |resource: Resource| {
         let all = store.objects(resource);
-        all.map(|(place, object)| (place.clone(), object.clone())).collect()
+        all.map(|(place, object)| (place.clone(), object.clone()))
+            .collect()
     };
     if let Some(token) = token {
         let Some(version) = token.version else {
@@ -136,13 +153,15 @@ fn objects(state: &State, asked: &Asked, token: Option<&Token>) -> Result<(u64, 
                 last: token.last.clone(),
             };
             let mut failure = Failure::expired(TOO_OLD);
-            failure.metadata = json!({ "continue": inconsistent.text() });
+            failure.goes_on = Some(inconsistent.text().into());
             failure
         });
     }
     let named = asked.param("resourceVersion").unwrap_or("0");
     let Ok(named) = named.parse::<u64>() else {
-        return Err(Failure::bad_request(format!("invalid resource version: {named}")));
+        return Err(Failure::bad_request(format!(
+            "invalid resource version: {named}"
+        )));
     };
     if named > latest {
         return Err(too_large(named, latest));
@@ -158,10 +177,10 @@ fn objects(state: &State, asked: &Asked, token: Option<&Token>) -> Result<(u64, 
 fn too_large(named: u64, latest: u64) -> Failure {
     let message = format!("Too large resource version: {named}, current: {latest}");
     let mut failure = Failure::new(504, "Timeout", message);
-    failure.details = Some(json!({
+    failure.details = Some(Box::new(json!({
         "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
         "retryAfterSeconds": 1,
-    }));
+    })));
     failure.retry_after = Some(1);
     failure
 }

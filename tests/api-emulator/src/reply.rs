@@ -66,10 +66,11 @@ pub(crate) struct Cause {
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u16,
-    pub(crate) reason: String,
-    pub(crate) message: String,
-    pub(crate) details: Option<Value>,
-    pub(crate) metadata: Value,
+    pub(crate) reason: Box<str>,
+    pub(crate) message: Box<str>,
+    pub(crate) details: Option<Box<Value>>,
+    /// `metadata.continue`, where there is one.
+    pub(crate) goes_on: Option<Box<str>>,
     pub(crate) retry_after: Option<u32>,
 }
 
@@ -77,10 +78,10 @@ impl Failure {
     pub(crate) fn new(code: u16, reason: &str, message: impl Into<String>) -> Self {
         Self {
             code,
-            reason: reason.to_owned(),
-            message: message.into(),
+            reason: reason.into(),
+            message: message.into().into(),
             details: None,
-            metadata: json!({}),
+            goes_on: None,
             retry_after: None,
         }
     }
@@ -92,7 +93,7 @@ impl Failure {
                 details.insert(key.to_owned(), value.into());
             }
         }
-        self.details = Some(Value::Object(details));
+        self.details = Some(Box::new(Value::Object(details)));
         self
     }
 
@@ -105,7 +106,7 @@ impl Failure {
             .iter()
             .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
             .collect();
-        let details = self.details.get_or_insert_with(|| json!({}));
+        let details = self.details.get_or_insert_with(|| Box::new(json!({})));
         details["causes"] = causes.into();
         self
     }
@@ -179,6 +180,23 @@ impl Failure {
             .because(causes)
     }
 
+    /// An object of another kind of the same group.
+    pub(crate) fn wrong_kind(resource: Resource, kind: &str, name: &str) -> Self {
+        let group = resource.group();
+        let cause = Cause {
+            reason: "FieldValueInvalid".to_owned(),
+            message: format!("Invalid value: \"{kind}\": must be {}", resource.kind()),
+            field: "kind".to_owned(),
+        };
+        let message = format!(
+            "{kind}.{group} \"{name}\" is invalid: {}: {}",
+            cause.field, cause.message
+        );
+        Self::new(422, "Invalid", message)
+            .about(group, kind, name)
+            .because(&[cause])
+    }
+
     pub(crate) fn expired(message: impl Into<String>) -> Self {
         Self::new(410, "Expired", message)
     }
@@ -186,7 +204,7 @@ impl Failure {
     pub(crate) fn too_many(seconds: u32) -> Self {
         let message = "Too many requests, please try again later.";
         let mut failure = Self::new(429, "TooManyRequests", message);
-        failure.details = Some(json!({ "retryAfterSeconds": seconds }));
+        failure.details = Some(Box::new(json!({ "retryAfterSeconds": seconds })));
         failure.retry_after = Some(seconds);
         failure
     }
@@ -196,14 +214,17 @@ impl Failure {
         let mut status = json!({
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": self.metadata,
+            "metadata": {},
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
             "code": self.code,
         });
         if let Some(details) = &self.details {
-            status["details"] = details.clone();
+            status["details"] = (**details).clone();
+        }
+        if let Some(token) = &self.goes_on {
+            status["metadata"]["continue"] = (**token).into();
         }
         status
     }

@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use crate::resource::Resource;
 
 static ROLES: LazyLock<Value> = LazyLock::new(|| {
-    let crd = smr_api::crd().ok().and_then(|crd| serde_json::to_value(crd).ok());
+    let crd = smr_api::crd()
+        .ok()
+        .and_then(|crd| serde_json::to_value(crd).ok());
     let schema = crd.and_then(|crd| {
-        crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned()
+        crd.pointer("/spec/versions/0/schema/openAPIV3Schema")
+            .cloned()
     });
-    whole(schema.unwrap_or_default()["properties"].clone())
+    whole(&schema.unwrap_or_default()["properties"])
 });
 static LEASES: LazyLock<Value> = LazyLock::new(|| {
     let spec = [
@@ -24,7 +27,7 @@ static LEASES: LazyLock<Value> = LazyLock::new(|| {
         "strategy",
         "preferredHolder",
     ];
-    whole(json!({ "spec": named(&spec) }))
+    whole(&json!({ "spec": named(&spec) }))
 });
 static EVENTS: LazyLock<Value> = LazyLock::new(|| {
     let atomic = json!({ "type": "object", "x-kubernetes-map-type": "atomic" });
@@ -44,7 +47,7 @@ static EVENTS: LazyLock<Value> = LazyLock::new(|| {
     all["properties"]["related"] = atomic;
     all["properties"]["series"] = named(&["count", "lastObservedTime"]);
     all["properties"]["deprecatedSource"] = named(&["component", "host"]);
-    whole(all["properties"].clone())
+    whole(&all["properties"])
 });
 static NAMESPACES: LazyLock<Value> = LazyLock::new(|| {
     let mut status = named(&["phase"]);
@@ -54,7 +57,7 @@ static NAMESPACES: LazyLock<Value> = LazyLock::new(|| {
         "x-kubernetes-list-map-keys": ["type"],
         "items": named(&["type", "status", "reason", "message", "lastTransitionTime"]),
     });
-    whole(json!({ "spec": named(&["finalizers"]), "status": status }))
+    whole(&json!({ "spec": named(&["finalizers"]), "status": status }))
 });
 
 /// The schema of a kind's objects.
@@ -89,11 +92,11 @@ pub(crate) const METADATA: [&str; 15] = [
 /// A map with these fields, whatever they are.
 fn named(fields: &[&str]) -> Value {
     let properties = fields.iter().map(|field| ((*field).to_owned(), json!({})));
-    json!({ "type": "object", "properties": serde_json::Map::from_iter(properties) })
+    json!({ "type": "object", "properties": properties.collect::<serde_json::Map<String, Value>>() })
 }
 
 /// An object with these fields, and those that every one has.
-fn whole(properties: Value) -> Value {
+fn whole(properties: &Value) -> Value {
     let texts = json!({ "type": "object", "additionalProperties": { "type": "string" } });
     let mut metadata = named(&METADATA);
     metadata["properties"]["labels"] = texts.clone();

@@ -92,7 +92,10 @@ fn label_term(term: &str) -> Result<Term, Failure> {
         let (key, values) = one(pair);
         Term::In(key, values)
     } else if let Some((left, list)) = term.strip_suffix(')').and_then(|t| t.split_once('(')) {
-        let values = list.split(',').map(|value| value.trim().to_owned()).collect();
+        let values = list
+            .split(',')
+            .map(|value| value.trim().to_owned())
+            .collect();
         match left.trim().rsplit_once(' ') {
             Some((key, "in")) => Term::In(key.trim().to_owned(), values),
             Some((key, "notin")) => Term::NotIn(key.trim().to_owned(), values),
@@ -112,7 +115,9 @@ fn unparsable(term: &str) -> Failure {
 }
 
 fn field_term(term: &str) -> Result<Term, Failure> {
-    let pair = term.split_once("!=").map(|(key, value)| (key, value, false));
+    let pair = term
+        .split_once("!=")
+        .map(|(key, value)| (key, value, false));
     let pair = pair.or_else(|| {
         let (key, value) = term.split_once("==").or_else(|| term.split_once('='))?;
         Some((key, value, true))
@@ -126,5 +131,9 @@ fn field_term(term: &str) -> Result<Term, Failure> {
         return Err(Failure::bad_request(message));
     }
     let (key, values) = (key.to_owned(), vec![value.to_owned()]);
-    Ok(if is { Term::In(key, values) } else { Term::NotIn(key, values) })
+    Ok(if is {
+        Term::In(key, values)
+    } else {
+        Term::NotIn(key, values)
+    })
 }

@@ -18,6 +18,9 @@ use crate::server::Config;
 use crate::store::Store;
 use crate::{namespaces, read, write};
 
+/// An object, where there is one.
+type Kept = Option<Arc<Value>>;
+
 /// Where the answer to a request that is on its way will be.
 pub(crate) type Slot = Arc<OnceLock<Reply>>;
 
@@ -27,11 +30,19 @@ struct Late {
     slot: Slot,
 }
 
+/// A connection; one that was closed or went silent is not the same any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) cuts: u64,
+    pub(crate) restarts: u64,
+    pub(crate) is_killed: bool,
+}
+
 /// What a request did.
 pub(crate) struct Done {
     pub(crate) reply: Reply,
     /// The object before and after, where it was changed.
-    pub(crate) change: Option<(Option<Arc<Value>>, Option<Arc<Value>>)>,
+    pub(crate) change: Option<(Kept, Kept)>,
 }
 
 impl Done {
@@ -56,6 +67,7 @@ pub(crate) struct State {
     cut: BTreeSet<String>,
     cuts: BTreeMap<String, u64>,
     era: u64,
+    restarts: u64,
     down_until: Option<Instant>,
     unserved: BTreeSet<Resource>,
     forbidden: BTreeSet<(String, Verb, Resource)>,
@@ -77,6 +89,7 @@ impl State {
             cut: BTreeSet::new(),
             cuts: BTreeMap::new(),
             era: 0,
+            restarts: 0,
             down_until: None,
             unserved: BTreeSet::new(),
             forbidden: BTreeSet::new(),
@@ -118,7 +131,10 @@ impl State {
     pub(crate) fn time(&self) -> Timestamp {
         let passed = self.now.saturating_duration_since(self.start);
         let passed = SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX);
-        self.config.epoch.saturating_add(passed).unwrap_or(Timestamp::MAX)
+        self.config
+            .epoch
+            .saturating_add(passed)
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// That, in whole seconds, as objects have it.
@@ -155,6 +171,15 @@ impl State {
         self.cuts.get(caller).copied().unwrap_or_default()
     }
 
+    /// The connection of a caller, as it is now.
+    pub(crate) fn line(&self, caller: &str) -> Line {
+        Line {
+            cuts: self.cuts_of(caller),
+            restarts: self.restarts,
+            is_killed: self.is_killed(caller),
+        }
+    }
+
     /// Whether the caller's requests do not get here.
     pub(crate) fn is_unreachable(&self, caller: &str) -> bool {
         self.cut.contains(caller) || self.down_until.is_some_and(|until| self.now < until)
@@ -162,6 +187,7 @@ impl State {
 
     pub(crate) fn go_down(&mut self, time: Duration) {
         self.late.clear();
+        self.restarts += 1;
         self.down_until = Some(self.now + time);
         self.end_watches();
     }
@@ -232,7 +258,10 @@ impl State {
 
     /// Notes a request as it arrives.
     pub(crate) fn arrived(&mut self, asked: &Asked) -> u64 {
-        let body = asked.verb.is_write().then(|| serde_json::from_slice(&asked.body).ok());
+        let body = asked
+            .verb
+            .is_write()
+            .then(|| serde_json::from_slice(&asked.body).ok());
         let request = Request {
             seq: 0,
             at: self.time(),
@@ -304,5 +333,9 @@ fn not_allowed(asked: &Asked) -> Failure {
         asked.resource.plural(),
         asked.resource.group(),
     );
-    Failure::forbidden(asked.resource, asked.name.as_deref().unwrap_or_default(), &why)
+    Failure::forbidden(
+        asked.resource,
+        asked.name.as_deref().unwrap_or_default(),
+        &why,
+    )
 }

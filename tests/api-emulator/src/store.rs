@@ -50,6 +50,8 @@ pub(crate) struct Store {
     tables: BTreeMap<Resource, Table>,
     version: u64,
     made: u64,
+    /// Roles that were kept without a status: it is filled in at every reading.
+    bare: BTreeSet<Place>,
     ends: BTreeMap<Place, Instant>,
     ending: BTreeSet<(Instant, Place)>,
 }
@@ -62,17 +64,25 @@ impl Store {
     /// The version of the last change of a resource.
     pub(crate) fn last_change(&self, resource: Resource) -> u64 {
         let table = self.tables.get(&resource);
-        table.map_or(0, |t| t.history.back().map_or(t.compacted, |c| c.resource_version))
+        table.map_or(0, |t| {
+            t.history.back().map_or(t.compacted, |c| c.resource_version)
+        })
     }
 
     pub(crate) fn compacted(&self, resource: Resource) -> u64 {
-        self.tables.get(&resource).map_or(0, |table| table.compacted)
+        self.tables
+            .get(&resource)
+            .map_or(0, |table| table.compacted)
     }
 
     /// A UID that no other object has.
     pub(crate) fn new_uid(&mut self) -> String {
         self.made += 1;
-        format!("{:08x}-0000-4000-8000-{:012x}", self.made >> 32, self.made & 0xffff_ffff)
+        format!(
+            "{:08x}-0000-4000-8000-{:012x}",
+            self.made >> 32,
+            self.made & 0xffff_ffff
+        )
     }
 
     /// Five letters that no other generated name has.
@@ -125,6 +135,16 @@ impl Store {
         Some(objects)
     }
 
+    /// The role in this place was kept without a status.
+    pub(crate) fn keep_bare(&mut self, place: &Place) {
+        self.bare.insert(place.clone());
+    }
+
+    /// Whether the role in this place was kept without a status.
+    pub(crate) fn is_bare(&self, place: &Place) -> bool {
+        self.bare.contains(place)
+    }
+
     /// What happened after a version, oldest first.
     pub(crate) fn since(&self, resource: Resource, version: u64) -> impl Iterator<Item = &Change> {
         let history = self.tables.get(&resource).map(|table| &table.history);
@@ -155,8 +175,10 @@ impl Store {
         let table = self.tables.entry(resource).or_default();
         let before = table.objects.insert(place.clone(), object.clone());
         self.note(resource, place, before, Some(object.clone()), now);
-        if resource == Resource::Events {
-            self.lives_until(place, Some(now + EVENT_LIFE));
+        match resource {
+            Resource::Events => self.lives_until(place, Some(now + EVENT_LIFE)),
+            Resource::Roles => drop(self.bare.remove(place)),
+            Resource::Leases | Resource::Namespaces => {}
         }
         object
     }
@@ -232,7 +254,11 @@ impl Store {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let tables = self.tables.iter();
-        Snapshot(tables.map(|(resource, table)| (*resource, table.objects.clone())).collect())
+        Snapshot(
+            tables
+                .map(|(resource, table)| (*resource, table.objects.clone()))
+                .collect(),
+        )
     }
 
     /// The objects are as they were then; versions go on.

@@ -28,11 +28,9 @@ fn shape<'a>(schema: &'a Value, value: &'a Value) -> Shape<'a> {
             }
             Some(_) | None => Shape::Leaf,
         },
-        Value::Object(_)
-        | Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_) => Shape::Leaf,
+        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Shape::Leaf
+        }
     }
 }
 
@@ -53,7 +51,9 @@ fn item(keys: &[&str], value: &Value) -> String {
     if keys.is_empty() {
         return format!("v:{value}");
     }
-    let own = keys.iter().filter_map(|key| Some(((*key).to_owned(), value.get(key)?.clone())));
+    let own = keys
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), value.get(key)?.clone())));
     let own: Map<String, Value> = own.collect();
     format!("k:{}", Value::Object(own))
 }
@@ -178,7 +178,9 @@ impl Difference {
         path: &mut Vec<String>,
     ) {
         let find = |list: &[Value], wanted: &str| {
-            list.iter().find(|value| item(keys, value) == wanted).cloned()
+            list.iter()
+                .find(|value| item(keys, value) == wanted)
+                .cloned()
         };
         let mut elements: Vec<String> = Vec::new();
         for value in old.iter().chain(new) {
@@ -222,7 +224,10 @@ fn merge_lists(schema: &Value, keys: &[&str], live: &[Value], config: &[Value]) 
     let name = |value: &Value| item(keys, value);
     let lefts: Vec<String> = live.iter().map(name).collect();
     let rights: Vec<String> = config.iter().map(name).collect();
-    let shared: Vec<&String> = rights.iter().filter(|right| lefts.contains(right)).collect();
+    let shared: Vec<&String> = rights
+        .iter()
+        .filter(|right| lefts.contains(right))
+        .collect();
     let mut shared = shared.into_iter().peekable();
     let mut done: Vec<&String> = Vec::new();
     let mut merged = Vec::new();
@@ -243,7 +248,10 @@ fn merge_lists(schema: &Value, keys: &[&str], live: &[Value], config: &[Value]) 
         let (Some(to), Some(value)) = (to, config.get(right)) else {
             break;
         };
-        let before = lefts.iter().position(|l| l == to).and_then(|index| live.get(index));
+        let before = lefts
+            .iter()
+            .position(|l| l == to)
+            .and_then(|index| live.get(index));
         merged.push(before.map_or_else(|| value.clone(), |before| merge(schema, before, value)));
         done.push(to);
         shared.next_if(|next| *next == to);

@@ -30,6 +30,8 @@ pub(crate) struct Watch {
     selector: Selector,
     /// Changes until this version have been told.
     position: u64,
+    /// Where it began: a bookmark that is no later says nothing.
+    start: u64,
     /// What is told before any change.
     first: VecDeque<String>,
     end: Instant,
@@ -51,16 +53,15 @@ enum Step {
 
 impl Watch {
     /// Opens one; refused where what is asked makes no sense.
-    pub(crate) fn open(
-        asked: Asked,
-        state: &State,
-        bell: Receiver<u64>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn open(asked: Asked, state: &State, bell: Receiver<u64>) -> Result<Self, Failure> {
         let selector = Selector::read(asked.param("labelSelector"), asked.param("fieldSelector"))?;
         let seconds = asked.param("timeoutSeconds").and_then(|s| s.parse().ok());
-        let life = seconds.filter(|s| *s > 0).map_or(LONGEST, Duration::from_secs);
+        let life = seconds
+            .filter(|s| *s > 0)
+            .map_or(LONGEST, Duration::from_secs);
         let mut watch = Self {
             position: state.store().version(),
+            start: 0,
             first: VecDeque::new(),
             end: state.now() + life,
             next_bookmark: None,
@@ -75,6 +76,7 @@ impl Watch {
             watch.next_bookmark = Some(watch.bookmark_after(state.now()));
         }
         watch.begin(state)?;
+        watch.start = watch.position;
         Ok(watch)
     }
 
@@ -83,7 +85,9 @@ impl Watch {
         let wants_all = self.asked.is_set("sendInitialEvents");
         let version = self.asked.param("resourceVersion").unwrap_or("0");
         let Ok(version) = version.parse::<u64>() else {
-            return Err(Failure::bad_request(format!("invalid resource version: {version}")));
+            return Err(Failure::bad_request(format!(
+                "invalid resource version: {version}"
+            )));
         };
         if wants_all && self.asked.param("resourceVersionMatch") != Some("NotOlderThan") {
             let message = "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
@@ -147,14 +151,17 @@ impl Watch {
             self.is_over = true;
             let message = format!("too old resource version: {} ({compacted})", self.position);
             let status = Failure::expired(message).status();
-            return Step::Tell(format!("{}\n", json!({ "type": "ERROR", "object": status })));
+            return Step::Tell(format!(
+                "{}\n",
+                json!({ "type": "ERROR", "object": status })
+            ));
         }
         let (now, hold) = (state.now(), state.hold(resource));
         let mut told = String::new();
-        let mut held = None;
+        let mut waiting = None;
         for change in state.store().since(resource, self.position) {
             if change.at + hold > now {
-                held = Some(change.at + hold);
+                waiting = Some(change.at + hold);
                 break;
             }
             self.position = change.resource_version;
@@ -168,12 +175,17 @@ impl Watch {
         }
         if self.next_bookmark.is_some_and(|next| next <= now) {
             self.next_bookmark = Some(self.bookmark_after(now));
-            if held.is_none() {
-                self.position = self.position.max(state.store().version());
+            let last = state.store().last_change(resource);
+            let reached = if waiting.is_none() {
+                last
+            } else {
+                self.position
+            };
+            if reached > self.start {
+                return Step::Tell(format!("{}\n", self.bookmark(reached)));
             }
-            return Step::Tell(format!("{}\n", self.bookmark(self.position)));
         }
-        let times = [self.next_bookmark, held, state.next_late()];
+        let times = [self.next_bookmark, waiting, state.next_late()];
         let next = times.into_iter().flatten().fold(self.end, Instant::min);
         Step::Wait(next)
     }
@@ -211,7 +223,8 @@ impl Watch {
     fn event(&self, change: &Change) -> Option<String> {
         let seen = |object: &Option<std::sync::Arc<Value>>| {
             let object = object.as_ref()?;
-            self.is_seen(&change.place.0, object).then(|| (**object).clone())
+            self.is_seen(&change.place.0, object)
+                .then(|| (**object).clone())
         };
         match (seen(&change.before), seen(&change.after)) {
             (None, None) => None,

@@ -27,7 +27,10 @@ pub(crate) fn perform(state: &mut State, asked: &Asked) -> Done {
 
 /// Where the object of a request is.
 pub(crate) fn place(asked: &Asked) -> Place {
-    (asked.namespace.clone(), asked.name.clone().unwrap_or_default())
+    (
+        asked.namespace.clone(),
+        asked.name.clone().unwrap_or_default(),
+    )
 }
 
 pub(crate) fn writer(state: &State, asked: &Asked) -> Writer {
@@ -45,7 +48,9 @@ pub(crate) fn identify(resource: Resource, object: &Value) -> Result<(), Failure
     let text = |key: &str| object[key].as_str().unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     if resource.is_custom() && kind.is_empty() {
-        return Err(Failure::bad_request("Object 'Kind' is missing in the body of the request"));
+        return Err(Failure::bad_request(
+            "Object 'Kind' is missing in the body of the request",
+        ));
     }
     let expected = resource.api_version();
     let differs = |found: &str, expected: &str| !found.is_empty() && found != expected;
@@ -54,6 +59,13 @@ pub(crate) fn identify(resource: Resource, object: &Value) -> Result<(), Failure
             "the API version in the data ({version}) does not match the expected API version ({expected})"
         );
         return Err(Failure::bad_request(message));
+    }
+    if differs(kind, resource.kind()) && resource.is_custom() {
+        return Err(Failure::wrong_kind(
+            resource,
+            kind,
+            object::meta(object, "name"),
+        ));
     }
     if differs(kind, resource.kind()) {
         let message = format!(
@@ -71,9 +83,8 @@ pub(crate) fn locate(asked: &Asked, object: &mut Value) -> Result<(), Failure> {
     let name = asked.name.clone().unwrap_or_default();
     let found = object::meta(object, "name");
     if found != name {
-        let message = format!(
-            "the name of the object ({found}) does not match the name on the URL ({name})"
-        );
+        let message =
+            format!("the name of the object ({found}) does not match the name on the URL ({name})");
         return Err(Failure::bad_request(message));
     }
     in_namespace(asked, object)
@@ -117,13 +128,23 @@ fn create(state: &mut State, asked: &Asked) -> Result<Done, Failure> {
     made(state, asked, new)
 }
 
-/// What a new object is compared with.
+/// What a new object is compared with. Kinds that are built in have their parts from the beginning.
 pub(crate) fn empty(resource: Resource) -> Value {
-    json!({
+    let parts: &[&str] = match resource {
+        Resource::Roles => &[],
+        Resource::Leases => &["spec"],
+        Resource::Events => &["regarding", "deprecatedSource"],
+        Resource::Namespaces => &["spec", "status"],
+    };
+    let mut empty = json!({
         "apiVersion": resource.api_version(),
         "kind": resource.kind(),
         "metadata": {},
-    })
+    });
+    for part in parts {
+        empty[part] = json!({});
+    }
+    empty
 }
 
 /// Keeps an object that was not there.
@@ -140,7 +161,13 @@ pub(crate) fn made(state: &mut State, asked: &Asked, mut new: Value) -> Result<D
         return Err(Failure::invalid(resource, &name, &[cause]));
     }
     namespaces::admit(state, resource, &place)?;
-    for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"] {
+    for key in [
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "generation",
+        "resourceVersion",
+    ] {
         object::take_meta(&mut new, key);
     }
     let uid = state.store_mut().new_uid();
@@ -168,6 +195,9 @@ pub(crate) fn made(state: &mut State, asked: &Asked, mut new: Value) -> Result<D
     }
     let now = state.now();
     let kept = state.store_mut().put(resource, &place, new, now);
+    if resource == Resource::Roles {
+        state.store_mut().keep_bare(&place);
+    }
     Ok(Done {
         reply: Reply::json(201, read::shown(asked, &kept)),
         change: Some((None, Some(kept))),
@@ -183,7 +213,9 @@ fn update(state: &mut State, asked: &Asked) -> Result<Done, Failure> {
     let place = place(asked);
     let existing = state.store().get(resource, &place).cloned();
     let uid = object::meta(&new, "uid").to_owned();
-    let has = existing.as_ref().map_or("", |existing| object::meta(existing, "uid"));
+    let has = existing
+        .as_ref()
+        .map_or("", |existing| object::meta(existing, "uid"));
     let may_be_made = asked.subresource.is_none() && resource.is_created_by_update();
     if existing.is_none() && !may_be_made {
         return Err(Failure::not_found(resource, &place.1));
@@ -242,13 +274,16 @@ pub(crate) fn changed(
         return Err(Failure::invalid(resource, &place.1, &causes));
     }
     admission::check(resource, asked.subresource, &new, Some(existing))?;
+    // What was filled in at reading is kept with the first write.
+    let is_bare = new.get("status").is_none();
+    let was_bare = resource == Resource::Roles && state.store().is_bare(&place);
     if resource.is_custom() {
         admission::defaulted(schemas::of(resource), &mut new);
     }
     let goes = object::is_deleting(existing)
         && !object::has_finalizers(&new)
         && resource != Resource::Namespaces;
-    let is_same = untimed(&new) == untimed(existing);
+    let is_same = is_bare == was_bare && untimed(&new) == untimed(existing);
     let answer = |object: &Value| Reply::json(200, read::shown(asked, object));
     if asked.is_dry_run() {
         return Ok(Done::answer(answer(&new)));
@@ -265,6 +300,9 @@ pub(crate) fn changed(
         return Ok(Done::answer(answer(existing)));
     }
     let kept = state.store_mut().put(resource, &place, new, now);
+    if resource == Resource::Roles && is_bare {
+        state.store_mut().keep_bare(&place);
+    }
     Ok(Done {
         reply: answer(&kept),
         change: Some((Some(existing.clone()), Some(kept))),
@@ -327,7 +365,13 @@ fn copy(object: &mut Value, from: &Value, key: &str) {
 /// What of metadata may not change.
 fn immutable(old: &Value, new: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for key in ["name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+    for key in [
+        "name",
+        "namespace",
+        "uid",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
         let found = &new["metadata"][key];
         if *found != old["metadata"][key] {
             causes.push(Cause {
@@ -338,7 +382,10 @@ fn immutable(old: &Value, new: &Value) -> Vec<Cause> {
         }
     }
     let finalizers = |object: &Value| -> Vec<Value> {
-        object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default()
+        object["metadata"]["finalizers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     };
     let before = finalizers(old);
     let added: Vec<String> = (finalizers(new).iter())

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::sentences;
 use super::lab::{condition, generation, must, same, says, version};
+use super::sentences;
 
 const ONE: &str = "arn:aws:iam::aws:policy/One";
 const TWO: &str = "arn:aws:iam::aws:policy/Two";
@@ -39,7 +39,7 @@ sentences! {
         let path = "/apis/sessionmanager.dev/v1alpha1/namespaces/nowhere-at-all/sessionmanagerroles/a";
         let mut config = lab.object("a", &json!({}));
         config["metadata"] = json!({ "name": "a" });
-        let body = lab.apply(path, "one", &config).await?.refused(404, "NotFound")?;
+        let body = lab.apply(path, "one", &config).await?.missing()?;
         says(&body, "namespaces \"nowhere-at-all\" not found")
     }
     "apply of another version is a bad request", lab => {
@@ -66,9 +66,10 @@ sentences! {
     }
     "apply again with the same makes no version", lab => {
         let config = lab.object("a", &json!({ "mode": "Observe" }));
-        let made = lab.apply(&lab.role("a"), "one", &config).await?.is(201)?;
+        lab.apply(&lab.role("a"), "one", &config).await?.is(201)?;
+        let first = lab.apply(&lab.role("a"), "one", &config).await?.is(200)?;
         let again = lab.apply(&lab.role("a"), "one", &config).await?.is(200)?;
-        same("what comes back", &again, &made)
+        same("what comes back", &again, &first)
     }
     "apply leaves what others set", lab => {
         lab.make("a", &json!({ "mode": "Observe" })).await?;
@@ -152,7 +153,7 @@ sentences! {
         let config = lab.object("a", &json!({}));
         let path = format!("{}?fieldManager=one&dryRun=All", lab.role("a"));
         lab.apply_with(&path, &config).await?.is(201)?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "apply takes the last finalizer of what is deleted away, which ends it", lab => {
@@ -161,7 +162,7 @@ sentences! {
         lab.apply(&lab.role("a"), "one", &config).await?.is(201)?;
         lab.delete(&lab.role("a"), None).await?.is(200)?;
         lab.apply(&lab.role("a"), "one", &lab.object("a", &json!({}))).await?.is(200)?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "an object made by apply again is another one", lab => {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::sentences;
 use super::lab::{generation, must, same, says, version};
+use super::sentences;
 
 const ARN: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
 
@@ -32,7 +32,7 @@ sentences! {
         must("versions grow", version(&second) > version(&first))
     }
     "an object that is not there is not found", lab => {
-        let body = lab.get(&lab.role("nobody")).await?.refused(404, "NotFound")?;
+        let body = lab.get(&lab.role("nobody")).await?.missing()?;
         same("message", &body["message"], &json!("sessionmanagerroles.sessionmanager.dev \"nobody\" not found"))?;
         same("details", &body["details"], &json!({ "name": "nobody", "group": "sessionmanager.dev", "kind": "sessionmanagerroles" }))
     }
@@ -112,11 +112,11 @@ sentences! {
         lab.post(&lab.role(""), &object).await?.refused(400, "BadRequest")?;
         Ok(())
     }
-    "an object of another kind is refused", lab => {
+    "an object of another kind is invalid", lab => {
         let mut object = lab.object("a", &json!({}));
         object["kind"] = json!("Thing");
-        lab.post(&lab.role(""), &object).await?.refused(400, "BadRequest")?;
-        Ok(())
+        let body = lab.post(&lab.role(""), &object).await?.refused(422, "Invalid")?;
+        same("message", &body["message"], &json!("Thing.sessionmanager.dev \"a\" is invalid: kind: Invalid value: \"Thing\": must be SessionManagerRole"))
     }
     "an object of another version is refused", lab => {
         let mut object = lab.object("a", &json!({}));
@@ -128,7 +128,7 @@ sentences! {
         let path = "/apis/sessionmanager.dev/v1alpha1/namespaces/nowhere-at-all/sessionmanagerroles";
         let mut object = lab.object("a", &json!({}));
         object["metadata"] = json!({ "name": "a" });
-        let body = lab.post(path, &object).await?.refused(404, "NotFound")?;
+        let body = lab.post(path, &object).await?.missing()?;
         same("message", &body["message"], &json!("namespaces \"nowhere-at-all\" not found"))
     }
     "a value of the wrong type is invalid", lab => {
@@ -186,7 +186,7 @@ sentences! {
         let made = lab.post(&path, &object).await?.is(201)?;
         must("it has a uid", made["metadata"]["uid"].is_string())?;
         same("generation", &json!(generation(&made)), &json!(1))?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "only metadata comes where only metadata is wanted", lab => {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::sentences;
 use super::lab::{generation, must, same, says, version};
+use super::sentences;
 
 sentences! {
     "an object that nothing holds is gone at once", lab => {
@@ -16,11 +16,11 @@ sentences! {
             "kind": "sessionmanagerroles",
             "uid": made["metadata"]["uid"],
         }))?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "an object that is not there can't be deleted", lab => {
-        lab.delete(&lab.role("a"), None).await?.refused(404, "NotFound")?;
+        lab.delete(&lab.role("a"), None).await?.missing()?;
         Ok(())
     }
     "an object that a finalizer holds is marked, which is a generation", lab => {
@@ -49,7 +49,7 @@ sentences! {
         must("no finalizer is left", freed["metadata"].get("finalizers").is_none())?;
         must("it still has its time of deletion", freed["metadata"]["deletionTimestamp"].is_string())?;
         same("version", &json!(version(&freed)), &json!(version(&marked)))?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "one of two finalizers holds it still", lab => {
@@ -62,7 +62,7 @@ sentences! {
         let left = lab.read("a").await?;
         same("finalizers", &left["metadata"]["finalizers"], &json!(["example.com/two"]))?;
         lab.free("a").await?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "no finalizer is added to what is on its way out", lab => {
@@ -115,7 +115,7 @@ sentences! {
             "resourceVersion": made["metadata"]["resourceVersion"],
         } });
         lab.delete(&lab.role("a"), Some(&options)).await?.is(200)?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         Ok(())
     }
     "a dry run deletes nothing", lab => {
@@ -131,7 +131,7 @@ sentences! {
         }
         let path = format!("{}?labelSelector=team%3Done", lab.role(""));
         lab.delete(&path, None).await?.is(200)?;
-        lab.get(&lab.role("a")).await?.refused(404, "NotFound")?;
+        lab.get(&lab.role("a")).await?.missing()?;
         lab.read("b").await?;
         Ok(())
     }

@@ -41,7 +41,10 @@ impl Answer {
         if self.code == code {
             return Ok(self.body);
         }
-        Err(format!("{code} was expected, not {}: {}", self.code, self.body))
+        Err(format!(
+            "{code} was expected, not {}: {}",
+            self.code, self.body
+        ))
     }
 
     /// It must be a refusal with this HTTP status and reason; the body.
@@ -52,12 +55,24 @@ impl Answer {
         Ok(body)
     }
 
+    /// It must say that the object is not there; the body.
+    pub(super) fn missing(self) -> Result<Value, String> {
+        let body = self.refused(404, "NotFound")?;
+        says(&body, "\" not found")?;
+        Ok(body)
+    }
+
     /// It must be a refusal because of this field; its cause.
     pub(super) fn invalid(self, field: &str) -> Result<Value, String> {
         let body = self.refused(422, "Invalid")?;
         let causes = body["details"]["causes"].as_array();
-        let found = causes.into_iter().flatten().find(|cause| cause["field"] == field);
-        found.cloned().ok_or_else(|| format!("no cause is {field}: {body}"))
+        let found = causes
+            .into_iter()
+            .flatten()
+            .find(|cause| cause["field"] == field);
+        found
+            .cloned()
+            .ok_or_else(|| format!("no cause is {field}: {body}"))
     }
 }
 
@@ -77,7 +92,10 @@ pub(super) fn must(what: &str, holds: bool) -> Verdict {
 /// The message must have this in it.
 pub(super) fn says(body: &Value, part: &str) -> Verdict {
     let message = body["message"].as_str().unwrap_or_default();
-    must(&format!("the message does not say '{part}': {message}"), message.contains(part))
+    must(
+        &format!("the message does not say '{part}': {message}"),
+        message.contains(part),
+    )
 }
 
 pub(super) fn version(object: &Value) -> u64 {
@@ -86,7 +104,9 @@ pub(super) fn version(object: &Value) -> u64 {
 }
 
 pub(super) fn generation(object: &Value) -> i64 {
-    object["metadata"]["generation"].as_i64().unwrap_or_default()
+    object["metadata"]["generation"]
+        .as_i64()
+        .unwrap_or_default()
 }
 
 /// A condition as the schema wants it.
@@ -100,12 +120,23 @@ pub(super) fn condition(kind: &str, status: &str) -> Value {
     })
 }
 
+/// A status as a config for apply.
+pub(super) fn told(name: &str, status: &Value) -> Value {
+    json!({
+        "apiVersion": "sessionmanager.dev/v1alpha1",
+        "kind": "SessionManagerRole",
+        "metadata": { "name": name },
+        "status": status,
+    })
+}
+
 /// The fields that a manager has by an operation.
 pub(super) fn managed(object: &Value, manager: &str, operation: &str) -> Option<Value> {
     let entries = object["metadata"]["managedFields"].as_array();
-    let found = entries.into_iter().flatten().find(|entry| {
-        entry["manager"] == manager && entry["operation"] == operation
-    });
+    let found = entries
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["manager"] == manager && entry["operation"] == operation);
     found.map(|entry| entry["fieldsV1"].clone())
 }
 
@@ -121,7 +152,10 @@ impl Lab {
     }
 
     pub(super) fn path(&self, group: &str, plural: &str, name: &str) -> String {
-        let path = format!("/apis/{group}/namespaces/{}/{plural}/{name}", self.namespace);
+        let path = format!(
+            "/apis/{group}/namespaces/{}/{plural}/{name}",
+            self.namespace
+        );
         path.trim_end_matches('/').to_owned()
     }
 
@@ -144,7 +178,9 @@ impl Lab {
         content: &str,
         body: Option<&Value>,
     ) -> Result<Answer, String> {
-        let sent = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let sent = body
+            .map(|body| body.to_string().into_bytes())
+            .unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -153,9 +189,15 @@ impl Lab {
             .body(Body::from(sent))
             .map_err(|error| error.to_string())?;
         let answer = tokio::time::timeout(PATIENCE, self.client.send(request)).await;
-        let answer = answer.map_err(|_| "no answer")?.map_err(|error| error.to_string())?;
+        let answer = answer
+            .map_err(|_| "no answer")?
+            .map_err(|error| error.to_string())?;
         let code = answer.status().as_u16();
-        let bytes = answer.into_body().collect().await.map_err(|error| error.to_string())?;
+        let bytes = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
         let bytes = bytes.to_bytes();
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
@@ -182,7 +224,11 @@ impl Lab {
         self.send("PATCH", path, JSON_PATCH, Some(body)).await
     }
 
-    pub(super) async fn delete(&self, path: &str, options: Option<&Value>) -> Result<Answer, String> {
+    pub(super) async fn delete(
+        &self,
+        path: &str,
+        options: Option<&Value>,
+    ) -> Result<Answer, String> {
         self.send("DELETE", path, JSON, options).await
     }
 
@@ -229,6 +275,13 @@ impl Lab {
         self.post(&self.role(""), &object).await?.is(201)
     }
 
+    /// Makes a role and writes it once more: only then is all that was filled in kept with it.
+    pub(super) async fn settle(&self, name: &str, spec: &Value) -> Result<Value, String> {
+        self.make(name, spec).await?;
+        let patch = json!({ "spec": spec });
+        self.merge(&self.role(name), &patch).await?.is(200)
+    }
+
     /// Makes a role that a finalizer holds.
     pub(super) async fn make_held(&self, name: &str) -> Result<Value, String> {
         let mut object = self.object(name, &json!({}));
@@ -246,16 +299,6 @@ impl Lab {
         self.get(&self.role(name)).await?.is(200)
     }
 
-    /// A status as a config for apply.
-    pub(super) fn status(&self, name: &str, status: &Value) -> Value {
-        json!({
-            "apiVersion": "sessionmanager.dev/v1alpha1",
-            "kind": "SessionManagerRole",
-            "metadata": { "name": name },
-            "status": status,
-        })
-    }
-
     /// Watches roles; the query is added to what every watch has.
     pub(super) async fn watch(&self, query: &str) -> Result<Events, String> {
         self.watch_at(&self.role(""), query).await
@@ -268,7 +311,9 @@ impl Lab {
             .body(Body::empty())
             .map_err(|error| error.to_string())?;
         let answer = tokio::time::timeout(PATIENCE, self.client.send(request)).await;
-        let answer = answer.map_err(|_| "no answer")?.map_err(|error| error.to_string())?;
+        let answer = answer
+            .map_err(|_| "no answer")?
+            .map_err(|error| error.to_string())?;
         let code = answer.status().as_u16();
         must(&format!("the watch is refused with {code}"), code == 200)?;
         Ok(Events {
@@ -290,7 +335,9 @@ impl Events {
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
                 let line = self.read.split_to(end + 1);
-                return serde_json::from_slice(&line).map(Some).map_err(|error| error.to_string());
+                return serde_json::from_slice(&line)
+                    .map(Some)
+                    .map_err(|error| error.to_string());
             }
             match tokio::time::timeout(PATIENCE, self.body.next()).await {
                 Err(_) => return Err("the watch says nothing".to_owned()),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::sentences;
 use super::lab::{Lab, must, same, version};
+use super::sentences;
 
 /// Three roles with labels.
 async fn three(lab: &Lab) -> Result<(), String> {
@@ -21,7 +21,11 @@ async fn list(lab: &Lab, query: &str) -> Result<Value, String> {
 
 fn names(list: &Value) -> Value {
     let items = list["items"].as_array();
-    items.into_iter().flatten().map(|item| item["metadata"]["name"].clone()).collect()
+    items
+        .into_iter()
+        .flatten()
+        .map(|item| item["metadata"]["name"].clone())
+        .collect()
 }
 
 sentences! {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::lab::{Lab, must, same, says, told, version};
 use super::sentences;
-use super::lab::{Lab, must, same, says, version};
 
 const TIME: &str = "2026-01-02T03:04:05.000006Z";
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
@@ -49,10 +49,14 @@ fn namespaces(name: &str) -> String {
 async fn leaving(lab: &Lab) -> Result<Lab, String> {
     let mut inner = lab.clone();
     inner.namespace = format!("{}-gone", lab.namespace);
-    let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": inner.namespace } });
+    let object =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": inner.namespace } });
     lab.post("/api/v1/namespaces", &object).await?.is(201)?;
     inner.make_held("a").await?;
-    let marked = lab.delete(&namespaces(&inner.namespace), None).await?.is(200)?;
+    let marked = lab
+        .delete(&namespaces(&inner.namespace), None)
+        .await?
+        .is(200)?;
     same("phase", &marked["status"]["phase"], &json!("Terminating"))?;
     Ok(inner)
 }
@@ -86,7 +90,7 @@ sentences! {
         same("message", &body["message"], &json!("leases.coordination.k8s.io \"l\" already exists"))
     }
     "a lease that is not there is not found", lab => {
-        let body = lab.get(&leases(&lab, "l")).await?.refused(404, "NotFound")?;
+        let body = lab.get(&leases(&lab, "l")).await?.missing()?;
         same("message", &body["message"], &json!("leases.coordination.k8s.io \"l\" not found"))
     }
     "an update of a lease that is gone is a conflict where it names the uid", lab => {
@@ -159,7 +163,7 @@ sentences! {
     }
     "a patch of an event that is not there is not found", lab => {
         let series = json!({ "series": { "count": 2, "lastObservedTime": TIME } });
-        lab.merge(&events(&lab, "e"), &series).await?.refused(404, "NotFound")?;
+        lab.merge(&events(&lab, "e"), &series).await?.missing()?;
         Ok(())
     }
     "an event without a reason or a controller is invalid", lab => {
@@ -183,9 +187,9 @@ sentences! {
         lab.post(&events(&lab, ""), &object).await?.invalid("message")?;
         Ok(())
     }
-    "an event about another namespace is invalid", lab => {
+    "an event about what is in no namespace is invalid but in default", lab => {
         let mut object = event(&lab, "e");
-        object["regarding"]["namespace"] = json!("default");
+        object["regarding"] = json!({ "kind": "Namespace", "name": lab.namespace });
         lab.post(&events(&lab, ""), &object).await?.invalid("involvedObject.namespace")?;
         Ok(())
     }
@@ -208,7 +212,7 @@ sentences! {
         must("it has no generation", patched["metadata"].get("generation").is_none())
     }
     "a namespace that is not there is not found", lab => {
-        let body = lab.get(&namespaces("nowhere-at-all")).await?.refused(404, "NotFound")?;
+        let body = lab.get(&namespaces("nowhere-at-all")).await?.missing()?;
         same("message", &body["message"], &json!("namespaces \"nowhere-at-all\" not found"))
     }
     "the first namespaces can't be deleted", lab => {
@@ -233,7 +237,7 @@ sentences! {
         let inner = leaving(&lab).await?;
         inner.merge(&inner.role("a"), &json!({ "spec": { "mode": "Observe" } })).await?.is(200)?;
         let path = format!("{}/status", inner.role("a"));
-        inner.force(&path, "one", &inner.status("a", &json!({ "observedGeneration": 1 }))).await?.is(200)?;
+        inner.force(&path, "one", &told("a", &json!({ "observedGeneration": 1 }))).await?.is(200)?;
         inner.free("a").await?;
         Ok(())
     }

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
+use super::lab::{condition, managed, must, same, says, told};
 use super::sentences;
-use super::lab::{condition, managed, must, same, says};
 
 sentences! {
     "who makes an object holds all that was sent and what was filled in", lab => {
         let mut object = lab.object("a", &json!({ "role": { "description": "d" } }));
         object["metadata"]["labels"] = json!({ "team": "one" });
-        let path = format!("{}?fieldManager=one", lab.role(""));
-        let made = lab.post(&path, &object).await?.is(201)?;
+        let place = format!("{}?fieldManager=one", lab.role(""));
+        let made = lab.post(&place, &object).await?.is(201)?;
         same("fields", &managed(&made, "one", "Update").unwrap_or_default(), &json!({
             "f:metadata": { "f:labels": { ".": {}, "f:team": {} } },
             "f:spec": { ".": {}, "f:role": { ".": {}, "f:description": {} } },
@@ -43,13 +43,13 @@ sentences! {
     }
     "who writes status holds it apart from the rest", lab => {
         lab.make("a", &json!({})).await?;
-        let path = format!("{}/status", lab.role("a"));
-        let config = lab.status("a", &json!({
+        let place = format!("{}/status", lab.role("a"));
+        let config = told("a", &json!({
             "observedGeneration": 1,
             "conditions": [condition("Ready", "True")],
             "drift": [],
         }));
-        let written = lab.force(&path, "one", &config).await?.is(200)?;
+        let written = lab.force(&place, "one", &config).await?.is(200)?;
         same("fields", &managed(&written, "one", "Apply").unwrap_or_default(), &json!({
             "f:status": {
                 "f:conditions": {
@@ -73,8 +73,8 @@ sentences! {
     }
     "a status write by patch is held apart too", lab => {
         lab.make("a", &json!({})).await?;
-        let path = format!("{}/status?fieldManager=one", lab.role("a"));
-        let written = lab.merge(&path, &json!({ "status": { "observedGeneration": 1, "accountId": "1" } })).await?.is(200)?;
+        let place = format!("{}/status?fieldManager=one", lab.role("a"));
+        let written = lab.merge(&place, &json!({ "status": { "observedGeneration": 1, "accountId": "1" } })).await?.is(200)?;
         same("fields", &managed(&written, "one", "Update").unwrap_or_default(), &json!({
             "f:status": { "f:accountId": {}, "f:observedGeneration": {} },
         }))
@@ -108,10 +108,10 @@ sentences! {
     }
     "a conflict over a condition names its type", lab => {
         lab.make("a", &json!({})).await?;
-        let path = format!("{}/status", lab.role("a"));
-        let of = |status: &str| lab.status("a", &json!({ "observedGeneration": 1, "conditions": [condition("Ready", status)] }));
-        lab.apply(&path, "one", &of("True")).await?.is(200)?;
-        let body = lab.apply(&path, "two", &of("False")).await?.refused(409, "Conflict")?;
+        let place = format!("{}/status", lab.role("a"));
+        let of = |status: &str| told("a", &json!({ "observedGeneration": 1, "conditions": [condition("Ready", status)] }));
+        lab.apply(&place, "one", &of("True")).await?.is(200)?;
+        let body = lab.apply(&place, "two", &of("False")).await?.refused(409, "Conflict")?;
         same("message", &body["message"], &json!("Apply failed with 1 conflict: conflict with \"one\" with subresource \"status\": .status.conditions[type=\"Ready\"].status"))
     }
     "force takes the field from the other manager", lab => {
@@ -136,8 +136,8 @@ sentences! {
     "an update takes fields from who applied them", lab => {
         let config = lab.object("a", &json!({ "mode": "Observe" }));
         lab.apply(&lab.role("a"), "one", &config).await?.is(201)?;
-        let path = format!("{}?fieldManager=two", lab.role("a"));
-        let patched = lab.merge(&path, &json!({ "spec": { "mode": "Enforce" } })).await?.is(200)?;
+        let place = format!("{}?fieldManager=two", lab.role("a"));
+        let patched = lab.merge(&place, &json!({ "spec": { "mode": "Enforce" } })).await?.is(200)?;
         must("one holds nothing any more", managed(&patched, "one", "Apply").is_none())?;
         same("two", &managed(&patched, "two", "Update").unwrap_or_default(), &json!({ "f:spec": { "f:mode": {} } }))
     }
@@ -150,29 +150,29 @@ sentences! {
     "one who applies and updates is two managers", lab => {
         let config = lab.object("a", &json!({ "mode": "Observe" }));
         lab.apply(&lab.role("a"), "one", &config).await?.is(201)?;
-        let path = format!("{}?fieldManager=one", lab.role("a"));
-        let patched = lab.merge(&path, &json!({ "spec": { "tags": { "x": "1" } } })).await?.is(200)?;
+        let place = format!("{}?fieldManager=one", lab.role("a"));
+        let patched = lab.merge(&place, &json!({ "spec": { "tags": { "x": "1" } } })).await?.is(200)?;
         same("applied", &managed(&patched, "one", "Apply").unwrap_or_default(), &json!({ "f:spec": { "f:mode": {} } }))?;
         same("updated", &managed(&patched, "one", "Update").unwrap_or_default(), &json!({ "f:spec": { "f:tags": { ".": {}, "f:x": {} } } }))
     }
     "one who applies object and status is two managers", lab => {
         let config = lab.object("a", &json!({ "mode": "Observe" }));
         lab.apply(&lab.role("a"), "one", &config).await?.is(201)?;
-        let path = format!("{}/status", lab.role("a"));
-        let written = lab.force(&path, "one", &lab.status("a", &json!({ "observedGeneration": 1 }))).await?.is(200)?;
+        let place = format!("{}/status", lab.role("a"));
+        let written = lab.force(&place, "one", &told("a", &json!({ "observedGeneration": 1 }))).await?.is(200)?;
         same("spec", &written["spec"], &json!({ "mode": "Observe" }))?;
         let entries = written["metadata"]["managedFields"].as_array().map_or(0, Vec::len);
         same("entries", &json!(entries), &json!(2))
     }
     "a finalizer by merge patch is held by who put it on", lab => {
         let made = lab.make("a", &json!({})).await?;
-        let path = format!("{}?fieldManager=one", lab.role("a"));
+        let place = format!("{}?fieldManager=one", lab.role("a"));
         let patch = json!({ "metadata": {
             "uid": made["metadata"]["uid"],
             "resourceVersion": made["metadata"]["resourceVersion"],
             "finalizers": ["example.com/held"],
         } });
-        let patched = lab.merge(&path, &patch).await?.is(200)?;
+        let patched = lab.merge(&place, &patch).await?.is(200)?;
         same("fields", &managed(&patched, "one", "Update").unwrap_or_default(), &json!({
             "f:metadata": { "f:finalizers": { ".": {}, "v:\"example.com/held\"": {} } },
         }))?;

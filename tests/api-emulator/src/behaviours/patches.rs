@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::sentences;
 use super::lab::{generation, must, same, says, version};
+use super::sentences;
 
 sentences! {
     "a merge patch changes what it names and nothing else", lab => {
@@ -61,11 +61,11 @@ sentences! {
         Ok(())
     }
     "a merge patch of an object that is not there is not found", lab => {
-        lab.merge(&lab.role("a"), &json!({ "spec": {} })).await?.refused(404, "NotFound")?;
+        lab.merge(&lab.role("a"), &json!({ "spec": {} })).await?.missing()?;
         Ok(())
     }
     "a merge patch that changes nothing makes no version", lab => {
-        let made = lab.make("a", &json!({ "mode": "Observe" })).await?;
+        let made = lab.settle("a", &json!({ "mode": "Observe" })).await?;
         let patched = lab.merge(&lab.role("a"), &json!({ "spec": { "mode": "Observe" } })).await?.is(200)?;
         same("what comes back", &patched, &made)
     }
@@ -75,7 +75,7 @@ sentences! {
         Ok(())
     }
     "a merge patch of the object leaves status as it is", lab => {
-        let made = lab.make("a", &json!({})).await?;
+        let made = lab.settle("a", &json!({})).await?;
         let patch = json!({ "status": { "observedGeneration": 1, "accountId": "1" } });
         let patched = lab.merge(&lab.role("a"), &patch).await?.is(200)?;
         same("what comes back", &patched, &made)

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::sentences;
 use super::lab::{generation, must, same, says, version};
+use super::sentences;
 
 sentences! {
     "an update at the current version is kept", lab => {
@@ -38,7 +38,7 @@ sentences! {
     }
     "an update of a custom object that is not there is not found", lab => {
         let object = lab.object("a", &json!({}));
-        lab.put(&lab.role("a"), &object).await?.refused(404, "NotFound")?;
+        lab.put(&lab.role("a"), &object).await?.missing()?;
         Ok(())
     }
     "an update under another name than the path's is refused", lab => {
@@ -48,9 +48,19 @@ sentences! {
         Ok(())
     }
     "an update that changes nothing makes no version", lab => {
-        let object = lab.make("a", &json!({})).await?;
+        let object = lab.settle("a", &json!({})).await?;
         let same_again = lab.put(&lab.role("a"), &object).await?.is(200)?;
         same("what comes back", &same_again, &object)
+    }
+    "the first write keeps what was filled in, which is a version though nothing changes", lab => {
+        let made = lab.make("a", &json!({})).await?;
+        let first = lab.put(&lab.role("a"), &made).await?.is(200)?;
+        must("the version grows", version(&first) > version(&made))?;
+        let mut expected = made.clone();
+        expected["metadata"]["resourceVersion"] = first["metadata"]["resourceVersion"].clone();
+        same("what comes back", &first, &expected)?;
+        let second = lab.put(&lab.role("a"), &first).await?.is(200)?;
+        same("what comes back then", &second, &first)
     }
     "an update of metadata is no new generation", lab => {
         let mut object = lab.make("a", &json!({})).await?;
@@ -64,7 +74,7 @@ sentences! {
         Ok(())
     }
     "an update of the object leaves status as it is", lab => {
-        let mut object = lab.make("a", &json!({})).await?;
+        let mut object = lab.settle("a", &json!({})).await?;
         object["status"] = json!({ "observedGeneration": 5, "accountId": "1" });
         let updated = lab.put(&lab.role("a"), &object).await?.is(200)?;
         same("status", &updated["status"], &json!({ "observedGeneration": -1 }))?;

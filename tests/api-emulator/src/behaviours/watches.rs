@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::lab::{Lab, must, same, told, version};
 use super::sentences;
-use super::lab::{Lab, must, same, version};
 
 /// The version from which a watch sees all that comes.
 async fn start(lab: &Lab) -> Result<u64, String> {
@@ -51,7 +51,7 @@ sentences! {
         Ok(())
     }
     "a write that changes nothing is not told", lab => {
-        lab.make("a", &json!({ "mode": "Observe" })).await?;
+        lab.settle("a", &json!({ "mode": "Observe" })).await?;
         let mut watch = lab.watch(&format!("&resourceVersion={}", start(&lab).await?)).await?;
         lab.merge(&lab.role("a"), &json!({ "spec": { "mode": "Observe" } })).await?.is(200)?;
         lab.make("b", &json!({})).await?;
@@ -106,14 +106,15 @@ sentences! {
         must(&format!("nothing is told: {event:?}"), event.is_none())
     }
     "a bookmark comes shortly before the end", lab => {
-        lab.make("a", &json!({})).await?;
         let from = start(&lab).await?;
         let query = format!("&resourceVersion={from}&timeoutSeconds=5&allowWatchBookmarks=true");
         let mut watch = lab.watch(&query).await?;
+        let made = lab.make("a", &json!({})).await?;
+        watch.must("ADDED", "a").await?;
         let event = watch.next().await?.ok_or("no bookmark came")?;
         same("type", &event["type"], &json!("BOOKMARK"))?;
         same("kind", &event["object"]["kind"], &json!("SessionManagerRole"))?;
-        must("it has a version", version(&event["object"]) >= from)?;
+        must("it has a version", version(&event["object"]) >= version(&made))?;
         must("it has nothing else", event["object"].get("spec").is_none())?;
         let event = watch.next().await?;
         must(&format!("then it ends: {event:?}"), event.is_none())
@@ -149,7 +150,7 @@ sentences! {
         lab.make("a", &json!({})).await?;
         let mut watch = lab.watch(&format!("&resourceVersion={}", start(&lab).await?)).await?;
         let path = format!("{}/status", lab.role("a"));
-        let config = lab.status("a", &json!({ "observedGeneration": 1 }));
+        let config = told("a", &json!({ "observedGeneration": 1 }));
         let written = lab.force(&path, "one", &config).await?.is(200)?;
         same("modified", &watch.must("MODIFIED", "a").await?, &written)
     }

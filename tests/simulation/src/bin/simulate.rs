@@ -7,15 +7,28 @@ use simulation::script::Script;
 use simulation::story::play;
 use simulation::suites;
 
+/// Most of a story's time goes into small allocations.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Plays stories of the whole program in virtual time.
 #[derive(Parser)]
 struct Args {
     /// The story of this seed, line by line, made short where a rule is broken
     #[arg(long)]
     seed: Option<u64>,
+    /// With --seed: the script is one of leadership
+    #[arg(long)]
+    leadership: bool,
     /// Every crash point
     #[arg(long)]
     crash: bool,
+    /// A long life of so many hours
+    #[arg(long)]
+    hours: Option<u64>,
+    /// Objects of a long life
+    #[arg(long, default_value_t = 50)]
+    objects: usize,
     /// So many stories of random life
     #[arg(long, default_value_t = 20)]
     stories: u64,
@@ -27,12 +40,20 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(seed) = args.seed {
-        return one(seed);
+        return one(if args.leadership {
+            Script::leadership(seed)
+        } else {
+            Script::life(seed)
+        });
     }
     let tally = if args.crash {
         suites::crash::run()
+    } else if let Some(hours) = args.hours {
+        suites::long::run(&[args.first], args.objects, hours)
+    } else if args.leadership {
+        suites::life::leadership(args.first..args.first + args.stories)
     } else {
-        suites::life::run(args.first..args.first + args.stories)
+        suites::life::life(args.first..args.first + args.stories)
     };
     for failure in &tally.failures {
         println!("{}: {}", failure.case, failure.broken.join("; "));
@@ -52,9 +73,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// The story of a seed.
-fn one(seed: u64) -> ExitCode {
-    let mut script = Script::life(seed);
+/// The story of a script.
+fn one(mut script: Script) -> ExitCode {
+    let seed = script.seed;
     let is_well = play(&script, false).broken.is_empty();
     if !is_well {
         script = suites::life::shortest(&script);

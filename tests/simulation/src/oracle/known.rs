@@ -31,6 +31,8 @@ enum Matched {
 pub struct Known {
     /// Which.
     pub subject: Subject,
+    /// The version that the API server holds.
+    pub version: String,
     /// The generation that the API server holds.
     pub generation: i64,
     /// Whether the API server still has it.
@@ -66,6 +68,7 @@ impl Known {
         let finalizers = metadata["finalizers"].as_array();
         Ok(Self {
             subject,
+            version: text("resourceVersion").to_owned(),
             generation,
             is_there: true,
             is_deleting: !metadata["deletionTimestamp"].is_null(),

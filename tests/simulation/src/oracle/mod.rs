@@ -7,6 +7,7 @@ pub mod meaning;
 mod standing;
 pub mod wanted;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -113,8 +114,8 @@ impl Oracle {
     ) -> Vec<String> {
         let mut broken = self.leads(process, leader);
         broken.extend(self.over_budget(process));
-        let before = std::mem::take(&mut self.iam);
         broken.extend(self.refreshed(now, roles));
+        let before = std::mem::take(&mut self.iam);
         if call.outcome == "ok" || call.outcome == "LostReply" {
             broken.extend(calls::not_ours(self, now, call, &before));
             broken.extend(calls::access_lost(self, call, &before, iam));
@@ -140,10 +141,12 @@ impl Oracle {
     }
 
     /// Somebody else has changed something, or it is time to look.
-    pub fn looks(&mut self, now: Duration, iam: &Snapshot, roles: &[Value]) -> Vec<String> {
-        if self.iam != *iam {
+    /// IAM: `None` where it is as it was.
+    pub fn looks(&mut self, now: Duration, iam: Option<&Snapshot>, roles: &[Value]) -> Vec<String> {
+        if let Some(iam) = iam {
             self.note_taken(now, iam);
             self.iam = iam.clone();
+            self.compare(now);
         }
         self.refreshed(now, roles)
     }
@@ -166,25 +169,31 @@ impl Oracle {
     fn refreshed(&mut self, now: Duration, roles: &[Value]) -> Vec<String> {
         let mut broken = Vec::new();
         for role in roles {
+            let uid = role["metadata"]["uid"].as_str().unwrap_or_default();
+            let version = role["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+            if self.objects.get(uid).is_some_and(|known| known.version == version) {
+                continue;
+            }
             match Known::read(role, self.setting.partition) {
                 Err(why) => broken.push(why),
                 Ok(read) => {
-                    let uid = read.subject.uid.clone();
-                    match self.objects.get_mut(&uid) {
-                        Some(known) => known.update(read),
-                        None => drop(self.objects.insert(uid, read)),
-                    }
+                    let known = match self.objects.entry(uid.to_owned()) {
+                        Entry::Vacant(new) => new.insert(read),
+                        Entry::Occupied(old) => {
+                            let known = old.into_mut();
+                            known.update(read);
+                            known
+                        }
+                    };
+                    known.compare(now, &self.iam);
                 }
             }
         }
-        let here: BTreeSet<&str> = roles
-            .iter()
-            .filter_map(|r| r["metadata"]["uid"].as_str())
-            .collect();
+        let here: BTreeSet<&str> =
+            roles.iter().filter_map(|r| r["metadata"]["uid"].as_str()).collect();
         for (uid, known) in &mut self.objects {
             known.is_there = here.contains(uid.as_str());
         }
-        self.compare(now);
         broken
     }
 

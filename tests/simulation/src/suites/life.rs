@@ -1,19 +1,25 @@
-//! Random life: seeds enter, a tally leaves; a script that broke a rule is made short. No IO but threads.
+//! Scripts that are played to their end: random life, and leadership. Seeds enter, a tally leaves; a script that
+//! broke a rule is made short. No IO but threads.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::{Tally, each};
 use crate::script::{Act, Script};
 use crate::story::play;
 
-/// Plays the stories of these seeds.
-pub fn run(seeds: std::ops::Range<u64>) -> Tally {
-    let scripts: Vec<Script> = seeds.map(Script::life).collect();
-    each(
-        &scripts,
-        |script| format!("seed {}", script.seed),
-        |script| play(script, false),
-    )
+/// Random life of these seeds.
+pub fn life(seeds: Range<u64>) -> Tally {
+    all(&seeds.map(Script::life).collect::<Vec<_>>())
+}
+
+/// Several replicas, of these seeds.
+pub fn leadership(seeds: Range<u64>) -> Tally {
+    all(&seeds.map(Script::leadership).collect::<Vec<_>>())
+}
+
+fn all(scripts: &[Script]) -> Tally {
+    each(scripts, |script| format!("seed {}", script.seed), |script| play(script, false))
 }
 
 /// The shortest script found that still breaks a rule: acts are left out as long as one is broken.

@@ -3,6 +3,7 @@
 
 pub mod crash;
 pub mod life;
+pub mod long;
 mod tally;
 
 pub use self::tally::{Failure, Tally, each};
