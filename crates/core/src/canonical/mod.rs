@@ -7,6 +7,7 @@
 mod access;
 mod compare;
 mod excess;
+mod strict;
 mod words;
 
 use std::cmp::Ordering;
@@ -111,14 +112,19 @@ struct Atom {
     conditions: BTreeSet<Condition>,
 }
 
+/// A document of more is not taken apart. What is wanted has some dozens, and the 10 KB that IAM takes of
+/// others can have a hundred thousand, each of some hundred bytes.
+const ATOMS_MAX: usize = 10_000;
+
 impl Canonical {
     /// Understands a document's text.
     pub fn parse(text: &str) -> Result<Self, NotADocument> {
         let bad = |why: &str| NotADocument(why.to_owned());
-        let value: Value = serde_json::from_str(text).map_err(|e| NotADocument(e.to_string()))?;
+        let value = strict::parse(text).map_err(|e| NotADocument(e.to_string()))?;
         let Value::Object(document) = value else {
             return Err(bad("it is not a JSON object"));
         };
+        only(&document, &DOCUMENT, "it")?;
         let version = document
             .get("Version")
             .and_then(Value::as_str)
@@ -129,6 +135,16 @@ impl Canonical {
             Some(one @ Value::Object(_)) => vec![statement(one)?],
             Some(_) | None => return Err(bad("it has no Statement")),
         };
+        if statements
+            .iter()
+            .map(CanonicalStatement::size)
+            .sum::<usize>()
+            > ATOMS_MAX
+        {
+            return Err(bad(
+                "its principals, actions and resources multiply to more than can be compared",
+            ));
+        }
         Ok(Self {
             version,
             statements,
@@ -158,6 +174,14 @@ impl CanonicalStatement {
         self.effect == "Deny"
     }
 
+    /// How many atoms it has.
+    fn size(&self) -> usize {
+        [&self.principals, &self.actions, &self.resources]
+            .map(BulkItem::size)
+            .into_iter()
+            .fold(1, usize::saturating_mul)
+    }
+
     fn atoms(&self) -> Vec<Atom> {
         let mut atoms = Vec::new();
         for principal in self.principals.split() {
@@ -178,6 +202,15 @@ impl CanonicalStatement {
 }
 
 impl BulkItem {
+    /// How many parts [`Self::split`] makes of it.
+    fn size(&self) -> usize {
+        if self.not {
+            1
+        } else {
+            self.values.len().max(1)
+        }
+    }
+
     /// Value by value; one part where there is nothing to split.
     fn split(&self) -> Vec<Self> {
         if self.not || self.values.len() < 2 {
@@ -193,25 +226,52 @@ impl BulkItem {
     }
 }
 
+/// What a document can have.
+const DOCUMENT: [&str; 3] = ["Version", "Id", "Statement"];
+
+/// What a statement can have.
+const STATEMENT: [&str; 9] = [
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+];
+
+/// What is not known may change what the rest grants.
+fn only(map: &Map<String, Value>, known: &[&str], what: &str) -> Result<(), NotADocument> {
+    match map.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(NotADocument(format!(
+            "{what} has {key}, which this version does not know"
+        ))),
+    }
+}
+
 fn statement(value: &Value) -> Result<CanonicalStatement, NotADocument> {
     let Value::Object(statement) = value else {
         return Err(NotADocument("a statement is not a JSON object".to_owned()));
     };
+    only(statement, &STATEMENT, "a statement")?;
     Ok(CanonicalStatement {
         effect: statement
             .get("Effect")
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned(),
-        principals: part(statement, "Principal", principals),
+        principals: part(statement, "Principal", principals)?,
         actions: part(statement, "Action", |v| {
             strings(v).into_iter().map(Word::any_case).collect()
-        }),
-        resources: part(statement, "Resource", exact),
-        conditions: statement
-            .get("Condition")
-            .map(conditions)
-            .unwrap_or_default(),
+        })?,
+        resources: part(statement, "Resource", exact)?,
+        conditions: match statement.get("Condition") {
+            Some(value) => conditions(value)?,
+            None => BTreeSet::new(),
+        },
     })
 }
 
@@ -219,13 +279,18 @@ fn part(
     statement: &Map<String, Value>,
     name: &str,
     values: fn(&Value) -> BTreeSet<Word>,
-) -> BulkItem {
+) -> Result<BulkItem, NotADocument> {
     let plain = statement.get(name);
     let negated = statement.get(&format!("Not{name}"));
-    BulkItem {
+    if plain.is_some() && negated.is_some() {
+        return Err(NotADocument(format!(
+            "a statement has {name} and Not{name}"
+        )));
+    }
+    Ok(BulkItem {
         not: negated.is_some(),
         values: plain.or(negated).map(values).unwrap_or_default(),
-    }
+    })
 }
 
 fn exact(value: &Value) -> BTreeSet<Word> {
@@ -247,10 +312,9 @@ fn principals(value: &Value) -> BTreeSet<Word> {
     let of_kind = |kind: &str, values: &Value| -> Vec<Word> {
         let word = |value: &String| {
             let principal = account_root(value);
-            let is_account = principal.len() == 12 && principal.bytes().all(|b| b.is_ascii_digit());
             Word {
                 compared: format!("{kind} {principal}"),
-                shown: if is_account {
+                shown: if is_account(principal) {
                     format!("account {principal}")
                 } else {
                     value.clone()
@@ -269,34 +333,37 @@ fn principals(value: &Value) -> BTreeSet<Word> {
 }
 
 /// `arn:P:iam::A:root` and `A` are the same principal; IAM gives back the first.
-fn account_root(principal: &str) -> String {
+fn account_root(principal: &str) -> &str {
     let parts: Vec<&str> = principal.split(':').collect();
     match parts.as_slice() {
-        ["arn", _, "iam", "", account, "root"] => (*account).to_owned(),
-        _ => principal.to_owned(),
+        ["arn", _, "iam", "", account, "root"] if is_account(account) => account,
+        _ => principal,
     }
 }
 
-fn conditions(value: &Value) -> BTreeSet<Condition> {
+fn is_account(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// None of them is left out: what it lets through would be judged as if it had none.
+fn conditions(value: &Value) -> Result<BTreeSet<Condition>, NotADocument> {
+    let bad = |why: &str| NotADocument(format!("a condition {why}"));
+    let no_object = || bad("is not a JSON object");
     let mut all: BTreeMap<(String, Word), BTreeSet<Word>> = BTreeMap::new();
-    if let Value::Object(operators) = value {
-        for (operator, keys) in operators {
-            if let Value::Object(keys) = keys {
-                for (key, values) in keys {
-                    all.entry((operator.clone(), Word::any_case(key.clone())))
-                        .or_default()
-                        .extend(exact(values));
-                }
+    for (operator, keys) in value.as_object().ok_or_else(no_object)? {
+        for (key, values) in keys.as_object().ok_or_else(no_object)? {
+            let test = (operator.clone(), Word::any_case(key.clone()));
+            if all.insert(test, exact(values)).is_some() {
+                return Err(bad("has the same key twice"));
             }
         }
     }
-    all.into_iter()
-        .map(|((operator, key), values)| Condition {
-            operator,
-            key,
-            values,
-        })
-        .collect()
+    let condition = |((operator, key), values)| Condition {
+        operator,
+        key,
+        values,
+    };
+    Ok(all.into_iter().map(condition).collect())
 }
 
 #[cfg(test)]

@@ -1,3 +1,9 @@
+//! Documents that mean the same, that differ, and what each difference means for access.
+
+mod corpus;
+mod foreign;
+mod model;
+
 use super::*;
 use crate::difference::{Importance, Width};
 
