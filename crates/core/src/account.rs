@@ -184,7 +184,9 @@ pub struct Account {
 impl Account {
     /// The account of a caller's ARN, such as `arn:aws:sts::111122223333:assumed-role/r/s`.
     pub fn of_caller(arn: &str) -> Result<Self, AccountError> {
-        let parsed = Arn::parse(arn).ok_or_else(|| AccountError::NotAnArn(arn.to_owned()))?;
+        let is_id = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        let parsed = Arn::parse(arn).filter(|arn| is_id(arn.account));
+        let parsed = parsed.ok_or_else(|| AccountError::NotAnArn(arn.to_owned()))?;
         Ok(Self {
             id: parsed.account.to_owned(),
             partition: parsed.partition.parse()?,

@@ -198,14 +198,19 @@ impl Recorded {
     }
 }
 
-/// Whether a name is the default of this object, under whatever prefix.
+/// Whether a name is the default of this object, under whatever prefix a flag can have had.
 fn is_default_name(name: &str, subject: &ObjectRef) -> bool {
+    // Status may hold any text: no flag gives another character, and below a character is a byte.
+    let is_taken = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    if name.len() > ROLE_NAME_MAX || !name.bytes().all(is_taken) {
+        return false;
+    }
     let (name, own) = (
         name.to_ascii_lowercase(),
         derived_full("", subject).to_ascii_lowercase(),
     );
-    if name.ends_with(&own) {
-        return true;
+    if let Some(prefix) = name.strip_suffix(&own) {
+        return prefix.len() <= PREFIX_MAX;
     }
     // One that was cut: its hash is of the whole, prefix included.
     let Some((kept, hash)) = name.rsplit_once('-') else {

@@ -1,5 +1,7 @@
 //! Default names, what status may say of names, and whose a name is.
 
+mod foreign;
+
 use super::*;
 
 fn subject(namespace: &str, name: &str) -> ObjectRef {
