@@ -104,6 +104,9 @@ const MESSAGE_MAX: usize = 1000;
 /// The longest that AWS's own words are quoted, where there is room.
 const QUOTED_MAX: usize = 600;
 
+/// The longest code: twice the longest that AWS's services have.
+const CODE_MAX: usize = 128;
+
 /// What stands between the parts of a message.
 const ROOM_FOR_MARKS: usize = " on : … . ".len();
 
@@ -196,10 +199,14 @@ impl Failure {
         let Self {
             action, resource, ..
         } = self;
-        let is_code = |b: u8| b.is_ascii_alphabetic() || b == b'.';
+        let is_code = |code: &str| {
+            code.len() <= CODE_MAX
+                && code.starts_with(|c: char| c.is_ascii_alphabetic())
+                && code.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
+        };
         let code = match &*self.code {
-            code if code.bytes().all(is_code) => code,
-            // AWS has no such code; a proxy may put anything there.
+            code if is_code(code) => code,
+            // AWS has no such code; a proxy may put anything there, or nothing.
             _ => "an error",
         };
         let on = if resource.is_empty() {

@@ -1,5 +1,6 @@
 //! AWS's real texts in, whole messages out; and that nothing of others gets into any message.
 
+mod foreign;
 mod planted;
 mod table;
 
