@@ -28,14 +28,24 @@ pub(crate) fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure>
 }
 
 /// IAM gives documents percent-encoded (RFC 3986), which the SDK leaves so. A plus is a plus.
-/// Some stand-ins give raw JSON, which begins with a brace.
+/// Some stand-ins give raw JSON, which begins with a brace. What can't be decoded stays as it is, so that
+/// it is no document: with other characters in the place of the broken ones it might be the wanted one.
 pub(crate) fn decoded(document: &str) -> String {
-    if document.trim_start().starts_with('{') {
+    if document.trim_start().starts_with('{') || !is_encoded(document) {
         return document.to_owned();
     }
-    percent_decode_str(document)
-        .decode_utf8_lossy()
-        .into_owned()
+    match percent_decode_str(document).decode_utf8() {
+        Ok(text) => text.into_owned(),
+        Err(_) => document.to_owned(),
+    }
+}
+
+/// Whether two hex digits follow each percent sign.
+fn is_encoded(document: &str) -> bool {
+    let mut escapes = document.split('%').skip(1).map(str::as_bytes);
+    escapes.all(|after| {
+        matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    })
 }
 
 pub(crate) fn tags(tags: Vec<Tag>) -> Tags {
@@ -207,6 +217,8 @@ pub(crate) fn listed_instance_profile(listed: InstanceProfile) -> ObservedInstan
 #[cfg(test)]
 mod tests {
     use super::decoded;
+
+    mod foreign;
 
     #[test]
     fn documents_are_decoded_but_a_plus_is_none_of_it() {

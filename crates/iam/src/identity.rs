@@ -12,7 +12,7 @@ use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
 use smr_core::account::{Account, AccountError};
-use smr_core::failure::{Failure, FailureClass, Said};
+use smr_core::failure::{Failure, FailureClass, Said, Tried};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
@@ -34,14 +34,23 @@ impl IdentityError {
     pub fn into_failure(self) -> Failure {
         match self {
             Self::Call(failed) => failed.0,
-            Self::Account(error) => Failure {
-                class: FailureClass::Partition,
-                action: "sts:GetCallerIdentity".to_owned(),
-                resource: String::new(),
-                code: Box::default(),
-                said: Said::in_own_words(error.to_string()),
-                way_out: None,
-            },
+            Self::Account(error) => {
+                // It quotes what STS named, which may be anything.
+                let tried = Tried {
+                    class: FailureClass::Partition,
+                    action: "sts:GetCallerIdentity",
+                    resource: "",
+                    account: None,
+                };
+                Failure {
+                    class: tried.class,
+                    action: tried.action.to_owned(),
+                    resource: String::new(),
+                    code: Box::default(),
+                    said: Said::by_aws(&tried, &error.to_string()),
+                    way_out: None,
+                }
+            }
         }
     }
 }

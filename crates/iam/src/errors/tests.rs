@@ -94,6 +94,7 @@ fn an_unknown_code_is_judged_by_its_status() {
     );
 }
 
+mod foreign;
 mod wire;
 
 /// An account in process whose next call of `action` gets this answer.
