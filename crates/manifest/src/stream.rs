@@ -31,10 +31,7 @@ pub fn documents(text: &str) -> Result<Vec<Node>, Broken> {
     };
     let rest = &text[end..];
     let json = Broken {
-        place: Place {
-            line: error.line().max(1),
-            column: error.column().max(1),
-        },
+        place: place_in(text, &error),
         problem: in_words(&error),
     };
     if count > 1 {
@@ -53,6 +50,18 @@ pub fn documents(text: &str) -> Result<Vec<Node>, Broken> {
     yaml_documents(rest, place, &mut found)
         .map(|()| found)
         .map_err(|_| json)
+}
+
+/// The library counts a line's bytes, people and the rest of this program its characters.
+fn place_in(text: &str, error: &serde_json::Error) -> Place {
+    let line = error.line().max(1);
+    let bytes = error.column().max(1);
+    let before = text.split('\n').nth(line - 1).unwrap_or_default();
+    let end = before.floor_char_boundary(bytes - 1);
+    Place {
+        line,
+        column: before[..end].chars().count() + 1,
+    }
 }
 
 /// What is wrong, without the place that goes before it.

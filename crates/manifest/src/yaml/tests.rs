@@ -1,3 +1,7 @@
+//! What a text means, as kubectl reads it; and that any text has an end.
+
+mod foreign;
+
 use super::*;
 use serde_json::json;
 
