@@ -307,3 +307,20 @@ fn lists_that_multiply_may_grant_anything() {
     assert_eq!(excess(Some(&larger), &larger), Some(Width::UNKNOWN));
     assert!(is_told_as_an_excess(&document(700, 300), WANTED));
 }
+
+/// No account is every account: only the root of one is the account itself.
+#[test]
+fn the_root_of_any_account_is_not_everyone() {
+    let trust = |who: &str| {
+        document(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"AWS":"{who}"}},"Action":"sts:AssumeRole"}}"#
+        ))
+    };
+    for (root, other) in [
+        ("arn:aws:iam::*:root", "*"),
+        ("arn:aws:iam::u:root", "u"),
+        ("arn:aws:iam::1111222233334:root", "1111222233334"),
+    ] {
+        assert!(!same(&trust(root), &trust(other)), "{root}");
+    }
+}

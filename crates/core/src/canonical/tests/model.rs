@@ -112,6 +112,12 @@ impl Doc {
 }
 
 impl Stmt {
+    fn retest(&mut self, others: &[Cond]) {
+        for (own, other) in self.conditions.iter_mut().zip(others) {
+            own.values.clone_from(&other.values);
+        }
+    }
+
     fn speaks_of(&self, request: Request) -> bool {
         let is_in = |part: &Option<Part>, value: &str| part.as_ref().is_none_or(|p| p.has(value));
         is_in(&self.principal, request.principal)
@@ -363,7 +369,7 @@ pub fn docs(of_trust: bool) -> impl Strategy<Value = Doc> {
 
 /// Two documents that differ here and there, so that they often nearly say the same.
 pub fn neighbours(of_trust: bool) -> impl Strategy<Value = (Doc, Doc)> {
-    let edit = (any::<prop::sample::Index>(), statement(of_trust), 0..8_u8);
+    let edit = (any::<prop::sample::Index>(), statement(of_trust), 0..10_u8);
     (docs(of_trust), edit).prop_map(|(doc, (at, other, edit))| {
         let mut next = doc.clone();
         let at = at.index(next.0.len());
@@ -375,6 +381,8 @@ pub fn neighbours(of_trust: bool) -> impl Strategy<Value = (Doc, Doc)> {
             4 => next.0[at].principal = other.principal,
             5 => drop(next.0.remove(at)),
             6 => next.0.push(other),
+            // The same tests for other values: one may let more through, or less.
+            7 | 8 => next.0[at].retest(&other.conditions),
             _ => next.0[at] = other,
         }
         (doc, next)
