@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 use smr_api::{FIELD_MANAGER, FINALIZER, SessionManagerRole, SessionManagerRoleStatus};
 use smr_core::summary::Event;
 use smr_lease::{Fence, NotLeader};
@@ -18,6 +18,9 @@ use smr_api::Key;
 
 /// kube sets no time-out on an answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a status is sent where others change the object at the same time.
+const STATUS_ATTEMPTS: u32 = 4;
 
 /// A write that did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -54,15 +57,25 @@ impl Cluster {
         }
     }
 
-    /// Writes the status, if the object still is the one that was read.
+    /// Writes the status, if the object still is the one that was read, whoever has changed it since. The API
+    /// server looks at no uid in a patch of status: a version guards it, and the uid is compared here.
     pub async fn write_status(
         &self,
         object: &Object,
         status: &SessionManagerRoleStatus,
     ) -> Result<Object, WriteError> {
-        // Another uid makes the API server refuse: the status is of this object only.
-        let metadata = json!({ "name": object.key().name, "uid": object.uid() });
-        self.apply_status(object, &metadata, status).await
+        let mut live = object.clone();
+        for _ in 1..STATUS_ATTEMPTS {
+            match self.write_status_if_unchanged(&live, status).await {
+                Err(WriteError::Refused(error)) if is_conflict(&error) => {}
+                other => return other,
+            }
+            live = match self.read(&object.key()).await? {
+                Some(live) if live.uid() == object.uid() => live,
+                Some(_) | None => return Err(WriteError::Gone),
+            };
+        }
+        self.write_status_if_unchanged(&live, status).await
     }
 
     /// Writes the status, if nobody has changed the object since it was read.
@@ -71,25 +84,14 @@ impl Cluster {
         object: &Object,
         status: &SessionManagerRoleStatus,
     ) -> Result<Object, WriteError> {
-        let metadata = json!({
-            "name": object.key().name,
-            "uid": object.uid(),
-            "resourceVersion": object.metadata.resource_version,
-        });
-        self.apply_status(object, &metadata, status).await
-    }
-
-    async fn apply_status(
-        &self,
-        object: &Object,
-        metadata: &Value,
-        status: &SessionManagerRoleStatus,
-    ) -> Result<Object, WriteError> {
         let Key { namespace, name } = object.key();
         let patch = json!({
             "apiVersion": SessionManagerRole::api_version(&()),
             "kind": SessionManagerRole::kind(&()),
-            "metadata": metadata,
+            "metadata": {
+                "name": name,
+                "resourceVersion": object.metadata.resource_version,
+            },
             "status": status,
         });
         let api = self.api(&namespace);
@@ -194,3 +196,10 @@ impl Cluster {
         }
     }
 }
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+#[cfg(test)]
+mod tests;
