@@ -18,7 +18,7 @@ WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLAN
 WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(CARGO) build --bins -p session-manager-role -p test-kubelet && export SMR_HELM="$$helm" &&
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
-STEPS := lint release-files pure generated unit test-schema test-image moto-conformance test-cloudformation e2e policy-simulation moto-e2e test-gitops deny
+STEPS := lint release-files pure generated unit test-simulation test-schema test-image moto-conformance test-cloudformation e2e policy-simulation moto-e2e test-gitops deny
 
 .PHONY: help
 help: ## This list
@@ -47,6 +47,25 @@ pure: ## The pure crates compile on their own
 .PHONY: unit
 unit: ## What needs no server: unit and property tests, the emulator's conformance
 	$(CARGO) test --workspace
+
+# A build profile of its own: the stories are played hundreds of times.
+SIMULATE = $(CARGO) run -q --profile sim -p simulation --bin simulate --
+
+.PHONY: test-simulation
+test-simulation: ## The whole program in virtual time under faults: some thousand stories
+	$(SIMULATE) suites
+
+.PHONY: simulate
+simulate: ## The story of one seed of the simulation: make simulate SEED=24 (LEADERSHIP=1: of several replicas)
+	@$(SIMULATE) story $(SEED) $(if $(LEADERSHIP),--leadership)
+
+.PHONY: simulate-long
+simulate-long: ## All suites of the simulation at full size (about 40 minutes); writes the figures in docs/reliability.md
+	$(SIMULATE) suites --size long --write docs/reliability.md
+
+.PHONY: seeded-bugs
+seeded-bugs: ## Which suites of the simulation catch each of the faults that are put into a copy of the program
+	$(CARGO) run -q --profile sim -p simulation --bin seeded-bugs -- --only "$(BUG)"
 
 # The schemas of the kinds, in the layout of catalogues of CRDs.
 SCHEMAS := deploy/schemas/sessionmanager.dev

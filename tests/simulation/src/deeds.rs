@@ -529,10 +529,9 @@ async fn gone(world: Target<'_>, kind: Kind) -> bool {
                 .roles
                 .get(&role)
                 .is_some_and(|r| r.attached.contains(&own))
+                && !took!(iam.detach_role_policy().role_name(role).policy_arn(&own))
             {
-                if !took!(iam.detach_role_policy().role_name(role).policy_arn(&own)) {
-                    return false;
-                }
+                return false;
             }
             for version in found
                 .versions

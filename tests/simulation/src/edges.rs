@@ -174,7 +174,7 @@ impl ApiEdge {
     async fn arrives(self, request: Request<Body>) -> Result<Response<Answer>, BoxError> {
         let edge: Edge = self.server.edge(&self.process.name);
         let last = self.server.last_request();
-        let answer = edge.oneshot(request).await.map_err(Into::into);
+        let answer = edge.oneshot(request).await;
         if let Some(request) = self.server.request(last + 1) {
             self.witness.called_api(&self.process, &request);
         }

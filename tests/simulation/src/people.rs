@@ -15,7 +15,7 @@ use crate::script::{Act, ApiTrouble, IamTrouble};
 use crate::world::{NAMESPACE, World};
 
 /// The controller comes back from any trouble within this time: its longest pause and a little.
-pub const RECOVERY: Duration = Duration::from_secs(14 * 60);
+pub const RECOVERY: Duration = Duration::from_mins(14);
 /// The name of an object, by its number.
 fn name(object: usize) -> String {
     const FIRST: [&str; 4] = ["web", "db", "jump", "edge"];
@@ -46,8 +46,14 @@ impl World {
                     .await
             }
             Act::Deed { object, deed } => self.deed(object % objects, *deed).await,
-            Act::Iam(trouble, time) => self.iam_trouble(*trouble, *time),
-            Act::Api(trouble, time) => self.api_trouble(*trouble, *time),
+            Act::Iam(trouble, time) => {
+                self.iam_trouble(*trouble, *time);
+                Ok(())
+            }
+            Act::Api(trouble, time) => {
+                self.api_trouble(*trouble, *time);
+                Ok(())
+            }
             Act::Kill(replica, pause) => {
                 self.replica(*replica).kill(*pause);
                 self.disturbed(*pause);
@@ -205,7 +211,7 @@ impl World {
         }
     }
 
-    fn iam_trouble(&self, trouble: IamTrouble, time: Duration) -> Result<(), String> {
+    fn iam_trouble(&self, trouble: IamTrouble, time: Duration) {
         self.disturbed(time);
         let every = |kind| Fault::new("*", 1, kind).lasting(time);
         let later = |undo: fn(&iam_emulator::Emulator)| {
@@ -251,7 +257,6 @@ impl World {
                 later(|iam| iam.set_write_lag(Duration::ZERO));
             }
         }
-        Ok(())
     }
 
     /// Others than the replicas' calls are not met: who they are is known by then.
@@ -264,7 +269,7 @@ impl World {
         }
     }
 
-    fn api_trouble(&self, trouble: ApiTrouble, time: Duration) -> Result<(), String> {
+    fn api_trouble(&self, trouble: ApiTrouble, time: Duration) {
         self.disturbed(time);
         let fails = |code, reason: &str| ApiFaultKind::Error {
             code,
@@ -302,7 +307,6 @@ impl World {
             ApiTrouble::WatchesEnd => self.api.drop_watches(),
             ApiTrouble::Compacts => self.api.compact(),
         }
-        Ok(())
     }
 
     /// All troubles are over.

@@ -246,7 +246,8 @@ fn said(body: &Value) -> String {
     if !body["metadata"]["finalizers"].is_null() {
         words.push(format!("finalizers {}", body["metadata"]["finalizers"]));
     }
-    words.iter().map(|word| format!("{word} ")).collect()
+    words.push(String::new());
+    words.join(" ")
 }
 
 fn outcome(request: &Request) -> String {

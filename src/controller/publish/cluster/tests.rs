@@ -27,7 +27,10 @@ impl Scene {
 
     async fn create(&self) -> Object {
         let new = SessionManagerRole::new(NAME, SessionManagerRoleSpec::default());
-        self.people.create(&PostParams::default(), &new).await.unwrap();
+        self.people
+            .create(&PostParams::default(), &new)
+            .await
+            .unwrap();
         self.read().await
     }
 
@@ -57,7 +60,11 @@ fn status() -> SessionManagerRoleStatus {
 async fn a_status_is_never_written_to_another_object_of_the_name() {
     let scene = Scene::new();
     let old = scene.create().await;
-    scene.people.delete(NAME, &DeleteParams::default()).await.unwrap();
+    scene
+        .people
+        .delete(NAME, &DeleteParams::default())
+        .await
+        .unwrap();
     let gone = scene.cluster.write_status(&old, &status()).await;
     assert!(matches!(gone, Err(WriteError::Gone)), "{gone:?}");
     scene.create().await;
@@ -71,11 +78,22 @@ async fn a_status_is_written_whoever_has_changed_the_object_meanwhile() {
     let scene = Scene::new();
     let object = scene.create().await;
     let patch = Patch::Merge(json!({ "metadata": { "labels": { "a": "b" } } }));
-    scene.people.patch(NAME, &PatchParams::default(), &patch).await.unwrap();
-    let written = scene.cluster.write_status(&object, &status()).await.unwrap();
+    scene
+        .people
+        .patch(NAME, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    let written = scene
+        .cluster
+        .write_status(&object, &status())
+        .await
+        .unwrap();
     assert_eq!(written.uid(), object.uid());
     assert_eq!(scene.status(), 7);
     // But not where nobody may have.
-    let refused = scene.cluster.write_status_if_unchanged(&object, &status()).await;
+    let refused = scene
+        .cluster
+        .write_status_if_unchanged(&object, &status())
+        .await;
     assert!(matches!(refused, Err(WriteError::Refused(error)) if is_conflict(&error)));
 }

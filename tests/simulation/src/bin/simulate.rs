@@ -1,11 +1,13 @@
-//! `simulate`: plays stories. In: a suite or a seed; out: a story or a verdict on standard output.
+//! `simulate`: plays stories. In: suites or a seed; out: verdicts or a story on standard output.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
+use simulation::report;
 use simulation::script::Script;
 use simulation::story::play;
-use simulation::suites;
+use simulation::suites::{Size, Suite, shortest};
 
 /// Most of a story's time goes into small allocations.
 #[global_allocator]
@@ -13,73 +15,118 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Plays stories of the whole program in virtual time.
 #[derive(Parser)]
-struct Args {
-    /// The story of this seed, line by line, made short where a rule is broken
-    #[arg(long)]
-    seed: Option<u64>,
-    /// With --seed: the script is one of leadership
-    #[arg(long)]
-    leadership: bool,
-    /// Every crash point
-    #[arg(long)]
-    crash: bool,
-    /// A long life of so many hours
-    #[arg(long)]
-    hours: Option<u64>,
-    /// Objects of a long life
-    #[arg(long, default_value_t = 50)]
-    objects: usize,
-    /// So many stories of random life
-    #[arg(long, default_value_t = 20)]
-    stories: u64,
-    /// The first seed
-    #[arg(long, default_value_t = 1)]
-    first: u64,
+struct Cli {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The suites, and whether all of their stories end well
+    Suites {
+        /// How many stories
+        #[arg(long, value_enum, default_value = "test")]
+        size: Stories,
+        /// Only these suites (repeatable)
+        #[arg(long)]
+        only: Vec<String>,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        first: u64,
+        /// A document whose figures are written anew
+        #[arg(long)]
+        write: Option<PathBuf>,
+    },
+    /// The story of a seed, line by line, made short where it breaks a rule
+    Story {
+        /// The seed
+        seed: u64,
+        /// One of who leads, and not of random life
+        #[arg(long)]
+        leadership: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Stories {
+    Quick,
+    Test,
+    Long,
+}
+
+impl From<Stories> for Size {
+    fn from(stories: Stories) -> Self {
+        match stories {
+            Stories::Quick => Self::Quick,
+            Stories::Test => Self::Test,
+            Stories::Long => Self::Long,
+        }
+    }
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    if let Some(seed) = args.seed {
-        return one(if args.leadership {
+    match Cli::parse().command {
+        What::Suites {
+            size,
+            only,
+            first,
+            write,
+        } => suites(size.into(), &only, first, write),
+        What::Story { seed, leadership } => story(if leadership {
             Script::leadership(seed)
         } else {
             Script::life(seed)
-        });
+        }),
     }
-    let tally = if args.crash {
-        suites::crash::run()
-    } else if let Some(hours) = args.hours {
-        suites::long::run(&[args.first], args.objects, hours)
-    } else if args.leadership {
-        suites::life::leadership(args.first..args.first + args.stories)
-    } else {
-        suites::life::life(args.first..args.first + args.stories)
-    };
-    for failure in &tally.failures {
-        println!("{}: {}", failure.case, failure.broken.join("; "));
+}
+
+fn suites(size: Size, only: &[String], first: u64, write: Option<PathBuf>) -> ExitCode {
+    let wanted = |suite: &Suite| only.is_empty() || only.iter().any(|name| name == suite.name());
+    let mut played = Vec::new();
+    for suite in Suite::ALL.into_iter().filter(wanted) {
+        let tally = suite.run(size, first);
+        println!("{}", report::line(suite, &tally));
+        for failure in &tally.failures {
+            println!("  {}: {}", failure.case, failure.broken.join("; "));
+        }
+        played.push((suite, tally));
     }
-    println!(
-        "{} cases, {} failures, {:.1} virtual hours, {} calls, {:.1} s",
-        tally.cases,
-        tally.failures.len(),
-        tally.lasted.as_secs_f64() / 3600.0,
-        tally.calls,
-        tally.took.as_secs_f64()
-    );
-    if tally.failures.is_empty() {
+    if let Some(path) = write {
+        let figures = format!("{}\n{}", what_was_played(), report::table(&played));
+        let document = std::fs::read_to_string(&path).unwrap_or_default();
+        let Some(document) = report::with_figures(&document, &figures) else {
+            eprintln!("{} has no marks for figures", path.display());
+            return ExitCode::FAILURE;
+        };
+        if let Err(error) = std::fs::write(&path, document) {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    let is_well = !played.is_empty() && played.iter().all(|(_, tally)| tally.failures.is_empty());
+    if is_well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
+/// When and of what the figures are.
+fn what_was_played() -> String {
+    let commit = Command::new("git")
+        .args(["describe", "--always", "--dirty"])
+        .output();
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d");
+    format!("Commit {}, {today}.\n", commit.unwrap_or_default())
+}
+
 /// The story of a script.
-fn one(mut script: Script) -> ExitCode {
-    let seed = script.seed;
+fn story(mut script: Script) -> ExitCode {
     let is_well = play(&script, false).broken.is_empty();
     if !is_well {
-        script = suites::life::shortest(&script);
-        println!("a rule is broken; the shortest script that breaks one:");
+        script = shortest(&script);
+        println!("a rule is broken; the shortest script found that breaks one:");
         for (at, act) in &script.acts {
             println!("  {:.3} s {act:?}", at.as_secs_f64());
         }
@@ -88,10 +135,10 @@ fn one(mut script: Script) -> ExitCode {
     for line in &told.lines {
         println!("{line}");
     }
-    println!(
-        "seed {seed}: story {:016x}, broken rules: {:#?}",
-        told.hash, told.broken
-    );
+    println!("story {:016x} of seed {}", told.hash, script.seed);
+    for broken in &told.broken {
+        println!("BROKEN: {broken}");
+    }
     if is_well {
         ExitCode::SUCCESS
     } else {

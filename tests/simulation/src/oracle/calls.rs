@@ -85,12 +85,37 @@ pub fn not_ours(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) 
         let lately = oracle
             .taken
             .get(&target)
-            .is_some_and(|at| now - *at <= window);
+            .is_some_and(|at| now.saturating_sub(*at) <= window);
         if !proven && !lately {
             broken.push(format!(
                 "{} on {} {}, which is not ours",
                 call.action, target.0, target.1
             ));
+        }
+    }
+    broken
+}
+
+/// Nothing is written for an object that is paused or in mode Observe.
+pub fn left_alone(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) -> Vec<String> {
+    let alone = |known: &&super::Known| {
+        known.is_there && known.is_left_alone() && now.saturating_sub(known.steady_since) > PASS + oracle.lag
+    };
+    let mut broken = Vec::new();
+    for target in targets(call) {
+        let owner = owner(before, &target);
+        for known in oracle.objects.values().filter(alone) {
+            let is_its = owner.as_ref().map_or_else(
+                || known.has_name(&target.1),
+                |owner| *owner == known.subject.owner(),
+            );
+            if is_its {
+                let whose = known.subject.owner();
+                broken.push(format!(
+                    "{} for {whose}, which is paused or in mode Observe",
+                    call.action
+                ));
+            }
         }
     }
     broken

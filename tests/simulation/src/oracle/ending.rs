@@ -8,17 +8,22 @@ use crate::world::World;
 
 /// Objects that are not at rest, each with why.
 pub fn restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
-    let mut all: Vec<String> = oracle
-        .objects()
-        .filter_map(|known| why_restless(known, iam))
-        .collect();
+    let mut all: Vec<String> = oracle.objects().filter_map(why_restless).collect();
     // One of the same name may have come after it.
     let living: Vec<String> = oracle
         .objects()
         .filter(|known| known.is_there)
         .map(|known| known.subject.owner())
         .collect();
-    let gone = oracle.objects().filter(|known| !known.is_there);
+    // In mode Observe a deletion leaves IAM as it is.
+    let observed = |known: &&Known| {
+        known
+            .asked()
+            .is_some_and(|a| a.spec.mode == Some(smr_api::Mode::Observe))
+    };
+    let gone = oracle
+        .objects()
+        .filter(|known| !known.is_there && !observed(known));
     for known in gone.filter(|known| !living.contains(&known.subject.owner())) {
         for name in owned(iam) {
             if owner(iam, &name).is_some_and(|owner| owner == known.subject.owner())
@@ -47,7 +52,7 @@ fn made_by_others(iam: &Snapshot, (kind, name): &super::OwnedName) -> bool {
     tags.is_some_and(|tags| !tags.contains_key("sessionmanager.dev/cluster-uid"))
 }
 
-fn why_restless(known: &Known, _iam: &Snapshot) -> Option<String> {
+fn why_restless(known: &Known) -> Option<String> {
     let owner = known.subject.owner();
     if !known.is_there {
         return None;
@@ -137,10 +142,10 @@ pub fn remains(world: &World) -> Vec<String> {
     let counted = page
         .lines()
         .find_map(|line| line.strip_prefix("smr_orphans "));
-    let counted = counted
-        .and_then(|count| count.parse::<f64>().ok())
+    let counted: usize = counted
+        .and_then(|count| count.parse().ok())
         .unwrap_or_default();
-    if (counted - orphans.len() as f64).abs() < 0.5 {
+    if counted == orphans.len() {
         return Vec::new();
     }
     vec![format!(

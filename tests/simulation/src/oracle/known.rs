@@ -39,8 +39,6 @@ pub struct Known {
     pub is_there: bool,
     /// Whether it is being deleted.
     pub is_deleting: bool,
-    /// Whether it has our finalizer.
-    pub is_ours: bool,
     /// Whether it is paused.
     pub is_paused: bool,
     /// Its status.
@@ -49,11 +47,13 @@ pub struct Known {
     specs: BTreeMap<i64, (Asked, Matched)>,
     /// Since when IAM is not as it says now.
     pub differs_since: Option<Duration>,
+    /// Since when its spec and its pause are as they are.
+    pub steady_since: Duration,
 }
 
 impl Known {
     /// Reads what the API server holds.
-    pub fn read(role: &Value, partition: &'static str) -> Result<Self, String> {
+    pub fn read(role: &Value, partition: &'static str, now: Duration) -> Result<Self, String> {
         let metadata = &role["metadata"];
         let text = |key: &str| metadata[key].as_str().unwrap_or_default();
         let subject = Subject::new(text("namespace"), text("name"), text("uid"));
@@ -65,18 +65,17 @@ impl Known {
             subject: subject.clone(),
             spec,
         };
-        let finalizers = metadata["finalizers"].as_array();
         Ok(Self {
             subject,
             version: text("resourceVersion").to_owned(),
             generation,
             is_there: true,
             is_deleting: !metadata["deletionTimestamp"].is_null(),
-            is_ours: finalizers.is_some_and(|all| all.iter().any(|f| f == smr_api::FINALIZER)),
             is_paused: !metadata["annotations"][PAUSED_ANNOTATION].is_null(),
             status: role["status"].clone(),
             specs: BTreeMap::from([(generation, (asked, Matched::Never))]),
             differs_since: None,
+            steady_since: now,
         })
     }
 
@@ -85,6 +84,12 @@ impl Known {
         let differs_since = self
             .differs_since
             .filter(|_| self.generation == read.generation);
+        let is_same = self.generation == read.generation && self.is_paused == read.is_paused;
+        let steady_since = if is_same {
+            self.steady_since
+        } else {
+            read.steady_since
+        };
         let mut specs = std::mem::take(&mut self.specs);
         for (generation, spec) in read.specs {
             specs.entry(generation).or_insert(spec);
@@ -95,6 +100,7 @@ impl Known {
         *self = Self {
             specs,
             differs_since,
+            steady_since,
             ..read
         };
     }
@@ -134,6 +140,12 @@ impl Known {
         } else {
             self.differs_since.or(Some(now))
         };
+    }
+
+    /// Whether nothing may be written to IAM for it.
+    pub fn is_left_alone(&self) -> bool {
+        let mode = self.asked().and_then(|asked| asked.spec.mode);
+        self.is_paused || mode == Some(smr_api::Mode::Observe)
     }
 
     /// Whether IAM is as it says now.

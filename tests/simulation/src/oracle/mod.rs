@@ -21,7 +21,7 @@ use crate::edges::Process;
 pub type OwnedName = (crate::deeds::Kind, String);
 
 /// A pass may have read IAM so long before it writes what it found: several attempts of 5 s.
-const PASS: Duration = Duration::from_secs(60);
+const PASS: Duration = Duration::from_mins(1);
 /// The window in which calls are counted.
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -97,7 +97,7 @@ impl Oracle {
     pub fn called(&mut self, now: Duration, process: &str) {
         let calls = self.calls.entry(process.to_owned()).or_default();
         calls.push_back(now);
-        while calls.front().is_some_and(|first| now - *first > MINUTE) {
+        while calls.front().is_some_and(|first| now.saturating_sub(*first) > MINUTE) {
             calls.pop_front();
         }
     }
@@ -118,6 +118,7 @@ impl Oracle {
         let before = std::mem::take(&mut self.iam);
         if call.outcome == "ok" || call.outcome == "LostReply" {
             broken.extend(calls::not_ours(self, now, call, &before));
+            broken.extend(calls::left_alone(self, now, call, &before));
             broken.extend(calls::access_lost(self, call, &before, iam));
         }
         self.iam = iam.clone();
@@ -170,11 +171,17 @@ impl Oracle {
         let mut broken = Vec::new();
         for role in roles {
             let uid = role["metadata"]["uid"].as_str().unwrap_or_default();
-            let version = role["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-            if self.objects.get(uid).is_some_and(|known| known.version == version) {
+            let version = role["metadata"]["resourceVersion"]
+                .as_str()
+                .unwrap_or_default();
+            if self
+                .objects
+                .get(uid)
+                .is_some_and(|known| known.version == version)
+            {
                 continue;
             }
-            match Known::read(role, self.setting.partition) {
+            match Known::read(role, self.setting.partition, now) {
                 Err(why) => broken.push(why),
                 Ok(read) => {
                     let known = match self.objects.entry(uid.to_owned()) {
@@ -189,8 +196,10 @@ impl Oracle {
                 }
             }
         }
-        let here: BTreeSet<&str> =
-            roles.iter().filter_map(|r| r["metadata"]["uid"].as_str()).collect();
+        let here: BTreeSet<&str> = roles
+            .iter()
+            .filter_map(|r| r["metadata"]["uid"].as_str())
+            .collect();
         for (uid, known) in &mut self.objects {
             known.is_there = here.contains(uid.as_str());
         }

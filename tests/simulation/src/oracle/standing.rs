@@ -78,7 +78,7 @@ pub fn outdated(oracle: &Oracle, now: Duration) -> Vec<String> {
             broken.push(format!(
                 "{} is Ready, and IAM is not so for {} s",
                 known.subject.owner(),
-                (now - since).as_secs()
+                now.saturating_sub(since).as_secs()
             ));
         }
     }

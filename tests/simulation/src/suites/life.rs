@@ -19,7 +19,11 @@ pub fn leadership(seeds: Range<u64>) -> Tally {
 }
 
 fn all(scripts: &[Script]) -> Tally {
-    each(scripts, |script| format!("seed {}", script.seed), |script| play(script, false))
+    each(
+        scripts,
+        |script| format!("seed {}", script.seed),
+        |script| play(script, false),
+    )
 }
 
 /// The shortest script found that still breaks a rule: acts are left out as long as one is broken.

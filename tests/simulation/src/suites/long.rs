@@ -22,7 +22,10 @@ struct QuietHour {
 
 /// Plays one long life of each seed.
 pub fn run(seeds: &[u64], objects: usize, hours: u64) -> Tally {
-    let scripts: Vec<Script> = seeds.iter().map(|seed| Script::long(*seed, objects, hours)).collect();
+    let scripts: Vec<Script> = seeds
+        .iter()
+        .map(|seed| Script::long(*seed, objects, hours))
+        .collect();
     let name = |script: &Script| format!("a long life of seed {}", script.seed);
     each(&scripts, name, |script| {
         let (seed, script) = (script.seed, script.clone());
@@ -60,7 +63,9 @@ async fn one(script: &Script, hours: u64) -> Told {
         }
         if is_quiet {
             quiet.push(QuietHour {
-                tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+                tasks: tokio::runtime::Handle::current()
+                    .metrics()
+                    .num_alive_tasks(),
                 calls: world.iam.last_call() - before,
             });
         }
@@ -81,10 +86,16 @@ fn growth(quiet: &[QuietHour]) -> Vec<String> {
         return vec!["there are no two quiet hours".to_owned()];
     };
     if last.tasks > first.tasks + FEW {
-        broken.push(format!("{} tasks were alive, and {} are", first.tasks, last.tasks));
+        broken.push(format!(
+            "{} tasks were alive, and {} are",
+            first.tasks, last.tasks
+        ));
     }
     if last.calls > first.calls + first.calls / 4 + 20 {
-        broken.push(format!("{} calls in a quiet hour, and {} later", first.calls, last.calls));
+        broken.push(format!(
+            "{} calls in a quiet hour, and {} later",
+            first.calls, last.calls
+        ));
     }
     broken
 }
