@@ -147,7 +147,7 @@ impl Pass<'_> {
         let mut state = seen.state.clone();
         let applied = (self.apply(iam, account, names, &planned.plan, &mut state)).await;
         let failed = applied.failed().to_vec();
-        known.applied(goal, planned, &seen.state, state, failed);
+        known.applied(goal, planned, seen, state, failed);
         applied.or_paused()
     }
 

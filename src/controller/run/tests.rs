@@ -1,17 +1,15 @@
-//! The controller's whole life in virtual time: the real `run()` between an API server of one object and
-//! an IAM emulator, both in this process.
+//! The controller's whole life in virtual time: the real `run()` between an API emulator and an IAM emulator,
+//! both in this process. `tests/simulation` does the same under faults.
 
-use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
-
+use api_emulator::{ApiServer, Resource};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
-use http::{Method, Request, Response};
 use iam_emulator::connector::Connector;
 use iam_emulator::{Config, Emulator};
 use jiff::{SignedDuration, Timestamp};
-use kube::client::Body;
-use serde_json::{Value, json};
+use kube::api::{Api, PostParams};
+use serde_json::Value;
+use smr_api::{SessionManagerRole, SessionManagerRoleSpec};
 use smr_core::limits::Limits;
 use tokio::time::{Instant, sleep};
 use tower::Layer;
@@ -36,91 +34,31 @@ impl Clock for Virtual {
     }
 }
 
-/// An API server that has one object, and a watch that brings nothing.
-#[derive(Clone)]
-struct ApiServer(Arc<Mutex<Held>>);
+/// An API server that has one object.
+struct Cluster(ApiServer);
 
-struct Held {
-    object: Value,
-    version: u64,
-    events: Vec<String>,
-}
-
-impl ApiServer {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(Held {
-            object: json!({
-                "apiVersion": "sessionmanager.dev/v1alpha1",
-                "kind": "SessionManagerRole",
-                "metadata": { "namespace": "team", "name": "web", "uid": "u", "generation": 1, "resourceVersion": "1" },
-                "spec": {},
-            }),
-            version: 1,
-            events: Vec::new(),
-        })))
+impl Cluster {
+    async fn new() -> Self {
+        let server = ApiServer::new(api_emulator::Config::default());
+        let people: Api<SessionManagerRole> = Api::namespaced(server.client("people"), "default");
+        let new = SessionManagerRole::new("web", SessionManagerRoleSpec::default());
+        people.create(&PostParams::default(), &new).await.unwrap();
+        Self(server)
     }
 
     fn client(&self, metrics: &Metrics) -> Client {
-        let server = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.answer(request).await) }
-        });
-        Client::new(metrics.api_requests().layer(service), "team")
-    }
-
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        if query.contains("watch=true") {
-            sleep(Duration::from_secs(50)).await;
-            return Response::new(Body::empty());
-        }
-        let body = body.collect_bytes().await.unwrap();
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = if path.contains("/events") {
-            let event: Value = serde_json::from_slice(&body).unwrap();
-            held.events
-                .extend(event["reason"].as_str().map(str::to_owned));
-            event
-        } else if parts.method == Method::PATCH {
-            let sent: Value = serde_json::from_slice(&body).unwrap();
-            held.version += 1;
-            let version = held.version.to_string();
-            if path.ends_with("/status") {
-                held.object["status"] = sent["status"].clone();
-            } else {
-                held.object["metadata"]["finalizers"] = sent["metadata"]["finalizers"].clone();
-            }
-            held.object["metadata"]["resourceVersion"] = version.into();
-            held.object.clone()
-        } else if path.ends_with("/namespaces/kube-system") {
-            json!({
-                "apiVersion": "meta.k8s.io/v1",
-                "kind": "PartialObjectMetadata",
-                "metadata": { "name": "kube-system", "uid": "cluster-uid-of-tests" },
-            })
-        } else if path.ends_with("/web") {
-            held.object.clone()
-        } else {
-            json!({
-                "apiVersion": "sessionmanager.dev/v1alpha1",
-                "kind": "SessionManagerRoleList",
-                "metadata": { "resourceVersion": held.version.to_string() },
-                "items": [held.object],
-            })
-        };
-        Response::new(Body::from(answer.to_string().into_bytes()))
+        let edge = self.0.edge("controller");
+        Client::new(metrics.api_requests().layer(edge), "default")
     }
 
     fn object(&self) -> Value {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.object.clone()
+        self.0.get(Resource::Roles, "default", "web").unwrap()
     }
 
     fn events(&self) -> Vec<String> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.events.clone()
+        let events = self.0.list(Resource::Events);
+        let reasons = events.iter().filter_map(|event| event["reason"].as_str());
+        reasons.map(str::to_owned).collect()
     }
 }
 
@@ -148,7 +86,7 @@ fn settings() -> Settings {
     }
 }
 
-fn edges(server: &ApiServer, emulator: &Emulator) -> Edges {
+fn edges(server: &Cluster, emulator: &Emulator) -> Edges {
     let metrics = Arc::new(Metrics::new().unwrap());
     let config = account(emulator, "AKIACONTROLLER");
     let (kube, watch) = (server.client(&metrics), server.client(&metrics));
@@ -170,13 +108,13 @@ fn alive() -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_day_passes_in_virtual_time() {
-    let (server, emulator) = (ApiServer::new(), Emulator::new(Config::default()));
+    let (server, emulator) = (Cluster::new().await, Emulator::new(Config::default()));
     let someone = aws_sdk_iam::Client::new(&account(&emulator, "AKIASOMEONE"));
     let begun = Instant::now();
     let edges = edges(&server, &emulator);
     let metrics = edges.metrics.clone();
     let life = run(settings(), edges, sleep(24 * HOUR));
-    let role = || emulator.snapshot().roles["team.web"].clone();
+    let role = || emulator.snapshot().roles["default.web"].clone();
     let day = async {
         sleep(MINUTE).await;
         let ready = server.object()["status"]["conditions"].clone();
@@ -184,14 +122,15 @@ async fn a_day_passes_in_virtual_time() {
         assert_eq!(server.events(), ["Created"]);
         sleep(5 * HOUR).await;
         let before = role();
-        let change = someone.update_role().role_name("team.web");
+        let change = someone.update_role().role_name("default.web");
         let change = change.description("by hand").max_session_duration(3600);
         change.send().await.unwrap();
         assert_ne!(role(), before);
         // The next sweep finds it.
         sleep(11 * MINUTE).await;
         assert_eq!(role(), before);
-        assert_eq!(server.events(), ["Created", "Repaired"]);
+        // Kubernetes keeps an event for an hour.
+        assert_eq!(server.events(), ["Repaired"]);
         let writes = || emulator.calls().iter().filter(|call| call.write).count();
         let (calls, written) = (emulator.calls().len(), writes());
         sleep(18 * HOUR).await;
@@ -233,7 +172,7 @@ fn shows_all(metrics: &Metrics) {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_outlives_a_run_that_is_dropped() {
-    let (server, emulator) = (ApiServer::new(), Emulator::new(Config::default()));
+    let (server, emulator) = (Cluster::new().await, Emulator::new(Config::default()));
     let mut life = Box::pin(run(
         settings(),
         edges(&server, &emulator),

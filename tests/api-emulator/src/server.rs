@@ -156,11 +156,16 @@ impl ApiServer {
     }
 
     /// All objects of a resource, without a request, by namespace and name.
-    pub fn list(&self, resource: Resource) -> Vec<Value> {
+    pub fn list(&self, resource: Resource) -> Vec<Arc<Value>> {
         self.with(|state| {
             let all = state.store().objects(resource);
-            all.map(|(_, object)| (**object).clone()).collect()
+            all.map(|(_, object)| object.clone()).collect()
         })
+    }
+
+    /// The version of the last change of a resource: while this stays, so do its objects.
+    pub fn last_change(&self, resource: Resource) -> u64 {
+        self.with(|state| state.store().last_change(resource))
     }
 
     /// From now on requests of this caller have no effect and no answer, and its watches say nothing.

@@ -32,8 +32,8 @@ struct Seen {
     broken: Vec<String>,
     /// Who held the Lease last.
     leader: Option<String>,
-    /// Of IAM, when it was looked at last.
-    version: u64,
+    /// Of IAM and of the objects, when they were looked at last.
+    versions: (u64, u64),
 }
 
 /// More broken rules of one story help nobody.
@@ -58,7 +58,7 @@ impl Witness {
                 hash: 0xcbf2_9ce4_8422_2325,
                 broken: Vec::new(),
                 leader: None,
-                version: 0,
+                versions: (0, 0),
             }),
         }))
     }
@@ -139,13 +139,15 @@ impl Witness {
     /// Somebody else has changed an object or IAM, or it is time to look at both.
     pub fn look(&self) {
         let now = self.0.clock.elapsed();
-        let version = self.0.iam.version();
+        let versions = (self.0.iam.version(), self.0.api.last_change(Resource::Roles));
         let mut seen = self.seen();
-        let roles = self.0.api.list(Resource::Roles);
-        let snapshot = (version != seen.version).then(|| self.0.iam.snapshot());
-        seen.version = version;
-        let broken = seen.oracle.looks(now, snapshot.as_ref(), &roles);
-        seen.broken(self.0.clock, "", broken);
+        if versions != seen.versions {
+            let snapshot = (versions.0 != seen.versions.0).then(|| self.0.iam.snapshot());
+            seen.versions = versions;
+            let roles = self.0.api.list(Resource::Roles);
+            let broken = seen.oracle.looks(now, snapshot.as_ref(), &roles);
+            seen.broken(self.0.clock, "", broken);
+        }
         let broken = seen.oracle.waits(now);
         seen.broken(self.0.clock, "", broken);
     }

@@ -211,7 +211,7 @@ impl World {
     }
 
     /// The objects as the API server holds them.
-    pub fn roles(&self) -> Vec<serde_json::Value> {
+    pub fn roles(&self) -> Vec<Arc<serde_json::Value>> {
         self.api.list(Resource::Roles)
     }
 }

@@ -215,11 +215,11 @@ impl Known {
         &mut self,
         goal: &Resolved,
         planned: &Planned,
-        before: &Observed,
+        before: &Seen,
         after: Observed,
         failed: Vec<Failed>,
     ) {
-        if after != *before && !planned.only_stamps() {
+        if after != before.state && !planned.only_stamps() {
             self.has_done(&planned.drift);
         }
         let is_taken = |failed: &&Failed| {
@@ -232,7 +232,8 @@ impl Known {
             None => {
                 let seen = Seen {
                     state: after,
-                    stale_parts: false,
+                    // What was not read is not known better now.
+                    stale_parts: before.stale_parts,
                 };
                 self.expect(goal, seen);
                 self.is_applied = true;

@@ -3,12 +3,17 @@
 use iam_emulator::Snapshot;
 
 use super::calls::{owned, owner};
-use super::{Known, Oracle};
+use super::{Known, Oracle, OwnedName};
+use crate::asked::Asked;
+use crate::deeds::Kind;
 use crate::world::World;
 
 /// Objects that are not at rest, each with why.
 pub fn restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
-    let mut all: Vec<String> = oracle.objects().filter_map(why_restless).collect();
+    let mut all: Vec<String> = oracle
+        .objects()
+        .filter_map(|known| why_restless(known, iam))
+        .collect();
     // One of the same name may have come after it.
     let living: Vec<String> = oracle
         .objects()
@@ -27,6 +32,7 @@ pub fn restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
     for known in gone.filter(|known| !living.contains(&known.subject.owner())) {
         for name in owned(iam) {
             if owner(iam, &name).is_some_and(|owner| owner == known.subject.owner())
+                && known.has_name(&name.1)
                 && !made_by_others(iam, &name)
             {
                 all.push(format!(
@@ -42,8 +48,7 @@ pub fn restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
 }
 
 /// Others forge the tags of ownership, but never the cluster's UID.
-fn made_by_others(iam: &Snapshot, (kind, name): &super::OwnedName) -> bool {
-    use crate::deeds::Kind;
+fn made_by_others(iam: &Snapshot, (kind, name): &OwnedName) -> bool {
     let tags = match kind {
         Kind::Role => iam.roles.get(name).map(|r| &r.tags),
         Kind::Policy => iam.policies.get(name).map(|p| &p.tags),
@@ -52,7 +57,7 @@ fn made_by_others(iam: &Snapshot, (kind, name): &super::OwnedName) -> bool {
     tags.is_some_and(|tags| !tags.contains_key("sessionmanager.dev/cluster-uid"))
 }
 
-fn why_restless(known: &Known) -> Option<String> {
+fn why_restless(known: &Known, iam: &Snapshot) -> Option<String> {
     let owner = known.subject.owner();
     if !known.is_there {
         return None;
@@ -74,6 +79,10 @@ fn why_restless(known: &Known) -> Option<String> {
         };
         return (!is_said || !is_current).then(|| format!("{owner} (Observe): {}", known.status));
     }
+    // Such as what a deletion before has retained.
+    if ready.is_some_and(|(_, reason)| reason == "NotOwned") && is_taken(asked, iam) {
+        return None;
+    }
     let is_well = ready.is_some_and(|(is, _)| is == "True") && is_current && known.is_as_asked();
     (!is_well).then(|| {
         let iam = if known.is_as_asked() {
@@ -86,6 +95,14 @@ fn why_restless(known: &Known) -> Option<String> {
             known.generation, known.status
         )
     })
+}
+
+/// Whether something that is not the object's own has one of its names.
+fn is_taken(asked: &Asked, iam: &Snapshot) -> bool {
+    let [role, policy, profile] = asked.names();
+    let names = [(Kind::Role, role), (Kind::Policy, policy), (Kind::Profile, profile)];
+    let others = |name: &OwnedName| owner(iam, name).is_some_and(|owner| owner != asked.subject.owner());
+    names.iter().any(others)
 }
 
 /// Writes after all came to rest.

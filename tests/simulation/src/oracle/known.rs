@@ -153,13 +153,14 @@ impl Known {
         self.differs_since.is_none()
     }
 
-    /// How long ago IAM was as this generation says.
-    pub fn matched(&self, generation: i64, now: Duration) -> Option<Duration> {
-        match self.specs.get(&generation)?.1 {
+    #[expect(clippy::option_option, reason = "never and not known differ")]
+    /// How long ago IAM was as this generation says, if ever; `None` where the generation is not known.
+    pub fn matched(&self, generation: i64, now: Duration) -> Option<Option<Duration>> {
+        Some(match self.specs.get(&generation)?.1 {
             Matched::Never => None,
             Matched::Now => Some(Duration::ZERO),
             Matched::Until(at) => Some(now.saturating_sub(at)),
-        }
+        })
     }
 
     /// A condition's status and reason.

@@ -9,6 +9,7 @@ pub mod wanted;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use iam_emulator::{Call, Snapshot};
@@ -110,7 +111,7 @@ impl Oracle {
         call: &Call,
         leader: Option<&str>,
         iam: &Snapshot,
-        roles: &[Value],
+        roles: &[Arc<Value>],
     ) -> Vec<String> {
         let mut broken = self.leads(process, leader);
         broken.extend(self.over_budget(process));
@@ -133,7 +134,7 @@ impl Oracle {
         process: &Process,
         request: &api_emulator::Request,
         leader: Option<&str>,
-        roles: &[Value],
+        roles: &[Arc<Value>],
     ) -> Vec<String> {
         let mut broken = self.leads(process, leader);
         broken.extend(self.refreshed(now, roles));
@@ -143,7 +144,7 @@ impl Oracle {
 
     /// Somebody else has changed something, or it is time to look.
     /// IAM: `None` where it is as it was.
-    pub fn looks(&mut self, now: Duration, iam: Option<&Snapshot>, roles: &[Value]) -> Vec<String> {
+    pub fn looks(&mut self, now: Duration, iam: Option<&Snapshot>, roles: &[Arc<Value>]) -> Vec<String> {
         if let Some(iam) = iam {
             self.note_taken(now, iam);
             self.iam = iam.clone();
@@ -167,7 +168,7 @@ impl Oracle {
     }
 
     /// Brings the objects up to date.
-    fn refreshed(&mut self, now: Duration, roles: &[Value]) -> Vec<String> {
+    fn refreshed(&mut self, now: Duration, roles: &[Arc<Value>]) -> Vec<String> {
         let mut broken = Vec::new();
         for role in roles {
             let uid = role["metadata"]["uid"].as_str().unwrap_or_default();

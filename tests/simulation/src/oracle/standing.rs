@@ -40,7 +40,9 @@ pub fn written(oracle: &Oracle, now: Duration, request: &Request) -> Vec<String>
     if is("Reconciling") && is("Stalled") {
         broken.push("Reconciling and Stalled are both True".to_owned());
     }
-    if ready.is_some_and(|(is, _)| is == "True") && !is_proven(oracle, now, after) {
+    // What was true before the pause stays as it was.
+    let claims = ready.is_some_and(|(is, _)| is == "True") && !is("Paused");
+    if claims && !is_proven(oracle, now, after) {
         broken
             .push("Ready is True, and IAM was not as this generation says in this pass".to_owned());
     }
@@ -53,12 +55,14 @@ fn is_proven(oracle: &Oracle, now: Duration, object: &Value) -> bool {
     let generation = object["status"]["observedGeneration"]
         .as_i64()
         .unwrap_or(-1);
-    let known = oracle.objects.get(uid);
-    let matched = known.and_then(|known| known.matched(generation, now));
-    // One that is forgotten is several edits old.
-    let is_known = known
-        .is_some_and(|known| known.all_asked().count() > 0 && generation + 3 >= known.generation);
-    !is_known || matched.is_some_and(|ago| ago <= PASS + oracle.lag)
+    // While reads lag, what was read and what is written since are of different moments.
+    let is_exact = oracle.lag.is_zero();
+    let known = oracle.objects.get(uid).filter(|_| is_exact);
+    // A generation that nobody has looked at says nothing.
+    let Some(matched) = known.and_then(|known| known.matched(generation, now)) else {
+        return true;
+    };
+    matched.is_some_and(|ago| ago <= PASS)
 }
 
 /// Ready stands at most two intervals and the lag after IAM was last as the object says, where nothing keeps

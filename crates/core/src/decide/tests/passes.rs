@@ -71,7 +71,7 @@ fn creation_refused(
         known.begins(&planned);
         let step = planned.plan.steps().next().unwrap().clone();
         let failed = vec![failed(class, decision, step)];
-        known.applied(&goal, &planned, &nothing, nothing.clone(), failed);
+        known.applied(&goal, &planned, &settled(nothing.clone()), nothing.clone(), failed);
     }
     let end = known.give_up(&goal);
     let requeue = format!("{:?}", end.requeue);
@@ -115,7 +115,7 @@ fn a_first_creation_ends_on_what_was_written() {
         known.begins(planned);
         let mut state = seen.state.clone();
         after(&mut state, &goal, &planned.plan);
-        known.applied(&goal, planned, &seen.state, state, Vec::new());
+        known.applied(&goal, planned, &seen, state, Vec::new());
     }
     assert_eq!(
         decisions,
@@ -131,7 +131,7 @@ fn a_plan_that_leaves_work_has_iam_read_again() {
     let drifted = drifted(full);
     let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
     known.begins(&planned);
-    known.applied(&goal, &planned, &drifted, drifted.clone(), Vec::new());
+    known.applied(&goal, &planned, &settled(drifted.clone()), drifted.clone(), Vec::new());
     let Some(Look::Known(seen)) = known.next_look(&goal, &scene.recent, scene.now) else {
         panic!()
     };
@@ -242,6 +242,29 @@ fn a_reading_with_stale_parts_is_no_proof() {
     );
 }
 
+/// Nor does what was written on such a reading make a proof of it.
+#[test]
+fn what_is_written_on_a_reading_with_stale_parts_is_read_once_more() {
+    let (mut scene, state) = Scene::converged("{}");
+    scene.generation = 2;
+    scene.spec = "{role: {description: other}}";
+    let goal = scene.goal(None);
+    let mut known = scene.known();
+    let stale = Seen {
+        state: state.clone(),
+        stale_parts: true,
+    };
+    let planned = plan(&goal.desired, &state, &known.recorded, None).unwrap();
+    known.begins(&planned);
+    let mut written = state;
+    after(&mut written, &goal, &planned.plan);
+    known.applied(&goal, &planned, &stale, written, Vec::new());
+    let Some(Look::Known(seen)) = known.next_look(&goal, &scene.recent, scene.now) else {
+        panic!("it is known");
+    };
+    assert_eq!(scene.decides_on(&seen, &mut known), "end: silent, Soon");
+}
+
 #[test]
 fn what_is_in_sync_is_known_until_the_pass_writes() {
     let (scene, full) = Scene::converged("{}");
@@ -263,7 +286,7 @@ fn a_repair_that_takes_more_than_one_pass_is_published_as_one() {
     known.begins(&planned);
     let step = planned.plan.steps().next().unwrap().clone();
     let refused = failed(FailureClass::Throttled, Remedy::Retry, step);
-    known.applied(&goal, &planned, &drifted, full.clone(), vec![refused]);
+    known.applied(&goal, &planned, &settled(drifted.clone()), full.clone(), vec![refused]);
     let end = known.give_up(&goal);
     assert_eq!(said(end.outcome.as_ref()), "Failed Throttled Retry");
     let requeue = end.requeue.clone();
@@ -295,7 +318,7 @@ fn a_creation_whose_publication_was_lost_is_no_repair() {
     let drifted = drifted(full.clone());
     let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
     known.begins(&planned);
-    known.applied(&goal, &planned, &drifted, full.clone(), Vec::new());
+    known.applied(&goal, &planned, &settled(drifted.clone()), full.clone(), Vec::new());
     let seen = settled(full);
     assert_eq!(
         scene.decides_on(&seen, &mut known),
