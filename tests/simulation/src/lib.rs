@@ -2,7 +2,12 @@
 //! leave. No IO, no wall clock, no randomness but the seed's.
 
 // A test ends there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc
+)]
 
 pub mod asked;
 pub mod bugs;

@@ -40,6 +40,17 @@ pub fn line(suite: Suite, tally: &Tally) -> String {
     )
 }
 
+/// How fast it was.
+pub fn speed(tally: &Tally) -> String {
+    format!(
+        "{:.0} virtual hours a minute ({:.1} hours with {} calls to IAM in {:.1} s)",
+        hours_a_minute(tally),
+        tally.lasted.as_secs_f64() / 3600.0,
+        tally.calls,
+        tally.took.as_secs_f64()
+    )
+}
+
 /// The document with the figures between its marks; `None` where it has no marks.
 pub fn with_figures(document: &str, figures: &str) -> Option<String> {
     let [begin, end] = MARKS;

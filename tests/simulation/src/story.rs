@@ -20,9 +20,7 @@ const LOOKS: Duration = Duration::from_secs(30);
 /// How long nothing may happen once all is well.
 const QUIET: Duration = Duration::from_mins(5);
 /// `--resync-interval` as it is shipped.
-const INTERVAL: Duration = Duration::from_mins(1);
-/// `--iam-requests-per-second` as it is shipped.
-const CALLS_PER_SECOND: u32 = 10;
+const INTERVAL: Duration = Setting::shipped("").interval;
 
 /// What came of a story.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -94,13 +92,7 @@ pub fn play(script: &Script, keeps: bool) -> Told {
 }
 
 async fn acts(script: &Script, keeps: bool) -> Told {
-    let setting = Setting {
-        partition: script.partition,
-        interval: INTERVAL,
-        calls_per_second: CALLS_PER_SECOND,
-        elects: true,
-    };
-    let mut world = World::new(setting, keeps).await;
+    let mut world = World::new(Setting::shipped(script.partition), keeps).await;
     for _ in 0..script.replicas {
         world.start();
     }

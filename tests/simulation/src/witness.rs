@@ -139,7 +139,10 @@ impl Witness {
     /// Somebody else has changed an object or IAM, or it is time to look at both.
     pub fn look(&self) {
         let now = self.0.clock.elapsed();
-        let versions = (self.0.iam.version(), self.0.api.last_change(Resource::Roles));
+        let versions = (
+            self.0.iam.version(),
+            self.0.api.last_change(Resource::Roles),
+        );
         let mut seen = self.seen();
         if versions != seen.versions {
             let snapshot = (versions.0 != seen.versions.0).then(|| self.0.iam.snapshot());

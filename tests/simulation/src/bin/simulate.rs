@@ -37,6 +37,15 @@ enum What {
         #[arg(long)]
         write: Option<PathBuf>,
     },
+    /// How much virtual time a minute of real time plays: one thread, one replica, objects in sync
+    Speed {
+        /// How many objects
+        #[arg(long, default_value_t = 20)]
+        objects: usize,
+        /// How many virtual hours
+        #[arg(long, default_value_t = 48)]
+        hours: u64,
+    },
     /// The story of a seed, line by line, made short where it breaks a rule
     Story {
         /// The seed
@@ -72,6 +81,11 @@ fn main() -> ExitCode {
             first,
             write,
         } => suites(size.into(), &only, first, write),
+        What::Speed { objects, hours } => {
+            let tally = simulation::suites::in_sync(objects, hours);
+            println!("{}", report::speed(&tally));
+            ExitCode::SUCCESS
+        }
         What::Story { seed, leadership } => story(if leadership {
             Script::leadership(seed)
         } else {

@@ -99,7 +99,9 @@ pub fn not_ours(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) 
 /// Nothing is written for an object that is paused or in mode Observe.
 pub fn left_alone(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) -> Vec<String> {
     let alone = |known: &&super::Known| {
-        known.is_there && known.is_left_alone() && now.saturating_sub(known.steady_since) > PASS + oracle.lag
+        known.is_there
+            && known.is_left_alone()
+            && now.saturating_sub(known.steady_since) > PASS + oracle.lag
     };
     let mut broken = Vec::new();
     for target in targets(call) {

@@ -100,8 +100,13 @@ fn why_restless(known: &Known, iam: &Snapshot) -> Option<String> {
 /// Whether something that is not the object's own has one of its names.
 fn is_taken(asked: &Asked, iam: &Snapshot) -> bool {
     let [role, policy, profile] = asked.names();
-    let names = [(Kind::Role, role), (Kind::Policy, policy), (Kind::Profile, profile)];
-    let others = |name: &OwnedName| owner(iam, name).is_some_and(|owner| owner != asked.subject.owner());
+    let names = [
+        (Kind::Role, role),
+        (Kind::Policy, policy),
+        (Kind::Profile, profile),
+    ];
+    let others =
+        |name: &OwnedName| owner(iam, name).is_some_and(|owner| owner != asked.subject.owner());
     names.iter().any(others)
 }
 

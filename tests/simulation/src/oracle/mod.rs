@@ -39,6 +39,18 @@ pub struct Setting {
     pub elects: bool,
 }
 
+impl Setting {
+    /// With the flags as they are shipped.
+    pub const fn shipped(partition: &'static str) -> Self {
+        Self {
+            partition,
+            interval: Duration::from_mins(1),
+            calls_per_second: 10,
+            elects: true,
+        }
+    }
+}
+
 /// The rules of the world, and what has to be remembered to judge by them.
 #[derive(Debug)]
 pub struct Oracle {
@@ -98,7 +110,10 @@ impl Oracle {
     pub fn called(&mut self, now: Duration, process: &str) {
         let calls = self.calls.entry(process.to_owned()).or_default();
         calls.push_back(now);
-        while calls.front().is_some_and(|first| now.saturating_sub(*first) > MINUTE) {
+        while calls
+            .front()
+            .is_some_and(|first| now.saturating_sub(*first) > MINUTE)
+        {
             calls.pop_front();
         }
     }
@@ -144,7 +159,12 @@ impl Oracle {
 
     /// Somebody else has changed something, or it is time to look.
     /// IAM: `None` where it is as it was.
-    pub fn looks(&mut self, now: Duration, iam: Option<&Snapshot>, roles: &[Arc<Value>]) -> Vec<String> {
+    pub fn looks(
+        &mut self,
+        now: Duration,
+        iam: Option<&Snapshot>,
+        roles: &[Arc<Value>],
+    ) -> Vec<String> {
         if let Some(iam) = iam {
             self.note_taken(now, iam);
             self.iam = iam.clone();

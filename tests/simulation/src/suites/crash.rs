@@ -172,13 +172,7 @@ fn counted(operation: &Operation) -> Result<usize, Vec<String>> {
 }
 
 async fn one(operation: &Operation, mishap: Option<(usize, Mishap)>) -> (Told, usize) {
-    let setting = Setting {
-        partition: PARTITIONS[0],
-        interval: Duration::from_mins(1),
-        calls_per_second: 10,
-        elects: true,
-    };
-    let mut world = World::new(setting, false).await;
+    let mut world = World::new(Setting::shipped(PARTITIONS[0]), false).await;
     world.start();
     pass_time(&world, Duration::from_secs(5)).await;
     if let Some(spec) = &operation.before {

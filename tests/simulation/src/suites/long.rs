@@ -37,14 +37,37 @@ pub fn run(seeds: &[u64], objects: usize, hours: u64) -> Tally {
     })
 }
 
+/// A life in which nothing happens once the objects are made, on one thread.
+pub fn in_sync(objects: usize, hours: u64) -> Tally {
+    let mut script = Script::long(1, objects, 1);
+    script.acts.truncate(objects);
+    each(
+        &[script],
+        |_| "in sync".to_owned(),
+        |script| {
+            let script = script.clone();
+            let played = alone(1, move || async move {
+                let mut world = World::new(Setting::shipped(script.partition), false).await;
+                world.start();
+                for (at, act) in &script.acts {
+                    pass_time(&world, at.saturating_sub(world.clock.elapsed())).await;
+                    world.act(act, script.objects).await;
+                }
+                for hour in 1..=hours {
+                    let ends = HOUR * u32::try_from(hour).unwrap_or(u32::MAX);
+                    pass_time(&world, ends.saturating_sub(world.clock.elapsed())).await;
+                    world.iam.clear_calls();
+                    world.api.clear_requests();
+                }
+                told(&world)
+            });
+            played.unwrap_or_default()
+        },
+    )
+}
+
 async fn one(script: &Script, hours: u64) -> Told {
-    let setting = Setting {
-        partition: script.partition,
-        interval: Duration::from_mins(1),
-        calls_per_second: 10,
-        elects: true,
-    };
-    let mut world = World::new(setting, false).await;
+    let mut world = World::new(Setting::shipped(script.partition), false).await;
     world.start();
     let mut acts = script.acts.iter().peekable();
     let mut quiet = Vec::new();

@@ -9,6 +9,7 @@ mod tally;
 use std::time::Duration;
 
 pub use self::life::shortest;
+pub use self::long::in_sync;
 use self::tally::each;
 pub use self::tally::{Failure, Tally};
 use crate::script::Script;
@@ -88,17 +89,17 @@ impl Suite {
         };
         match self {
             Self::Crash => crash::run(match size {
-                Size::Quick => 5,
+                Size::Quick => 10,
                 Size::Test | Size::Long => 1,
             }),
-            Self::Life => life::life(seeds(120, 300, 10_000)),
-            Self::Leadership => life::leadership(seeds(120, 300, 2_000)),
+            Self::Life => life::life(seeds(60, 300, 10_000)),
+            Self::Leadership => life::leadership(seeds(60, 300, 2_000)),
             Self::Long => match size {
-                Size::Quick => long::run(&[first], 8, 12),
+                Size::Quick => long::run(&[first], 6, 8),
                 Size::Test => long::run(&[first], 50, 24),
                 Size::Long => long::run(&[first], 100, 168),
             },
-            Self::Twice => twice(&seeds(4, 20, 200).collect::<Vec<_>>()),
+            Self::Twice => twice(&seeds(2, 20, 200).collect::<Vec<_>>()),
         }
     }
 }
