@@ -11,6 +11,7 @@ use smr_api::{PAUSED_ANNOTATION, RECONCILE_ANNOTATION, SessionManagerRole};
 use crate::asked::{Asked, Subject, sample, specs_in};
 use crate::deeds::{Target, deeds};
 use crate::link::Side;
+use crate::oracle::Oracle;
 use crate::script::{Act, ApiTrouble, IamTrouble};
 use crate::world::{NAMESPACE, World};
 
@@ -230,6 +231,9 @@ impl World {
             IamTrouble::Throttles => self.fail_for_replicas(&every(FaultKind::Throttle)),
             IamTrouble::Down => self.fail_for_replicas(&every(FaultKind::ServiceFailure)),
             IamTrouble::Denies => {
+                // From the first call that meets it on, each fault lasts so long.
+                let until = self.clock.elapsed() + Duration::from_mins(60);
+                self.witness.oracle(|oracle| oracle.denies(until));
                 for action in [
                     "TagRole",
                     "AttachRolePolicy",
@@ -317,6 +321,7 @@ impl World {
         self.iam.set_write_lag(Duration::ZERO);
         self.api.clear_faults();
         self.api.hold_watches(Resource::Roles, Duration::ZERO);
+        self.witness.oracle(Oracle::calm);
         self.witness.line("all troubles are over");
     }
 }

@@ -79,7 +79,8 @@ impl Witness {
         let now = self.0.clock.elapsed();
         let mut seen = self.seen();
         seen.line(self.0.clock, &line);
-        seen.oracle.called(now, &process.name);
+        let broken = seen.oracle.called(now, process, call);
+        seen.broken(self.0.clock, &line, broken);
         if call.write {
             let leader = self.leader();
             let broken = seen.oracle.wrote_iam(

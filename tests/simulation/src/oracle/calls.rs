@@ -96,6 +96,22 @@ pub fn not_ours(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) 
     broken
 }
 
+/// The policy that is shipped allows each call: a denial says that the controller wanted what it may not. Where
+/// IAM lags, its conditions see older tags, and what was taken from us lately has others.
+pub fn denied(oracle: &Oracle, now: Duration, call: &Call) -> Option<String> {
+    let lately = |target: &OwnedName| {
+        let at = oracle.taken.get(target);
+        at.is_some_and(|at| now.saturating_sub(*at) <= PASS)
+    };
+    let is_explained = !oracle.lag.is_zero() || targets(call).iter().any(lately);
+    (!is_explained).then(|| {
+        format!(
+            "the policy that is shipped denies {} {:?}",
+            call.action, call.params
+        )
+    })
+}
+
 /// Nothing is written for an object that is paused or in mode Observe.
 pub fn left_alone(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) -> Vec<String> {
     let alone = |known: &&super::Known| {

@@ -67,8 +67,8 @@ pub struct Oracle {
     taken: BTreeMap<OwnedName, Duration>,
     /// When each process has called IAM, in the last minute.
     calls: BTreeMap<String, VecDeque<Duration>>,
-    /// Which objects IAM refused by a policy that the story did not order.
-    pub refusals: BTreeSet<String>,
+    /// Until when the story itself has calls denied.
+    denied_until: Duration,
 }
 
 impl Oracle {
@@ -82,7 +82,7 @@ impl Oracle {
             iam: Snapshot::default(),
             taken: BTreeMap::new(),
             calls: BTreeMap::new(),
-            refusals: BTreeSet::new(),
+            denied_until: Duration::ZERO,
         }
     }
 
@@ -101,14 +101,24 @@ impl Oracle {
         self.disturbed_until = self.disturbed_until.max(until);
     }
 
+    /// The story has calls denied until then.
+    pub fn denies(&mut self, until: Duration) {
+        self.denied_until = self.denied_until.max(until);
+    }
+
+    /// All troubles are over.
+    pub fn calm(&mut self) {
+        self.denied_until = Duration::ZERO;
+    }
+
     /// The objects that are known, also those that are gone.
     pub fn objects(&self) -> impl Iterator<Item = &Known> {
         self.objects.values()
     }
 
-    /// A call was made: the budget holds whatever happens.
-    pub fn called(&mut self, now: Duration, process: &str) {
-        let calls = self.calls.entry(process.to_owned()).or_default();
+    /// A call was made: the budget holds, and the policy that is shipped allows it, whatever happens.
+    pub fn called(&mut self, now: Duration, process: &Process, call: &Call) -> Vec<String> {
+        let calls = self.calls.entry(process.name.clone()).or_default();
         calls.push_back(now);
         while calls
             .front()
@@ -116,6 +126,11 @@ impl Oracle {
         {
             calls.pop_front();
         }
+        let mut broken: Vec<String> = self.over_budget(process).into_iter().collect();
+        if call.outcome == "AccessDenied" && now > self.denied_until {
+            broken.extend(calls::denied(self, now, call));
+        }
+        broken
     }
 
     /// A replica has written to IAM.
@@ -129,7 +144,6 @@ impl Oracle {
         roles: &[Arc<Value>],
     ) -> Vec<String> {
         let mut broken = self.leads(process, leader);
-        broken.extend(self.over_budget(process));
         broken.extend(self.refreshed(now, roles));
         let before = std::mem::take(&mut self.iam);
         if call.outcome == "ok" || call.outcome == "LostReply" {
