@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use clap::{Parser, Subcommand, ValueEnum};
 use simulation::report;
 use simulation::script::Script;
-use simulation::story::play;
+use simulation::story::{Told, play};
 use simulation::suites::{Size, Suite, shortest};
 
 /// Most of a story's time goes into small allocations.
@@ -54,6 +54,11 @@ enum What {
         #[arg(long)]
         leadership: bool,
     },
+    /// The story of one live state, by the name that the suite gives it
+    State {
+        /// Such as "role Ours, policy absent, ..."
+        name: String,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,6 +91,13 @@ fn main() -> ExitCode {
             println!("{}", report::speed(&tally));
             ExitCode::SUCCESS
         }
+        What::State { name } => simulation::suites::state(&name).map_or_else(
+            || {
+                eprintln!("there is no such state: {name}");
+                ExitCode::FAILURE
+            },
+            |told| print(&told, 0),
+        ),
         What::Story { seed, leadership } => story(if leadership {
             Script::leadership(seed)
         } else {
@@ -145,15 +157,19 @@ fn story(mut script: Script) -> ExitCode {
             println!("  {:.3} s {act:?}", at.as_secs_f64());
         }
     }
-    let told = play(&script, true);
+    print(&play(&script, true), script.seed)
+}
+
+/// All lines of a story.
+fn print(told: &Told, seed: u64) -> ExitCode {
     for line in &told.lines {
         println!("{line}");
     }
-    println!("story {:016x} of seed {}", told.hash, script.seed);
+    println!("story {:016x} of seed {seed}", told.hash);
     for broken in &told.broken {
         println!("BROKEN: {broken}");
     }
-    if is_well {
+    if told.broken.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

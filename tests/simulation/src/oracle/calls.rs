@@ -1,13 +1,14 @@
 //! Rules of the writes to IAM: a call and IAM before and after it enter, broken rules leave. No IO.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use iam_emulator::{Call, Snapshot};
+use smr_api::AdoptionPolicy;
 
 use super::meaning::meaning;
-use super::{Oracle, OwnedName, PASS};
-use crate::asked::CLUSTER;
+use super::{Known, Oracle, OwnedName, PASS};
+use crate::asked::{CLUSTER, CLUSTER_UID};
 use crate::deeds::Kind;
 
 /// What the SSM agent can't do without: no session otherwise.
@@ -19,6 +20,7 @@ pub fn owned(iam: &Snapshot) -> BTreeSet<OwnedName> {
         tags.get("sessionmanager.dev/cluster")
             .is_some_and(|c| c == CLUSTER)
             && tags.contains_key("sessionmanager.dev/owner")
+            && (tags.get("sessionmanager.dev/cluster-uid")).is_none_or(|uid| uid == CLUSTER_UID)
     };
     let roles = iam.roles.iter().filter(|(_, r)| ours(&r.tags));
     let policies = iam.policies.iter().filter(|(_, p)| ours(&p.tags));
@@ -29,15 +31,19 @@ pub fn owned(iam: &Snapshot) -> BTreeSet<OwnedName> {
     roles.chain(policies).chain(profiles).collect()
 }
 
+fn tags<'a>(iam: &'a Snapshot, (kind, name): &OwnedName) -> Option<&'a BTreeMap<String, String>> {
+    match kind {
+        Kind::Role => iam.roles.get(name).map(|role| &role.tags),
+        Kind::Policy => iam.policies.get(name).map(|policy| &policy.tags),
+        Kind::Profile => iam.instance_profiles.get(name).map(|profile| &profile.tags),
+    }
+}
+
 /// The owner that an object's tags name; `None` where there is no such object.
-pub fn owner(iam: &Snapshot, (kind, name): &OwnedName) -> Option<String> {
-    let tags = match kind {
-        Kind::Role => &iam.roles.get(name)?.tags,
-        Kind::Policy => &iam.policies.get(name)?.tags,
-        Kind::Profile => &iam.instance_profiles.get(name)?.tags,
-    };
+pub fn owner(iam: &Snapshot, name: &OwnedName) -> Option<String> {
     Some(
-        tags.get("sessionmanager.dev/owner")
+        tags(iam, name)?
+            .get("sessionmanager.dev/owner")
             .cloned()
             .unwrap_or_default(),
     )
@@ -86,7 +92,7 @@ pub fn not_ours(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) 
             .taken
             .get(&target)
             .is_some_and(|at| now.saturating_sub(*at) <= window);
-        if !proven && !lately {
+        if !proven && !lately && !is_adopted(oracle, call, before, &target) {
             broken.push(format!(
                 "{} on {} {}, which is not ours",
                 call.action, target.0, target.1
@@ -137,6 +143,22 @@ pub fn left_alone(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot
         }
     }
     broken
+}
+
+/// Both sides consent to a take-over, and this call stamps it.
+fn is_adopted(oracle: &Oracle, call: &Call, before: &Snapshot, target: &OwnedName) -> bool {
+    let stamps = ["TagRole", "TagPolicy", "TagInstanceProfile"];
+    let consent = tags(before, target).and_then(|tags| tags.get("sessionmanager.dev/adoptable-by"));
+    let asks = |known: &Known| {
+        let mut asked = known.asked().into_iter();
+        asked.any(|asked| asked.spec.adoption_policy == Some(AdoptionPolicy::WithConsent))
+    };
+    let mut living = oracle.objects.values().filter(|known| known.is_there);
+    stamps.contains(&call.action.as_str())
+        && living.any(|known| {
+            let named = format!("{CLUSTER}/{}", known.subject.owner());
+            consent == Some(&named) && asks(known) && known.has_name(&target.1)
+        })
 }
 
 /// Whether instances with this role can have sessions.

@@ -8,7 +8,7 @@ use iam_emulator::Snapshot;
 use serde_json::Value;
 use smr_api::{PAUSED_ANNOTATION, SessionManagerRoleSpec};
 
-use super::wanted::{read, wanted};
+use super::wanted::{Account, read, wanted};
 use crate::asked::{Asked, Subject};
 
 /// Older generations are of no interest to anybody.
@@ -124,7 +124,7 @@ impl Known {
     /// Whether IAM is as it says, and since when not.
     pub fn compare(&mut self, now: Duration, iam: &Snapshot) {
         for (asked, matched) in self.specs.values_mut() {
-            let is = read(asked, iam) == Some(wanted(asked, iam));
+            let is = read(asked, iam).map(Account::stamped) == Some(wanted(asked, iam));
             *matched = match *matched {
                 _ if is => Matched::Now,
                 Matched::Now => Matched::Until(now),

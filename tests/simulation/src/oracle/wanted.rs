@@ -49,6 +49,27 @@ struct Profile {
     tags: Tags,
 }
 
+impl Account {
+    /// The same, but for the cluster's UID on what was made before there was such a tag: it comes without a
+    /// word, so that its absence is no difference.
+    #[must_use]
+    pub fn stamped(mut self) -> Self {
+        let policy = self.policy.as_mut().map(|policy| &mut policy.tags);
+        let profile = self.profile.as_mut().map(|profile| &mut profile.tags);
+        let all = [Some(&mut self.role.tags), policy, profile];
+        for tags in all.into_iter().flatten() {
+            if tags
+                .get("sessionmanager.dev/cluster")
+                .is_some_and(|name| name == CLUSTER)
+            {
+                let uid = "sessionmanager.dev/cluster-uid".to_owned();
+                tags.entry(uid).or_insert_with(|| CLUSTER_UID.to_owned());
+            }
+        }
+        self
+    }
+}
+
 /// What the account holds.
 /// `None` where there is no role.
 pub fn read(asked: &Asked, snapshot: &Snapshot) -> Option<Account> {

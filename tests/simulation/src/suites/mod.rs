@@ -4,12 +4,14 @@
 mod crash;
 mod life;
 mod long;
+mod states;
 mod tally;
 
 use std::time::Duration;
 
 pub use self::life::shortest;
 pub use self::long::in_sync;
+pub use self::states::one as state;
 use self::tally::each;
 pub use self::tally::{Failure, Tally};
 use crate::script::Script;
@@ -31,6 +33,8 @@ pub enum Size {
 pub enum Suite {
     /// Every crash point.
     Crash,
+    /// Whatever IAM is found in.
+    States,
     /// Random life.
     Life,
     /// A long life.
@@ -43,11 +47,12 @@ pub enum Suite {
 
 impl Suite {
     /// All of them, the dearest last.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Twice,
         Self::Life,
         Self::Leadership,
         Self::Long,
+        Self::States,
         Self::Crash,
     ];
 
@@ -55,6 +60,7 @@ impl Suite {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash-points",
+            Self::States => "live-states",
             Self::Life => "random-life",
             Self::Long => "long-life",
             Self::Leadership => "leadership",
@@ -67,6 +73,9 @@ impl Suite {
         match self {
             Self::Crash => {
                 "each call to IAM and each write to the API server of each operation fails in each of five ways"
+            }
+            Self::States => {
+                "IAM is found in a state: which objects are there, whose, with which content, in which mode"
             }
             Self::Life => "people, others in IAM and faults at random, one to three replicas",
             Self::Long => "many objects for a day or a week, with outages and edits",
@@ -89,6 +98,10 @@ impl Suite {
         };
         match self {
             Self::Crash => crash::run(match size {
+                Size::Quick => 10,
+                Size::Test | Size::Long => 1,
+            }),
+            Self::States => states::run(match size {
                 Size::Quick => 10,
                 Size::Test | Size::Long => 1,
             }),
