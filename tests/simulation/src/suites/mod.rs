@@ -4,6 +4,7 @@
 mod crash;
 mod life;
 mod long;
+mod specs;
 mod states;
 mod tally;
 
@@ -35,6 +36,8 @@ pub enum Suite {
     Crash,
     /// Whatever IAM is found in.
     States,
+    /// Mutated specs.
+    Specs,
     /// Random life.
     Life,
     /// A long life.
@@ -47,10 +50,11 @@ pub enum Suite {
 
 impl Suite {
     /// All of them, the dearest last.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Twice,
         Self::Life,
         Self::Leadership,
+        Self::Specs,
         Self::Long,
         Self::States,
         Self::Crash,
@@ -61,6 +65,7 @@ impl Suite {
         match self {
             Self::Crash => "crash-points",
             Self::States => "live-states",
+            Self::Specs => "mutated-specs",
             Self::Life => "random-life",
             Self::Long => "long-life",
             Self::Leadership => "leadership",
@@ -77,6 +82,7 @@ impl Suite {
             Self::States => {
                 "IAM is found in a state: which objects are there, whose, with which content, in which mode"
             }
+            Self::Specs => "specs made of the CRD's schema and spoilt, with hostile values in every string, 60 a story",
             Self::Life => "people, others in IAM and faults at random, one to three replicas",
             Self::Long => "many objects for a day or a week, with outages and edits",
             Self::Leadership => {
@@ -105,6 +111,14 @@ impl Suite {
                 Size::Quick => 10,
                 Size::Test | Size::Long => 1,
             }),
+            Self::Specs => specs::run(
+                first,
+                match size {
+                    Size::Quick => 300,
+                    Size::Test => 1_000,
+                    Size::Long => 10_000,
+                },
+            ),
             Self::Life => life::life(seeds(60, 300, 10_000)),
             Self::Leadership => life::leadership(seeds(60, 300, 2_000)),
             Self::Long => match size {
