@@ -54,6 +54,11 @@ enum What {
         #[arg(long)]
         leadership: bool,
     },
+    /// The story of mutated specs of a seed
+    Specs {
+        /// The seed
+        seed: u64,
+    },
     /// The story of one live state, by the name that the suite gives it
     State {
         /// Such as "role Ours, policy absent, ..."
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
             println!("{}", report::speed(&tally));
             ExitCode::SUCCESS
         }
+        What::Specs { seed } => print(&simulation::suites::specs_story(seed), seed),
         What::State { name } => simulation::suites::state(&name).map_or_else(
             || {
                 eprintln!("there is no such state: {name}");

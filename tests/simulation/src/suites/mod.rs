@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub use self::life::shortest;
 pub use self::long::in_sync;
+pub use self::specs::story as specs_story;
 pub use self::states::one as state;
 use self::tally::each;
 pub use self::tally::{Failure, Tally};

@@ -51,7 +51,7 @@ pub fn counted(first: u64, specs: usize) -> (Tally, Counts) {
         &seeds,
         |seed| format!("specs of seed {seed}"),
         |seed| {
-            let (told, counts) = one(*seed, &shape);
+            let (told, counts) = one(*seed, &shape, false);
             let mut all = all.lock().unwrap();
             for (kind, count) in counts {
                 *all.entry(kind).or_default() += count;
@@ -64,9 +64,15 @@ pub fn counted(first: u64, specs: usize) -> (Tally, Counts) {
     (tally, counts)
 }
 
-fn one(seed: u64, shape: &Shape) -> (Told, Counts) {
+/// The story of one seed, with its lines.
+pub fn story(seed: u64) -> Told {
+    panics::heed();
+    one(seed, &Shape::of_the_crd(), true).0
+}
+
+fn one(seed: u64, shape: &Shape, keeps: bool) -> (Told, Counts) {
     let shape = shape.clone();
-    let played = alone(seed, move || async move { tale::tell(seed, &shape).await });
+    let played = alone(seed, move || async move { tale::tell(seed, &shape, keeps).await });
     let (mut told, counts) = played.unwrap_or_else(|why| {
         let told = Told {
             broken: vec![why],
