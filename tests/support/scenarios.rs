@@ -287,6 +287,8 @@ pub async fn retain_leaves_everything<I: StandIn>(world: &World<I>) {
     world.delete("web").await;
     world.gone("web").await;
     assert_eq!(world.seen().await, expected);
+    let event = world.event("web", "Retained").await;
+    assert!(event.contains(&name), "{event}");
 }
 
 /// What has our name and is not ours is refused, and stays as it is.

@@ -40,14 +40,12 @@ impl Deletions {
             let arn = step.arn(account, names);
             let (was, is) = (before.tags(step.kind()), after.tags(step.kind()));
             let owned = |tags: &Tags| tags.contains_key(UID);
-            if step.frees_a_name() {
-                if unanswered || (was.is_some() && is.is_none()) {
-                    self.deleted.insert(arn);
+            if matches!(step, Step::Untag { .. }) {
+                if unanswered || (was.is_some_and(owned) && !is.is_some_and(owned)) {
+                    self.retained.insert(arn);
                 }
-            } else if matches!(step, Step::Untag { .. })
-                && (unanswered || (was.is_some_and(owned) && !is.is_some_and(owned)))
-            {
-                self.retained.insert(arn);
+            } else if step.frees_a_name() && (unanswered || (was.is_some() && is.is_none())) {
+                self.deleted.insert(arn);
             }
         }
     }
@@ -109,5 +107,61 @@ impl Deletions {
             events.push(Event::normal(Deed::Released, note));
         }
         events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smr_core::account::Partition;
+    use smr_core::names::ObjectRef;
+    use smr_core::observed::ObservedPolicy;
+    use smr_core::ownership::KEYS;
+    use smr_core::step::Target;
+
+    use super::*;
+
+    #[test]
+    fn what_loses_our_tags_on_purpose_is_retained() {
+        let account = Account {
+            id: "111122223333".to_owned(),
+            partition: Partition::Aws,
+        };
+        let subject = ObjectRef {
+            namespace: "team".to_owned(),
+            name: "web".to_owned(),
+            uid: "u".to_owned(),
+        };
+        let limits = smr_core::limits::Limits::new("test");
+        let names = Names::resolve(&subject, None, None, &limits, None);
+        let arn = names.policy_arn(&account);
+        let tagged = |tags: Tags| Observed {
+            policy: Some(ObservedPolicy {
+                arn: arn.clone(),
+                id: "ANPA".to_owned(),
+                name: "team.web".to_owned(),
+                tags,
+                created: None,
+                default_version: "v1".to_owned(),
+                document: String::new(),
+                versions: ["v1".to_owned()].into(),
+            }),
+            ..Observed::default()
+        };
+        let before = tagged([(UID.to_owned(), "u".to_owned())].into());
+        let after = tagged(Tags::new());
+        let keys = KEYS.map(str::to_owned).to_vec();
+        let target = Target::Policy(arn.clone());
+        let plan = Plan {
+            stages: vec![vec![Step::Untag { target, keys }]],
+        };
+        let mut deletions = Deletions::default();
+        deletions.carried_out(&plan, (&account, &names), (&before, &after), &[]);
+        deletions.leaves(&after);
+        let events: Vec<_> = deletions
+            .events()
+            .into_iter()
+            .map(|event| event.note)
+            .collect();
+        assert_eq!(events, [format!("left in IAM without our tags: {arn}")]);
     }
 }

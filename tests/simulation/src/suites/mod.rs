@@ -83,7 +83,9 @@ impl Suite {
             Self::States => {
                 "IAM is found in a state: which objects are there, whose, with which content, in which mode"
             }
-            Self::Specs => "specs made of the CRD's schema and spoilt, with hostile values in every string, 60 a story",
+            Self::Specs => {
+                "specs made of the CRD's schema and spoilt, with hostile values in every string, 60 a story"
+            }
             Self::Life => "people, others in IAM and faults at random, one to three replicas",
             Self::Long => "many objects for a day or a week, with outages and edits",
             Self::Leadership => {

@@ -71,7 +71,13 @@ fn creation_refused(
         known.begins(&planned);
         let step = planned.plan.steps().next().unwrap().clone();
         let failed = vec![failed(class, decision, step)];
-        known.applied(&goal, &planned, &settled(nothing.clone()), nothing.clone(), failed);
+        known.applied(
+            &goal,
+            &planned,
+            &settled(nothing.clone()),
+            nothing.clone(),
+            failed,
+        );
     }
     let end = known.give_up(&goal);
     let requeue = format!("{:?}", end.requeue);
@@ -131,7 +137,13 @@ fn a_plan_that_leaves_work_has_iam_read_again() {
     let drifted = drifted(full);
     let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
     known.begins(&planned);
-    known.applied(&goal, &planned, &settled(drifted.clone()), drifted.clone(), Vec::new());
+    known.applied(
+        &goal,
+        &planned,
+        &settled(drifted.clone()),
+        drifted.clone(),
+        Vec::new(),
+    );
     let Some(Look::Known(seen)) = known.next_look(&goal, &scene.recent, scene.now) else {
         panic!()
     };
@@ -286,7 +298,13 @@ fn a_repair_that_takes_more_than_one_pass_is_published_as_one() {
     known.begins(&planned);
     let step = planned.plan.steps().next().unwrap().clone();
     let refused = failed(FailureClass::Throttled, Remedy::Retry, step);
-    known.applied(&goal, &planned, &settled(drifted.clone()), full.clone(), vec![refused]);
+    known.applied(
+        &goal,
+        &planned,
+        &settled(drifted.clone()),
+        full.clone(),
+        vec![refused],
+    );
     let end = known.give_up(&goal);
     assert_eq!(said(end.outcome.as_ref()), "Failed Throttled Retry");
     let requeue = end.requeue.clone();
@@ -318,7 +336,13 @@ fn a_creation_whose_publication_was_lost_is_no_repair() {
     let drifted = drifted(full.clone());
     let planned = plan(&goal.desired, &drifted, &known.recorded, None).unwrap();
     known.begins(&planned);
-    known.applied(&goal, &planned, &settled(drifted.clone()), full.clone(), Vec::new());
+    known.applied(
+        &goal,
+        &planned,
+        &settled(drifted.clone()),
+        full.clone(),
+        Vec::new(),
+    );
     let seen = settled(full);
     assert_eq!(
         scene.decides_on(&seen, &mut known),

@@ -269,7 +269,7 @@ fn granted(asked: &Asked) -> Result<BTreeMap<&'static str, Vec<String>>, String>
     Ok(all)
 }
 
-/// Whether all of this name stays by spec's own wish: it was retained, or is of an object that only observed.
+/// Whether something of this name stays by spec's own wish: it was retained, or is of an object that only observed.
 pub fn stays(iam: &Snapshot, name: &str, observed: &[String]) -> bool {
     let tags = [
         iam.roles.get(name).map(|role| &role.tags),
@@ -281,5 +281,5 @@ pub fn stays(iam: &Snapshot, name: &str, observed: &[String]) -> bool {
         uid.is_some_and(|uid| observed.contains(uid))
     };
     let mut tags = tags.into_iter().flatten();
-    tags.all(|tags| tags.contains_key("sessionmanager.dev/retained-from") || of_observed(tags))
+    tags.any(|tags| tags.contains_key("sessionmanager.dev/retained-from") || of_observed(tags))
 }

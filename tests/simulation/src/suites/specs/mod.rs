@@ -72,7 +72,9 @@ pub fn story(seed: u64) -> Told {
 
 fn one(seed: u64, shape: &Shape, keeps: bool) -> (Told, Counts) {
     let shape = shape.clone();
-    let played = alone(seed, move || async move { tale::tell(seed, &shape, keeps).await });
+    let played = alone(seed, move || async move {
+        tale::tell(seed, &shape, keeps).await
+    });
     let (mut told, counts) = played.unwrap_or_else(|why| {
         let told = Told {
             broken: vec![why],
