@@ -232,7 +232,7 @@ impl World {
             IamTrouble::Down => self.fail_for_replicas(&every(FaultKind::ServiceFailure)),
             IamTrouble::Denies => {
                 // From the first call that meets it on, each fault lasts so long.
-                let until = self.clock.elapsed() + Duration::from_mins(60);
+                let until = self.clock.elapsed() + Duration::from_hours(1);
                 self.witness.oracle(|oracle| oracle.denies(until));
                 for action in [
                     "TagRole",

@@ -153,7 +153,6 @@ impl Known {
         self.differs_since.is_none()
     }
 
-    #[expect(clippy::option_option, reason = "never and not known differ")]
     /// How long ago IAM was as this generation says, if ever; `None` where the generation is not known.
     pub fn matched(&self, generation: i64, now: Duration) -> Option<Option<Duration>> {
         Some(match self.specs.get(&generation)?.1 {

@@ -222,12 +222,12 @@ fn a_reading_with_stale_parts_is_no_proof() {
     after(&mut state, &goal, &planned.plan);
     scene.carried.new_policy_since = Some(scene.now.wall);
     scene.now = at(30);
-    let stale = |state: &Observed| Seen {
+    let in_part = |state: &Observed| Seen {
         state: state.clone(),
         stale_parts: true,
     };
     assert_eq!(
-        scene.decides_on(&stale(&state), &mut scene.known()),
+        scene.decides_on(&in_part(&state), &mut scene.known()),
         "end: Waiting Updating, Overlap",
         "the former policy stays"
     );
@@ -239,7 +239,7 @@ fn a_reading_with_stale_parts_is_no_proof() {
     );
     after(&mut state, &goal, &goes.unwrap().plan);
     assert_eq!(
-        scene.decides_on(&stale(&state), &mut scene.known()),
+        scene.decides_on(&in_part(&state), &mut scene.known()),
         "end: silent, Soon",
         "the spec is not said to be reached"
     );
@@ -249,7 +249,7 @@ fn a_reading_with_stale_parts_is_no_proof() {
     scene.spec = "{}";
     let (_, full) = Scene::converged("{}");
     assert_eq!(
-        scene.decides_on(&stale(&full), &mut scene.known()),
+        scene.decides_on(&in_part(&full), &mut scene.known()),
         "end: Converged, StaleParts"
     );
 }
@@ -262,7 +262,7 @@ fn what_is_written_on_a_reading_with_stale_parts_is_read_once_more() {
     scene.spec = "{role: {description: other}}";
     let goal = scene.goal(None);
     let mut known = scene.known();
-    let stale = Seen {
+    let read = Seen {
         state: state.clone(),
         stale_parts: true,
     };
@@ -270,7 +270,7 @@ fn what_is_written_on_a_reading_with_stale_parts_is_read_once_more() {
     known.begins(&planned);
     let mut written = state;
     after(&mut written, &goal, &planned.plan);
-    known.applied(&goal, &planned, &stale, written, Vec::new());
+    known.applied(&goal, &planned, &read, written, Vec::new());
     let Some(Look::Known(seen)) = known.next_look(&goal, &scene.recent, scene.now) else {
         panic!("it is known");
     };

@@ -146,7 +146,7 @@ fn once(shape: &Shape, rng: &mut Rng, who: &Who, spec: &mut Value) -> Change {
         2 => ("empty", Some(empty(field))),
         3 => ("left out", None),
         4 => ("another field's text", Some(of_another(shape, rng, who))),
-        5 => ("an unknown field", with_unknown(rng, here)),
+        5 => ("an unknown field", Some(with_unknown(rng, here))),
         6..=8 => ("at its bounds", Some(bounds(field, rng, who, here))),
         _ => ("hostile", Some(hostile_of(field, rng, who, here))),
     };
@@ -197,7 +197,7 @@ fn of_another(shape: &Shape, rng: &mut Rng, who: &Who) -> Value {
 }
 
 /// A map gets a field that it does not have; anything else stays as it is.
-fn with_unknown(rng: &mut Rng, here: Option<Value>) -> Option<Value> {
+fn with_unknown(rng: &mut Rng, here: Option<Value>) -> Value {
     let mut here = here.unwrap_or_else(|| json!({}));
     let key = [
         "unknown",
@@ -211,7 +211,7 @@ fn with_unknown(rng: &mut Rng, here: Option<Value>) -> Option<Value> {
     if let Value::Object(map) = &mut here {
         map.insert(key.to_owned(), any_value(rng));
     }
-    Some(here)
+    here
 }
 
 /// Just inside of the schema's bounds, and just outside.

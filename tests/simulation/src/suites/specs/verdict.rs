@@ -104,7 +104,7 @@ pub fn said(shape: &Shape, known: &Known) -> Vec<String> {
         if reason == "InvalidSpec" && message.contains(": it takes ") {
             wrong.push(format!("the API server has let through: {message}"));
         }
-        if !REASONS.contains(&reason) && !(reason == "Drifted" && observes(known)) {
+        if !(REASONS.contains(&reason) || reason == "Drifted" && observes(known)) {
             wrong.push(format!("Stalled for {reason}: {message}"));
         }
         let names = known
