@@ -69,6 +69,10 @@ pub struct Oracle {
     calls: BTreeMap<String, VecDeque<Duration>>,
     /// Until when the story itself has calls denied.
     denied_until: Duration,
+    /// When a pass has read each role last, by name.
+    read_at: BTreeMap<String, Duration>,
+    /// When others have changed IAM last.
+    changed_at: Duration,
 }
 
 impl Oracle {
@@ -83,6 +87,8 @@ impl Oracle {
             taken: BTreeMap::new(),
             calls: BTreeMap::new(),
             denied_until: Duration::ZERO,
+            read_at: BTreeMap::new(),
+            changed_at: Duration::ZERO,
         }
     }
 
@@ -125,6 +131,11 @@ impl Oracle {
             .is_some_and(|first| now.saturating_sub(*first) > MINUTE)
         {
             calls.pop_front();
+        }
+        if let ("GetRole" | "CreateRole", Some(role)) =
+            (call.action.as_str(), call.params.get("RoleName"))
+        {
+            self.read_at.insert(role.clone(), now);
         }
         let mut broken: Vec<String> = self.over_budget(process).into_iter().collect();
         if call.outcome == "AccessDenied" && now > self.denied_until {
@@ -179,8 +190,10 @@ impl Oracle {
         iam: Option<&Snapshot>,
         roles: &[Arc<Value>],
     ) -> Vec<String> {
-        if let Some(iam) = iam {
+        // What replicas have written is known already.
+        if let Some(iam) = iam.filter(|iam| **iam != self.iam) {
             self.note_taken(now, iam);
+            self.changed_at = now;
             self.iam = iam.clone();
             self.compare(now);
         }

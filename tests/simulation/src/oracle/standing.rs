@@ -58,6 +58,12 @@ fn is_proven(oracle: &Oracle, now: Duration, object: &Value) -> bool {
     // While reads lag, what was read and what is written since are of different moments.
     let is_exact = oracle.lag.is_zero();
     let known = oracle.objects.get(uid).filter(|_| is_exact);
+    // What others change between a pass' reading and its end, no controller can know.
+    let role = known.and_then(|known| Some(known.asked()?.names()[0].clone()));
+    let read_at = role.and_then(|role| oracle.read_at.get(&role));
+    if read_at.is_none_or(|at| *at <= oracle.changed_at) {
+        return true;
+    }
     // A generation that nobody has looked at says nothing.
     let Some(matched) = known.and_then(|known| known.matched(generation, now)) else {
         return true;
