@@ -237,7 +237,7 @@ async fn a_lag_of_ten_seconds_is_no_drift_and_nobody_elses() {
     world.iam.set_lag(Duration::from_secs(10));
     let start = Start::default();
     world.run(&start);
-    let seen = world.watch(|_, _| true);
+    let seen = world.watch(|_, _| true).await;
     world.apply("web", "{}").await;
     world.ready("web").await;
     world.apply("web", SPEC).await;

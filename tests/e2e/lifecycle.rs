@@ -158,7 +158,7 @@ async fn an_object_in_sync_causes_no_writes_anywhere() {
 async fn current_is_never_said_before_iam_has_it() {
     let world = World::installed("current", &Start::permissive()).await;
     world.iam.set_latency(Duration::from_millis(50));
-    let seen = world.watch(as_spec_says);
+    let seen = world.watch(as_spec_says).await;
     let specs = [
         "{}",
         "{role: {description: changed}, tags: {a: b}}",

@@ -29,7 +29,7 @@ fn actions(world: &World) -> BTreeSet<String> {
 #[tokio::test]
 async fn a_request_in_the_course_of_a_pass_is_answered_by_the_next_one() {
     let mut world = World::quiet("request").await;
-    let seen = world.record(|_| {});
+    let seen = world.record(|_| {}).await;
     world.run(&Start::when_asked());
     world.iam.inject(Fault::new("AttachRolePolicy", 1, SLOW));
     // No pass after the first can read the role.

@@ -42,12 +42,14 @@ async fn a_commit_becomes_a_role_and_is_never_healthy_before() {
     site.world.iam.inject(hold("AttachRolePolicy"));
     let before = site.view().await.revision;
     let iam = site.world.iam.emulator().clone();
-    let seen = site.watch(move |view| {
-        let answered = iam.calls().iter().all(|c| !c.write || c.ended_ms.is_some());
-        let done = answered && as_spec_says(&role, &iam.snapshot());
-        let early = view.revision != before && view.health == "Healthy" && !done;
-        assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
-    });
+    let seen = site
+        .watch(move |view| {
+            let answered = iam.calls().iter().all(|c| !c.write || c.ended_ms.is_some());
+            let done = answered && as_spec_says(&role, &iam.snapshot());
+            let early = view.revision != before && view.health == "Healthy" && !done;
+            assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
+        })
+        .await;
     let commit = site
         .commit("Add a role", &[("web.yaml", Some(&text))])
         .await;
@@ -177,7 +179,7 @@ async fn a_spec_edited_by_hand_is_healed() {
     let text = manifest("web", "{tags: {team: web}}");
     site.synced("Add a role", &[("web.yaml", Some(&text))])
         .await;
-    let seen = site.watch(|_| ());
+    let seen = site.watch(|_| ()).await;
     let generation = async || {
         let object = site.world.get("web").await.unwrap();
         object.metadata.generation.unwrap()
@@ -212,15 +214,17 @@ async fn drift_in_iam_is_repaired_while_the_application_stays_synced() {
     site.world.iam.inject(hold("AttachRolePolicy"));
     let iam = site.world.iam.emulator().clone();
     let noticed = AtomicBool::new(false);
-    let seen = site.watch(move |view| {
-        // Until the controller has looked, nobody knows of it.
-        if view.health == "Progressing" {
-            noticed.store(true, Ordering::Relaxed);
-        }
-        let repaired = as_spec_says(&good, &iam.snapshot());
-        let early = noticed.load(Ordering::Relaxed) && view.health == "Healthy" && !repaired;
-        assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
-    });
+    let seen = site
+        .watch(move |view| {
+            // Until the controller has looked, nobody knows of it.
+            if view.health == "Progressing" {
+                noticed.store(true, Ordering::Relaxed);
+            }
+            let repaired = as_spec_says(&good, &iam.snapshot());
+            let early = noticed.load(Ordering::Relaxed) && view.health == "Healthy" && !repaired;
+            assert!(!early, "Healthy, but IAM has {:?}", iam.snapshot());
+        })
+        .await;
     let someone = client(&site.world.iam.endpoint(), SOMEONE);
     let name = format!("{}.web", site.world.namespace);
     let arn = &site.world.account().policies[&name].arn;

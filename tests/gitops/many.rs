@@ -44,7 +44,7 @@ async fn two_hundred_roles_in_one_commit() {
         .collect();
     let before = cost(&site).await;
     let begun = Instant::now();
-    let seen = site.watch(|_| ());
+    let seen = site.watch(|_| ()).await;
     site.synced("Two hundred roles", &files).await;
     let took = begun.elapsed();
     seen.print("two hundred roles in one commit");

@@ -13,7 +13,7 @@ async fn a_file_that_is_removed_takes_its_role_along() {
         ("keep.yaml", Some(keep.as_str())),
     ];
     site.synced("Add roles", &files).await;
-    let seen = site.watch(|_| ());
+    let seen = site.watch(|_| ()).await;
     site.synced("Remove one", &[("web.yaml", None)]).await;
     seen.print("a file is removed");
     site.argocd("get", &[]).await;

@@ -11,13 +11,14 @@ use futures::StreamExt;
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
 use crate::argo::{ArgoCd, NAMESPACE, argo_cd};
 use crate::repo::{Change, FOLDER, Repo};
+use crate::support::watcher::versions;
 use crate::support::{Start, World};
 
 /// Long enough for two hundred roles on a busy machine of two cores.
@@ -392,18 +393,13 @@ impl Site {
     }
 
     /// Watches the Application from now on, and shows each version to `look`.
-    pub fn watch(&self, look: impl Fn(&View) + Send + 'static) -> Seen {
+    pub async fn watch(&self, look: impl Fn(&View) + Send + 'static) -> Seen {
         let views = Arc::new(Mutex::new(Vec::new()));
-        let (sink, api, begun) = (views.clone(), self.api(), Instant::now());
+        let (sink, begun) = (views.clone(), Instant::now());
         let only = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
+        let mut objects = versions(self.api(), only).await;
         let task = tokio::spawn(async move {
-            let mut versions = watcher(api, only)
-                .default_backoff()
-                .applied_objects()
-                .boxed();
-            // A watch that failed begins anew by itself.
-            while let Some(version) = versions.next().await {
-                let Ok(object) = version else { continue };
+            while let Some(object) = objects.next().await {
                 let view = View::of(&object);
                 look(&view);
                 sink.lock().unwrap().push((begun.elapsed(), view));

@@ -35,9 +35,11 @@ async fn stays_synced(name: &str, diff: Diff) {
     let synced = site.argo.metric("argocd_app_sync_total", &label).await;
     assert!(synced >= 1, "the metric of syncs is not there");
     let writes = site.world.cluster_writes();
-    let seen = site.watch(|view| {
-        assert!(view.is("Synced", "Healthy"), "{view:?}");
-    });
+    let seen = site
+        .watch(|view| {
+            assert!(view.is("Synced", "Healthy"), "{view:?}");
+        })
+        .await;
     for number in 0..REFRESHES {
         let how = if number % 2 == 0 { "normal" } else { "hard" };
         site.refresh(how).await;

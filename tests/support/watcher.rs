@@ -1,11 +1,15 @@
 //! Looks at every version of an object that a watch shows, and holds it against the promises that
 //! hold at every moment.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt, stream};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
 use smr_api::{SessionManagerRole, Tags};
 use tokio::task::JoinHandle;
 
@@ -41,6 +45,34 @@ pub fn kstatus(object: &SessionManagerRole) -> Kstatus {
     Kstatus::Current
 }
 
+/// Each version of the objects from now on, their present ones first. The watch has begun when this returns: what
+/// is changed after that is shown, however busy the machine is. A watch that failed begins anew, with what it has
+/// shown before.
+pub async fn versions<K>(api: Api<K>, which: watcher::Config) -> impl Stream<Item = K> + Unpin
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut events = watcher(api, which).default_backoff().boxed();
+    let mut first = Vec::new();
+    let listed = async {
+        while let Some(event) = events.next().await {
+            let Ok(event) = event else { continue };
+            let done = matches!(event, Event::InitDone);
+            first.push(Ok(event));
+            if done {
+                break;
+            }
+        }
+    };
+    let listed = tokio::time::timeout(PATIENCE, listed).await;
+    listed.expect("the objects were never listed");
+    stream::iter(first)
+        .chain(events)
+        .applied_objects()
+        .filter_map(async |version| version.ok())
+        .boxed()
+}
+
 /// Every version seen so far.
 pub struct Seen {
     versions: Arc<Mutex<Vec<SessionManagerRole>>>,
@@ -50,7 +82,7 @@ pub struct Seen {
 impl World {
     /// Watches all objects of the world from now on. At each version that kstatus calls Current,
     /// `converged` must hold of IAM.
-    pub fn watch(
+    pub async fn watch(
         &self,
         converged: impl Fn(&SessionManagerRole, &iam_emulator::Snapshot) -> bool + Send + 'static,
     ) -> Seen {
@@ -64,22 +96,18 @@ impl World {
                 );
             }
         })
+        .await
     }
 }
 
 impl<I: StandIn> World<I> {
     /// Watches all objects of the world from now on, and shows each version to `look`.
-    pub fn record(&self, look: impl Fn(&SessionManagerRole) + Send + 'static) -> Seen {
-        let versions = Arc::new(Mutex::new(Vec::<SessionManagerRole>::new()));
-        let (sink, api) = (versions.clone(), self.api());
+    pub async fn record(&self, look: impl Fn(&SessionManagerRole) + Send + 'static) -> Seen {
+        let seen = Arc::new(Mutex::new(Vec::<SessionManagerRole>::new()));
+        let sink = seen.clone();
+        let mut objects = versions(self.api(), watcher::Config::default()).await;
         let task = tokio::spawn(async move {
-            let mut objects = watcher(api, watcher::Config::default())
-                .default_backoff()
-                .applied_objects()
-                .boxed();
-            // A watch that failed begins anew, with what it has shown before.
-            while let Some(version) = objects.next().await {
-                let Ok(object) = version else { continue };
+            while let Some(object) = objects.next().await {
                 let number = &object.metadata.resource_version;
                 let is_same = |seen: &SessionManagerRole| seen.metadata.resource_version == *number;
                 if sink.lock().unwrap().iter().any(is_same) {
@@ -90,7 +118,10 @@ impl<I: StandIn> World<I> {
                 sink.lock().unwrap().push(object);
             }
         });
-        Seen { versions, task }
+        Seen {
+            versions: seen,
+            task,
+        }
     }
 }
 

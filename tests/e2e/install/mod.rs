@@ -346,5 +346,11 @@ async fn a_pod_that_is_not_ready_does_not_block_a_drain() {
         })
         .await;
     let pod = get("pods", "{.items[0].metadata.name}").await;
-    cluster.evict(&namespace, &pod).await.unwrap();
+    // As `kubectl drain` does, again while the API server asks for it: it takes a Pod that was not ready only
+    // if the Pod's status has not changed since.
+    cluster
+        .eventually("a drain takes it", async || {
+            cluster.evict(&namespace, &pod).await.is_ok()
+        })
+        .await;
 }

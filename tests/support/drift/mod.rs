@@ -167,7 +167,7 @@ pub async fn play<I: StandIn>(
     prepare(world, rows).await;
     let before = shape(&world.seen().await);
     world.settled().await;
-    let seen = world.record(|_| {});
+    let seen = world.record(|_| {}).await;
     perturb(world, rows).await;
     perturbed();
     let objects = look(world, rows).await;
