@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use smr_core::account::{Account, Partition};
+use smr_core::account::{Account, Partition, is_account_id};
 use smr_core::failure::{Failure, FailureClass};
 use thiserror::Error;
 
@@ -75,7 +75,7 @@ impl AccountArgs {
         let Some(id) = &self.account_id else {
             return Ok(None);
         };
-        if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
+        if !is_account_id(id) {
             return Err(flag("--account-id", format!("'{id}' must be 12 digits")));
         }
         self.of(id).map(Some)

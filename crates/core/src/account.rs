@@ -181,11 +181,15 @@ pub struct Account {
     pub partition: Partition,
 }
 
+/// Whether this is an account's id: twelve digits.
+pub fn is_account_id(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+}
+
 impl Account {
     /// The account of a caller's ARN, such as `arn:aws:sts::111122223333:assumed-role/r/s`.
     pub fn of_caller(arn: &str) -> Result<Self, AccountError> {
-        let is_id = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
-        let parsed = Arn::parse(arn).filter(|arn| is_id(arn.account));
+        let parsed = Arn::parse(arn).filter(|arn| is_account_id(arn.account));
         let parsed = parsed.ok_or_else(|| AccountError::NotAnArn(arn.to_owned()))?;
         Ok(Self {
             id: parsed.account.to_owned(),

@@ -28,6 +28,8 @@ pub mod resolve;
 pub mod step;
 pub mod summary;
 pub mod sweep;
+#[cfg(test)]
+mod testing;
 pub mod writes;
 
 pub use smr_api::Tags;

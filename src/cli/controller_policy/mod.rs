@@ -12,7 +12,7 @@ use std::io::Write as _;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use smr_api::forms;
-use smr_core::account::{Account, Arn, Partition};
+use smr_core::account::{Account, Arn, Partition, is_account_id};
 use smr_core::resolve::document::Document;
 
 use self::boundary::{CapArgs, boundary, warning};
@@ -289,7 +289,7 @@ impl Args {
 
     fn account(&self) -> Result<Account, CliError> {
         let id = &self.account_id;
-        if id.len() != 12 || !id.chars().all(|c| c.is_ascii_digit()) {
+        if !is_account_id(id) {
             return Err(flag("--account-id", format!("'{id}' must be 12 digits")));
         }
         let partition: Partition =

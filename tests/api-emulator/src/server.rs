@@ -180,7 +180,7 @@ impl ApiServer {
     }
 
     /// Watches tell changes of this resource so much later than they happen, in their order.
-    /// `Duration::ZERO` ends it: what was held is told at once.
+    /// `Duration::ZERO` ends it: what was held goes out at once.
     pub fn hold_watches(&self, resource: Resource, time: Duration) {
         self.order_all(|state| state.hold_watches(resource, time));
     }
@@ -190,7 +190,7 @@ impl ApiServer {
         self.order_all(State::end_watches);
     }
 
-    /// Older versions are forgotten: a watch from one is told 410, and so is a list that goes on from
+    /// Older versions are forgotten: a watch from one gets 410, and so does a list that goes on from
     /// one.
     pub fn compact(&self) {
         self.order_all(|state| state.store_mut().compact());

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::account::is_account_id;
+
 pub use access::{AccessChange, Direction, access_changes};
 pub use excess::excess;
 pub use words::{DocumentDifference, differences};
@@ -314,7 +316,7 @@ fn principals(value: &Value) -> BTreeSet<Word> {
             let principal = account_root(value);
             Word {
                 compared: format!("{kind} {principal}"),
-                shown: if is_account(principal) {
+                shown: if is_account_id(principal) {
                     format!("account {principal}")
                 } else {
                     value.clone()
@@ -336,13 +338,9 @@ fn principals(value: &Value) -> BTreeSet<Word> {
 fn account_root(principal: &str) -> &str {
     let parts: Vec<&str> = principal.split(':').collect();
     match parts.as_slice() {
-        ["arn", _, "iam", "", account, "root"] if is_account(account) => account,
+        ["arn", _, "iam", "", account, "root"] if is_account_id(account) => account,
         _ => principal,
     }
-}
-
-fn is_account(id: &str) -> bool {
-    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// None of them is left out: what it lets through would be judged as if it had none.

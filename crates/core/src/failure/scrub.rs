@@ -1,6 +1,8 @@
 //! Takes out of a text what belongs to others: AWS's words and what is the caller's own in, the words
 //! without ARNs and ids of others out. No IO.
 
+use crate::account::is_account_id;
+
 /// What may be named, as the call says whose it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Own<'a> {
@@ -53,8 +55,8 @@ impl<'a> Own<'a> {
     /// The resource of a call names account and path; `account` is for those that have none.
     pub(super) fn of(resource: &'a str, account: Option<&'a str>) -> Self {
         let parts = Parts::of(resource);
-        let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
-        let named = parts.as_ref().map(|parts| parts.account).filter(is_id);
+        let named = parts.as_ref().map(|parts| parts.account);
+        let named = named.filter(|id| is_account_id(id));
         Self {
             resource,
             account: named.or(account),

@@ -103,7 +103,7 @@ sentences! {
         let query = format!("&resourceVersion={}&timeoutSeconds=2", start(&lab).await?);
         let mut watch = lab.watch(&query).await?;
         let event = watch.next().await?;
-        must(&format!("nothing is told: {event:?}"), event.is_none())
+        must(&format!("there is no event: {event:?}"), event.is_none())
     }
     "a bookmark comes shortly before the end", lab => {
         let from = start(&lab).await?;
@@ -119,7 +119,7 @@ sentences! {
         let event = watch.next().await?;
         must(&format!("then it ends: {event:?}"), event.is_none())
     }
-    "a watch from a version long gone is told that it has expired", lab => {
+    "a watch from a version that is long gone ends as expired", lab => {
         lab.make("a", &json!({})).await?;
         let old = lab.get("/apis/sessionmanager.dev/v1alpha1/sessionmanagerroles").await?.is(200)?;
         must("there are versions", version(&old) > 1)?;
@@ -150,7 +150,7 @@ sentences! {
         lab.get(&path).await?.refused(422, "Invalid")?;
         Ok(())
     }
-    "a status write is told", lab => {
+    "a status write makes an event", lab => {
         lab.make("a", &json!({})).await?;
         let mut watch = lab.watch(&format!("&resourceVersion={}", start(&lab).await?)).await?;
         let path = format!("{}/status", lab.role("a"));

@@ -5,21 +5,12 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 
 use super::model::{Doc, Part, Pen, Stmt, docs, neighbours, requests};
 use super::*;
 use crate::canonical::access::{Direction, access_changes};
 use crate::canonical::excess;
-
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(20_261_128),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
+use crate::testing::seeded;
 
 fn any_doc() -> impl Strategy<Value = Doc> {
     any::<bool>().prop_flat_map(docs)
@@ -139,7 +130,7 @@ fn replace(value: &mut Value, at: &mut usize, with: &Value) {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(seeded(200))]
 
     /// However it is written, a document means what it says.
     #[test]
@@ -152,8 +143,8 @@ proptest! {
         prop_assert_eq!(access_changes([one.as_str()], [other.as_str()]), []);
     }
 
-    /// What one document lets through and another one does not is never the same, and is told as an
-    /// excess: of the sentences, of the preview, and of what other policies of the role may.
+    /// What one document lets through and another one does not is never the same, and is an excess
+    /// in each: of the sentences, of the preview, and of what other policies of the role may.
     #[test]
     fn a_request_that_gets_through_is_an_excess(
         (found, wanted) in any_neighbours(),

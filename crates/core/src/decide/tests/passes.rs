@@ -185,14 +185,20 @@ fn a_reading_holds_as_long_as_the_names_do() {
     }
 }
 
-#[test]
-fn the_former_policy_waits_for_its_end_across_passes() {
+/// The policy's type has changed, and the new one is in place beside the former.
+fn switched() -> (Scene, Observed, Resolved) {
     let (mut scene, mut state) = Scene::converged("{}");
     scene.generation = 2;
     scene.spec = "{policy: {type: Inline}}";
     let goal = scene.goal(None);
     let planned = plan(&goal.desired, &state, &scene.known().recorded, None).unwrap();
     after(&mut state, &goal, &planned.plan);
+    (scene, state, goal)
+}
+
+#[test]
+fn the_former_policy_waits_for_its_end_across_passes() {
+    let (mut scene, state, _) = switched();
     assert_eq!(scene.decides(&state), "end: Waiting Updating, Overlap");
     let wait = Requeue::Overlap(Duration::from_secs(30));
     scene.carried.ends(&wait, scene.now.wall);
@@ -214,12 +220,7 @@ fn the_former_policy_waits_for_its_end_across_passes() {
 /// without it looks like a stale one.
 #[test]
 fn a_reading_with_stale_parts_is_no_proof() {
-    let (mut scene, mut state) = Scene::converged("{}");
-    scene.generation = 2;
-    scene.spec = "{policy: {type: Inline}}";
-    let goal = scene.goal(None);
-    let planned = plan(&goal.desired, &state, &scene.known().recorded, None).unwrap();
-    after(&mut state, &goal, &planned.plan);
+    let (mut scene, mut state, goal) = switched();
     scene.carried.new_policy_since = Some(scene.now.wall);
     scene.now = at(30);
     let in_part = |state: &Observed| Seen {

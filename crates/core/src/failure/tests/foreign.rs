@@ -5,10 +5,10 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::refusal::{Explanation, Remedy};
+use crate::testing::seeded;
 
 /// What no reader may see, planted wherever a text has `@`.
 const THEIRS: [&str; 6] = [
@@ -48,15 +48,6 @@ const PIECES: [&str; 24] = [
     "\0",
 ];
 
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(20_261_128),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
 /// A text, and what is planted in it.
 fn texts() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -93,7 +84,7 @@ fn published(failure: &Failure) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(config(500))]
+    #![proptest_config(seeded(500))]
 
     #[test]
     fn what_is_published_is_bounded_and_has_nothing_of_others(
@@ -133,7 +124,7 @@ proptest! {
         }
     }
 
-    /// Each class of a call has one remedy, and only what passes by itself is tried again by itself.
+    /// Each class of a call has one remedy, and the controller retries only what needs no person.
     #[test]
     fn the_words_decide_no_remedy(text in texts(), class in select(&FailureClass::ALL[..])) {
         let failure = refused(class, "iam:CreateRole", ROLE, &text);
@@ -153,7 +144,7 @@ proptest! {
                     | FailureClass::NotLeader
             );
             prop_assert_eq!(says_so, by_class);
-            // Nobody is told to act where the program does, nor to wait where it does not.
+            // The words ask a person to act exactly where the controller does not retry.
             if by_itself {
                 prop_assert!(says_so || matches!(class, FailureClass::AlreadyExists | FailureClass::NoRoom));
             }

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use smr_api::forms;
 
 use super::*;
+use crate::testing::seeded;
 
 const HOSTILE: [&str; 44] = include!("../../../../../tests/data/hostile.rs");
 
@@ -93,12 +93,7 @@ fn arns() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 600,
-        rng_seed: RngSeed::Fixed(20_261_128),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(seeded(600))]
 
     /// Only what spec could have given counts, and of a path only what ends in slashes.
     #[test]
