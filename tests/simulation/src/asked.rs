@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-use smr_api::SessionManagerRoleSpec;
+use smr_api::{SessionManagerRoleSpec, Tags};
 
 /// The account of every case.
 pub const ACCOUNT: &str = "111122223333";
@@ -51,6 +51,24 @@ impl Subject {
     /// As the ownership tag names it.
     pub fn owner(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// The tags that say so of an object in IAM.
+    pub fn stamps(&self) -> [(String, String); 4] {
+        let stamp =
+            |key: &str, value: &str| (format!("sessionmanager.dev/{key}"), value.to_owned());
+        [
+            stamp("cluster", CLUSTER),
+            stamp("cluster-uid", CLUSTER_UID),
+            stamp("owner", &self.owner()),
+            stamp("uid", &self.uid),
+        ]
+    }
+
+    /// Whether these are the tags of an object of its own.
+    pub fn is_stamped(&self, tags: &Tags) -> bool {
+        let mut stamps = self.stamps().into_iter();
+        stamps.all(|(key, value)| tags.get(&key) == Some(&value))
     }
 }
 

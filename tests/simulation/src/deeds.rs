@@ -1,6 +1,8 @@
 //! What others do in IAM with rights of their own: every field that is ours is added to, changed
 //! and taken away. An arbitrary deed in, calls of the SDK out.
 
+mod edit;
+
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::Tag;
 use proptest::prelude::*;
@@ -8,7 +10,9 @@ use serde_json::{Value, json};
 
 use iam_emulator::{Emulator, Snapshot};
 
-use crate::asked::{ACCOUNT, Asked, CLUSTER, PATH, POLICIES};
+pub use self::edit::Edit;
+use self::edit::{DOCUMENT, TRUST};
+use crate::asked::{Asked, CLUSTER, PATH, POLICIES};
 
 /// A policy that is not ours.
 pub const READ_S3: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
@@ -65,35 +69,6 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// A change of a document.
-#[derive(Clone, Copy, Debug)]
-pub enum Edit {
-    /// One more action.
-    AddAction,
-    /// One action less.
-    DropAction,
-    /// One more statement.
-    AddStatement,
-    /// A statement that denies.
-    AddDeny,
-    /// One statement less.
-    DropStatement,
-    /// Other resources.
-    Resource,
-    /// One more condition.
-    AddCondition,
-    /// No condition.
-    DropCondition,
-    /// Another condition.
-    Condition,
-    /// Another principal.
-    Principal,
-    /// Order, and scalars for lists: the same meaning.
-    Reorder,
-    /// Another document.
-    Replace,
-}
-
 /// One thing that others do.
 #[derive(Clone, Debug)]
 pub enum Deed {
@@ -134,30 +109,6 @@ pub enum Deed {
     /// One of the objects is deleted and made again, by hand.
     MadeAnew(Kind),
 }
-
-const DOCUMENT: [Edit; 11] = [
-    Edit::AddAction,
-    Edit::DropAction,
-    Edit::AddStatement,
-    Edit::AddDeny,
-    Edit::DropStatement,
-    Edit::Resource,
-    Edit::AddCondition,
-    Edit::DropCondition,
-    Edit::Condition,
-    Edit::Reorder,
-    Edit::Replace,
-];
-const TRUST: [Edit; 8] = [
-    Edit::AddAction,
-    Edit::AddStatement,
-    Edit::AddCondition,
-    Edit::DropCondition,
-    Edit::Condition,
-    Edit::Principal,
-    Edit::Reorder,
-    Edit::Replace,
-];
 
 /// Any of them.
 pub fn deeds() -> impl Strategy<Value = Deed> {
@@ -381,67 +332,6 @@ async fn document(world: Target<'_>, edit: Edit) -> bool {
     let version = iam.create_policy_version().set_as_default(true);
     let version = version.policy_arn(world.asked.policy_arn(PATH, &policy));
     took!(version.policy_document(text))
-}
-
-impl Edit {
-    /// A document changed so, with an action or a statement of the kind that it takes.
-    fn on(self, text: &str, action: &str, statement: &Value) -> String {
-        let mut document: Value = serde_json::from_str(text).unwrap();
-        if document["Statement"].is_object() {
-            document["Statement"] = json!([document["Statement"]]);
-        }
-        let statements = document["Statement"].as_array_mut().unwrap();
-        let last = statements.last_mut().unwrap();
-        match self {
-            Self::AddAction | Self::DropAction => {
-                let mut actions = match &last["Action"] {
-                    Value::Array(many) => many.clone(),
-                    one => vec![one.clone()],
-                };
-                if matches!(self, Self::AddAction) {
-                    actions.push(action.into());
-                } else if actions.len() > 1 {
-                    actions.pop();
-                } else {
-                    actions = vec![action.into()];
-                }
-                last["Action"] = actions.into();
-            }
-            Self::AddStatement => statements.push(statement.clone()),
-            Self::AddDeny => {
-                let mut deny = last.clone();
-                deny["Effect"] = "Deny".into();
-                statements.insert(0, deny);
-            }
-            Self::DropStatement => {
-                statements.remove(0);
-            }
-            Self::Resource => last["Resource"] = json!(["arn:aws:s3:::elsewhere/*", "*"]),
-            Self::AddCondition => {
-                last["Condition"]["Bool"] = json!({"aws:SecureTransport": "true"});
-            }
-            Self::DropCondition => {
-                last.as_object_mut().unwrap().remove("Condition");
-            }
-            Self::Condition => {
-                last["Condition"] = json!({"StringEquals": {"aws:SourceAccount": "999900001111"}});
-            }
-            Self::Principal => last["Principal"] = json!({"AWS": ACCOUNT}),
-            Self::Reorder => {
-                statements.reverse();
-                for statement in statements {
-                    if let Value::Array(actions) = &mut statement["Action"] {
-                        actions.reverse();
-                        if actions.len() == 1 {
-                            statement["Action"] = actions[0].clone();
-                        }
-                    }
-                }
-            }
-            Self::Replace => document["Statement"] = statement.clone(),
-        }
-        document.to_string()
-    }
 }
 
 fn new_tag(key: &str, value: &str) -> Tag {

@@ -60,6 +60,45 @@ async fn slowly<T: Send + 'static>(
     answer
 }
 
+/// What becomes of a call: `arrives` when it gets there, `refuse` before one that the server is to fail, `broken`
+/// where the connection is.
+async fn carried<T, E, F>(
+    link: &Link,
+    fate: Fate,
+    arrives: F,
+    refuse: impl FnOnce(),
+    broken: impl FnOnce(io::ErrorKind) -> E,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+{
+    match fate {
+        Fate::Never | Fate::Meets(Mishap::Hangs) => never().await,
+        Fate::Unreachable => Err(broken(io::ErrorKind::ConnectionRefused)),
+        Fate::Passes(each_way) => slowly(each_way, arrives).await,
+        Fate::Meets(Mishap::KilledBefore) => {
+            link.die();
+            never().await
+        }
+        Fate::Meets(Mishap::KilledAfter) => {
+            // Nobody learns the answer.
+            drop(arrives.await);
+            link.die();
+            never().await
+        }
+        Fate::Meets(Mishap::Refused) => {
+            refuse();
+            arrives.await
+        }
+        Fate::Meets(Mishap::AnswerLost) => {
+            drop(arrives.await);
+            Err(broken(io::ErrorKind::ConnectionReset))
+        }
+    }
+}
+
 /// AWS, as one process reaches it.
 #[derive(Clone)]
 pub struct IamEdge {
@@ -90,32 +129,14 @@ impl IamEdge {
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let link = self.process.link.clone();
-        let broken = |why: &str| ConnectorError::io(why.into());
-        match link.fate(Side::Iam, true) {
-            Fate::Never | Fate::Meets(Mishap::Hangs) => never().await,
-            Fate::Unreachable => Err(broken("connection refused")),
-            Fate::Passes(each_way) => slowly(each_way, self.arrives(request)).await,
-            Fate::Meets(Mishap::KilledBefore) => {
-                link.die();
-                never().await
-            }
-            Fate::Meets(Mishap::KilledAfter) => {
-                // Nobody learns the answer.
-                drop(self.arrives(request).await);
-                link.die();
-                never().await
-            }
-            Fate::Meets(Mishap::Refused) => {
-                let fault = Fault::new("*", 1, FaultKind::ServiceFailure);
-                let fault = fault.of_caller(&self.process.access_key);
-                self.emulator.inject(fault);
-                self.arrives(request).await
-            }
-            Fate::Meets(Mishap::AnswerLost) => {
-                drop(self.arrives(request).await);
-                Err(broken("connection closed before the answer"))
-            }
-        }
+        let fate = link.fate(Side::Iam, true);
+        let (emulator, key) = (self.emulator.clone(), self.process.access_key.clone());
+        let refuse = || {
+            let fault = Fault::new("*", 1, FaultKind::ServiceFailure);
+            emulator.inject(fault.of_caller(key));
+        };
+        let broken = |kind| ConnectorError::io(io::Error::from(kind).into());
+        carried(&link, fate, self.arrives(request), refuse, broken).await
     }
 }
 
@@ -183,43 +204,21 @@ impl ApiEdge {
 
     async fn send(self, request: Request<Body>) -> Result<Response<Answer>, BoxError> {
         let link = self.process.link.clone();
-        let broken = |kind: io::ErrorKind| Err(io::Error::from(kind).into());
         // Who leads is a story of its own.
         let counts = request.method() != Method::GET && !request.uri().path().contains("/leases");
-        match link.fate(Side::Api, counts) {
-            Fate::Never | Fate::Meets(Mishap::Hangs) => never().await,
-            Fate::Unreachable => broken(io::ErrorKind::ConnectionRefused),
-            Fate::Passes(each_way) => slowly(each_way, self.arrives(request)).await,
-            Fate::Meets(Mishap::KilledBefore) => {
-                link.die();
-                never().await
-            }
-            Fate::Meets(Mishap::KilledAfter) => {
-                drop(self.arrives(request).await);
-                link.die();
-                never().await
-            }
-            Fate::Meets(Mishap::Refused) => {
-                self.server.order(ApiFault {
-                    caller: Some(self.process.name.clone()),
-                    ..ApiFault::new(
-                        1,
-                        ApiFaultKind::Error {
-                            code: 500,
-                            reason: "InternalError".to_owned(),
-                            message:
-                                "an error on the server has prevented the request from succeeding"
-                                    .to_owned(),
-                        },
-                    )
-                });
-                self.arrives(request).await
-            }
-            Fate::Meets(Mishap::AnswerLost) => {
-                drop(self.arrives(request).await);
-                broken(io::ErrorKind::ConnectionReset)
-            }
-        }
+        let fate = link.fate(Side::Api, counts);
+        let (server, caller) = (self.server.clone(), self.process.name.clone());
+        let refuse = || {
+            let fails = ApiFaultKind::Error {
+                code: 500,
+                reason: "InternalError".to_owned(),
+                message: "an error on the server has prevented the request from succeeding"
+                    .to_owned(),
+            };
+            server.order(ApiFault::new(1, fails).of_caller(caller));
+        };
+        let broken = |kind| io::Error::from(kind).into();
+        carried(&link, fate, self.arrives(request), refuse, broken).await
     }
 }
 

@@ -113,11 +113,6 @@ impl Link {
         self.state().ordered = Some(Ordered { skip, mishap });
     }
 
-    /// Whether an ordered mishap still waits.
-    pub fn is_waiting(&self) -> bool {
-        self.state().ordered.is_some()
-    }
-
     /// How many calls there were that a mishap could have met.
     pub fn counted(&self) -> usize {
         self.state().counted

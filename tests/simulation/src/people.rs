@@ -97,6 +97,11 @@ impl World {
                 self.replica(*replica).clock.set(*seconds);
                 Ok(())
             }
+            Act::BackUp => {
+                self.back_up();
+                Ok(())
+            }
+            Act::Restore => self.restore(),
         };
         let refused = line
             .err()
@@ -212,6 +217,28 @@ impl World {
         }
     }
 
+    /// All objects are as they were at the last back-up; whoever watches has to list anew.
+    fn restore(&self) -> Result<(), String> {
+        let backup = self.backup().ok_or("there is no back-up")?;
+        self.api.restore(&backup);
+        self.disturbed(Duration::ZERO);
+        let now = self.clock.elapsed();
+        self.witness.oracle(|oracle| oracle.restored(now));
+        Ok(())
+    }
+
+    /// IAM shows what is written so late from now on.
+    pub fn reads_lag(&self, lag: Duration) {
+        self.witness.oracle(|oracle| oracle.lags(lag));
+        self.iam.set_lag(lag);
+    }
+
+    /// The same, where IAM's own checks are as late.
+    pub fn writes_lag(&self, lag: Duration) {
+        self.witness.oracle(|oracle| oracle.lags(lag));
+        self.iam.set_write_lag(lag);
+    }
+
     fn iam_trouble(&self, trouble: IamTrouble, time: Duration) {
         self.disturbed(time);
         let every = |kind| Fault::new("*", 1, kind).lasting(time);
@@ -221,11 +248,6 @@ impl World {
                 tokio::time::sleep(time).await;
                 undo(&iam);
             });
-        };
-        let lags = |seconds: u8| {
-            let lag = Duration::from_secs(seconds.into());
-            self.witness.oracle(|oracle| oracle.lags(lag));
-            lag
         };
         match trouble {
             IamTrouble::Throttles => self.fail_for_replicas(&every(FaultKind::Throttle)),
@@ -253,11 +275,11 @@ impl World {
                 later(|iam| iam.set_rate(None));
             }
             IamTrouble::ReadsLag(seconds) => {
-                self.iam.set_lag(lags(seconds));
+                self.reads_lag(Duration::from_secs(seconds.into()));
                 later(|iam| iam.set_lag(Duration::ZERO));
             }
             IamTrouble::WritesLag(seconds) => {
-                self.iam.set_write_lag(lags(seconds));
+                self.writes_lag(Duration::from_secs(seconds.into()));
                 later(|iam| iam.set_write_lag(Duration::ZERO));
             }
         }

@@ -53,6 +53,10 @@ pub enum Act {
     Mishap(usize, usize, Mishap),
     /// A machine's time of day is set so many seconds off.
     Clock(usize, i64),
+    /// Somebody backs up what the API server holds.
+    BackUp,
+    /// Somebody restores the API server from the last back-up.
+    Restore,
 }
 
 /// How IAM behaves badly.
@@ -201,6 +205,11 @@ impl Script {
             .collect();
         for hour in 1..hours {
             let begins = Duration::from_secs(hour * 3600);
+            if hour % 8 == 0 {
+                acts.push((begins + seconds(&mut rng, 0, 2400), Act::BackUp));
+                let later = begins + Duration::from_hours(2);
+                acts.push((later + seconds(&mut rng, 0, 2400), Act::Restore));
+            }
             // Every other hour is quiet.
             for _ in 0..if hour % 2 == 0 { rng.usize(1..=8) } else { 0 } {
                 let at = begins + seconds(&mut rng, 0, 2400);

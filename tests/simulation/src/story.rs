@@ -37,6 +37,16 @@ pub struct Told {
     pub calls: u64,
 }
 
+impl Told {
+    /// A story that came to no end of its own has broken a rule, too.
+    pub fn of(played: Result<Self, String>) -> Self {
+        played.unwrap_or_else(|why| Self {
+            broken: vec![why],
+            ..Self::default()
+        })
+    }
+}
+
 /// Plays a future in a world of its own thread, time and seed.
 pub fn alone<T, F, Fut>(seed: u64, play: F) -> Result<T, String>
 where
@@ -84,11 +94,10 @@ where
 /// Plays a script from its first act to a quiet end.
 pub fn play(script: &Script, keeps: bool) -> Told {
     let (seed, script) = (script.seed, script.clone());
-    let told = alone(seed, move || async move { acts(&script, keeps).await });
-    told.unwrap_or_else(|why| Told {
-        broken: vec![why],
-        ..Told::default()
-    })
+    Told::of(alone(
+        seed,
+        move || async move { acts(&script, keeps).await },
+    ))
 }
 
 async fn acts(script: &Script, keeps: bool) -> Told {
@@ -118,10 +127,7 @@ pub async fn end(world: &World) {
 /// All comes to rest in a bounded time, and stays there.
 pub async fn ends_well(world: &World) {
     if !rests(world, RECOVERY + 2 * INTERVAL).await {
-        let restless = world
-            .witness
-            .oracle(|oracle| ending::restless(oracle, &world.iam.snapshot()));
-        for what in restless {
+        for what in ending::restless(world) {
             world.witness.broken(format!("not at rest in time: {what}"));
         }
         return;
@@ -143,10 +149,7 @@ pub async fn rests(world: &World, within: Duration) -> bool {
     let until = world.clock.elapsed() + within;
     while world.clock.elapsed() < until && !world.witness.is_over() {
         world.witness.look();
-        let restless = world
-            .witness
-            .oracle(|oracle| ending::restless(oracle, &world.iam.snapshot()));
-        if restless.is_empty() {
+        if ending::restless(world).is_empty() {
             return true;
         }
         sleep(Duration::from_secs(5)).await;

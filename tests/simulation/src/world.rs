@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api_emulator::{ApiServer, Config as ApiConfig, Resource};
+use api_emulator::{ApiServer, Config as ApiConfig, Resource, Snapshot as Backup};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_iam::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
@@ -58,6 +58,8 @@ pub struct World {
     settings: Settings,
     rights: Rights,
     replicas: Vec<Replica>,
+    /// What the API server held when somebody backed it up last.
+    backup: Mutex<Option<Backup>>,
 }
 
 /// One replica: a process after the other.
@@ -124,9 +126,6 @@ impl World {
             .unwrap();
         settings.resync_interval = setting.interval;
         settings.requests_per_second = setting.calls_per_second;
-        if !setting.elects {
-            settings.lease = None;
-        }
         let rights = Rights::of_the_controller(setting.partition);
         let oracle = Oracle::new(setting);
         let witness = Witness::new(clock, &iam, &api, oracle, keeps);
@@ -145,6 +144,7 @@ impl World {
             settings,
             rights,
             replicas: Vec::new(),
+            backup: Mutex::default(),
         };
         world.furnish().await;
         world
@@ -208,6 +208,16 @@ impl World {
         let leader = self.witness.leader()?;
         let mut running = self.replicas.iter().filter_map(Replica::running);
         running.find(|running| running.process.name == leader)
+    }
+
+    /// Keeps what the API server holds now.
+    pub fn back_up(&self) {
+        *locked(&self.backup) = Some(self.api.snapshot());
+    }
+
+    /// What was kept last.
+    pub fn backup(&self) -> Option<Backup> {
+        locked(&self.backup).clone()
     }
 
     /// The objects as the API server holds them.

@@ -21,7 +21,10 @@ struct Args {
 /// A copy of the repository in which faults come and go.
 struct Copy {
     tree: PathBuf,
+    /// Cargo's, which the copy shares: the dependencies are the same.
     target: PathBuf,
+    /// The program with the fault.
+    program: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -66,7 +69,9 @@ impl Copy {
         let place = root.join("target/seeded-bugs");
         let copy = Self {
             tree: place.join("tree"),
-            target: place.join("target"),
+            target: std::env::var_os("CARGO_TARGET_DIR")
+                .map_or_else(|| root.join("target"), PathBuf::from),
+            program: place.join("simulate"),
         };
         let files = Command::new("git")
             .args(["ls-files", "-z"])
@@ -102,16 +107,14 @@ impl Copy {
     }
 
     fn played(&self) -> Result<Vec<bool>, Box<dyn Error>> {
+        // As the Makefile builds it.
         let built = Command::new("cargo")
+            .args(["build", "--quiet", "--workspace", "--test", "structure"])
             .args([
-                "build",
-                "--quiet",
-                "--profile",
-                "sim",
-                "-p",
-                "simulation",
                 "--bin",
                 "simulate",
+                "--config",
+                "tests/simulation/optimized.toml",
             ])
             .arg("--target-dir")
             .arg(&self.target)
@@ -121,6 +124,7 @@ impl Copy {
         if !built.success() {
             return Err("the program does not build with it".into());
         }
+        fs::copy(self.target.join("debug/simulate"), &self.program)?;
         Suite::ALL
             .iter()
             .map(|suite| self.catches(*suite))
@@ -129,7 +133,7 @@ impl Copy {
 
     /// Whether a suite fails.
     fn catches(&self, suite: Suite) -> Result<bool, Box<dyn Error>> {
-        let played = Command::new(self.target.join("sim/simulate"))
+        let played = Command::new(&self.program)
             .args(["suites", "--size", "quick", "--only", suite.name()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -28,8 +28,8 @@ enum What {
         #[arg(long, value_enum, default_value = "test")]
         size: Stories,
         /// Only these suites (repeatable)
-        #[arg(long)]
-        only: Vec<String>,
+        #[arg(long, value_parser = suite)]
+        only: Vec<Suite>,
         /// The first seed
         #[arg(long, default_value_t = 1)]
         first: u64,
@@ -112,8 +112,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn suites(size: Size, only: &[String], first: u64, write: Option<PathBuf>) -> ExitCode {
-    let wanted = |suite: &Suite| only.is_empty() || only.iter().any(|name| name == suite.name());
+/// A suite by its name.
+fn suite(name: &str) -> Result<Suite, String> {
+    let names = || Suite::ALL.map(Suite::name).join(", ");
+    let mut all = Suite::ALL.into_iter();
+    all.find(|suite| suite.name() == name)
+        .ok_or_else(|| format!("there are {}", names()))
+}
+
+fn suites(size: Size, only: &[Suite], first: u64, write: Option<PathBuf>) -> ExitCode {
+    let wanted = |suite: &Suite| only.is_empty() || only.contains(suite);
     let mut played = Vec::new();
     for suite in Suite::ALL.into_iter().filter(wanted) {
         let tally = suite.run(size, first);

@@ -14,6 +14,9 @@ use crate::deeds::Kind;
 /// What the SSM agent can't do without: no session otherwise.
 const SESSIONS: &str = r#""Allow" null "ssmmessages:OpenDataChannel" "*" null"#;
 
+/// How long both policies stay where the type of the policy changes; less would be access lost for a while.
+const OVERLAP: Duration = Duration::from_secs(25);
+
 /// The objects with the tags of our cluster.
 pub fn owned(iam: &Snapshot) -> BTreeSet<OwnedName> {
     let ours = |tags: &std::collections::BTreeMap<String, String>| {
@@ -31,7 +34,11 @@ pub fn owned(iam: &Snapshot) -> BTreeSet<OwnedName> {
     roles.chain(policies).chain(profiles).collect()
 }
 
-fn tags<'a>(iam: &'a Snapshot, (kind, name): &OwnedName) -> Option<&'a BTreeMap<String, String>> {
+/// The tags of an object, where there is one.
+pub fn tags<'a>(
+    iam: &'a Snapshot,
+    (kind, name): &OwnedName,
+) -> Option<&'a BTreeMap<String, String>> {
     match kind {
         Kind::Role => iam.roles.get(name).map(|role| &role.tags),
         Kind::Policy => iam.policies.get(name).map(|policy| &policy.tags),
@@ -88,10 +95,7 @@ pub fn not_ours(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) 
                 .objects
                 .values()
                 .any(|known| known.subject.owner() == owner && known.has_name(&target.1));
-        let lately = oracle
-            .taken
-            .get(&target)
-            .is_some_and(|at| now.saturating_sub(*at) <= window);
+        let lately = oracle.lost_within(&target, now, window);
         if !proven && !lately && !is_adopted(oracle, call, before, &target) {
             broken.push(format!(
                 "{} on {} {}, which is not ours",
@@ -105,10 +109,7 @@ pub fn not_ours(oracle: &Oracle, now: Duration, call: &Call, before: &Snapshot) 
 /// The policy that is shipped allows each call: a denial says that the controller wanted what it may not. Where
 /// IAM lags, its conditions see older tags, and what was taken from us lately has others.
 pub fn denied(oracle: &Oracle, now: Duration, call: &Call) -> Option<String> {
-    let lately = |target: &OwnedName| {
-        let at = oracle.taken.get(target);
-        at.is_some_and(|at| now.saturating_sub(*at) <= PASS)
-    };
+    let lately = |target: &OwnedName| oracle.lost_within(target, now, PASS);
     let is_explained = !oracle.lag.is_zero() || targets(call).iter().any(lately);
     (!is_explained).then(|| {
         format!(
@@ -161,19 +162,69 @@ fn is_adopted(oracle: &Oracle, call: &Call, before: &Snapshot, target: &OwnedNam
         })
 }
 
+/// The policies of a role that let instances with it have sessions: ARNs, and names of inline ones.
+fn granting<'a>(iam: &'a Snapshot, role: &str) -> Vec<&'a String> {
+    let Some(role) = iam.roles.get(role) else {
+        return Vec::new();
+    };
+    let policies = iam.policies.values();
+    let attached = policies
+        .filter(|policy| role.attached.contains(&policy.arn))
+        .map(|policy| (&policy.arn, &policy.document));
+    attached
+        .chain(&role.inline)
+        .filter(|(_, document)| meaning(document).contains(SESSIONS))
+        .map(|(name, _)| name)
+        .collect()
+}
+
 /// Whether instances with this role can have sessions.
 fn grants(iam: &Snapshot, role: &str) -> bool {
-    let Some(role) = iam.roles.get(role) else {
-        return false;
+    !granting(iam, role).is_empty()
+}
+
+/// The policy that a call puts on a role.
+pub fn placed(call: &Call) -> impl Iterator<Item = (String, String)> {
+    let what = match call.action.as_str() {
+        "AttachRolePolicy" => call.params.get("PolicyArn"),
+        "PutRolePolicy" => call.params.get("PolicyName"),
+        _ => None,
     };
-    let attached = iam
-        .policies
+    let role = call.params.get("RoleName");
+    role.cloned().zip(what.cloned()).into_iter()
+}
+
+/// A policy goes only when another one has had the time to come into force: IAM takes some.
+pub fn too_early(
+    oracle: &Oracle,
+    now: Duration,
+    call: &Call,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> Option<String> {
+    let removes = ["DetachRolePolicy", "DeleteRolePolicy"].contains(&call.action.as_str());
+    let role = call.params.get("RoleName").filter(|_| removes)?;
+    let mut living = oracle
+        .objects
         .values()
-        .filter(|p| role.attached.contains(&p.arn));
-    let documents = attached.map(|p| &p.document).chain(role.inline.values());
-    documents
-        .map(|text| meaning(text))
-        .any(|says| says.contains(SESSIONS))
+        .filter(|known| known.is_there && !known.is_deleting);
+    living.find(|known| known.asked().is_some_and(|asked| asked.names()[0] == *role))?;
+    let left = granting(after, role);
+    if left.len() == granting(before, role).len() {
+        return None;
+    }
+    let since = |policy: &&String| oracle.placed_at.get(&(role.clone(), (*policy).clone()));
+    // What others have put there is their business.
+    let placed = left.iter().map(since).collect::<Option<Vec<_>>>()?;
+    let first = placed.into_iter().min()?;
+    let ago = now.saturating_sub(*first);
+    (ago < OVERLAP).then(|| {
+        format!(
+            "{} from role {role}, {} s after the policy that takes its place",
+            call.action,
+            ago.as_secs()
+        )
+    })
 }
 
 /// No write of ours takes sessions from a role, or a role from its profile, but in a deletion.

@@ -2,14 +2,19 @@
 
 use iam_emulator::Snapshot;
 
-use super::calls::{owned, owner};
+use super::calls::{owned, owner, tags};
 use super::{Known, Oracle, OwnedName};
 use crate::asked::Asked;
 use crate::deeds::Kind;
 use crate::world::World;
 
 /// Objects that are not at rest, each with why.
-pub fn restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
+pub fn restless(world: &World) -> Vec<String> {
+    let iam = world.iam.snapshot();
+    world.witness.oracle(|oracle| all_restless(oracle, &iam))
+}
+
+fn all_restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
     let mut all: Vec<String> = oracle
         .objects()
         .filter_map(|known| why_restless(known, iam))
@@ -48,21 +53,13 @@ pub fn restless(oracle: &Oracle, iam: &Snapshot) -> Vec<String> {
 }
 
 /// Others forge the tags of ownership, but never the cluster's UID.
-fn made_by_others(iam: &Snapshot, (kind, name): &OwnedName) -> bool {
-    let tags = match kind {
-        Kind::Role => iam.roles.get(name).map(|r| &r.tags),
-        Kind::Policy => iam.policies.get(name).map(|p| &p.tags),
-        Kind::Profile => iam.instance_profiles.get(name).map(|p| &p.tags),
-    };
-    tags.is_some_and(|tags| !tags.contains_key("sessionmanager.dev/cluster-uid"))
+fn made_by_others(iam: &Snapshot, name: &OwnedName) -> bool {
+    tags(iam, name).is_some_and(|tags| !tags.contains_key("sessionmanager.dev/cluster-uid"))
 }
 
 fn why_restless(known: &Known, iam: &Snapshot) -> Option<String> {
     let owner = known.subject.owner();
-    if !known.is_there {
-        return None;
-    }
-    if known.is_paused {
+    if !known.is_there || known.is_paused {
         return None;
     }
     if known.is_deleting {

@@ -1,20 +1,23 @@
 //! One object as the oracle knows it: what the API server holds enters, specs and how long IAM has been as
 //! they say leave. No IO.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use iam_emulator::Snapshot;
 use serde_json::Value;
 use smr_api::{PAUSED_ANNOTATION, SessionManagerRoleSpec};
 
+use super::OwnedName;
+use super::calls::tags;
 use super::wanted::{Account, read, wanted};
 use crate::asked::{Asked, Subject};
+use crate::deeds::Kind;
 
 /// Older generations are of no interest to anybody.
 const GENERATIONS: usize = 4;
 
-/// Whether IAM is as a spec says.
+/// Whether something is so, such as that IAM is as a spec says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Matched {
     /// It never was.
@@ -24,6 +27,25 @@ enum Matched {
     Now,
     /// It was until then.
     Until(Duration),
+}
+
+impl Matched {
+    fn looked_at(self, now: Duration, is: bool) -> Self {
+        match self {
+            _ if is => Self::Now,
+            Self::Now => Self::Until(now),
+            before => before,
+        }
+    }
+
+    /// How long ago it was so, if ever.
+    fn ago(self, now: Duration) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Now => Some(Duration::ZERO),
+            Self::Until(at) => Some(now.saturating_sub(at)),
+        }
+    }
 }
 
 /// One object.
@@ -45,6 +67,8 @@ pub struct Known {
     pub status: Value,
     /// What it asked for, by generation, and how IAM is beside it.
     specs: BTreeMap<i64, (Asked, Matched)>,
+    /// Whether something that is not its own has one of its names.
+    others: Matched,
     /// Since when IAM is not as it says now.
     pub differs_since: Option<Duration>,
     /// Since when its spec and its pause are as they are.
@@ -74,6 +98,7 @@ impl Known {
             is_paused: !metadata["annotations"][PAUSED_ANNOTATION].is_null(),
             status: role["status"].clone(),
             specs: BTreeMap::from([(generation, (asked, Matched::Never))]),
+            others: Matched::Never,
             differs_since: None,
             steady_since: now,
         })
@@ -99,6 +124,7 @@ impl Known {
         }
         *self = Self {
             specs,
+            others: self.others,
             differs_since,
             steady_since,
             ..read
@@ -125,12 +151,11 @@ impl Known {
     pub fn compare(&mut self, now: Duration, iam: &Snapshot) {
         for (asked, matched) in self.specs.values_mut() {
             let is = read(asked, iam).map(Account::stamped) == Some(wanted(asked, iam));
-            *matched = match *matched {
-                _ if is => Matched::Now,
-                Matched::Now => Matched::Until(now),
-                before => before,
-            };
+            *matched = matched.looked_at(now, is);
         }
+        let held_by_others = (self.names().iter())
+            .any(|name| tags(iam, name).is_some_and(|tags| !self.subject.is_stamped(tags)));
+        self.others = self.others.looked_at(now, held_by_others);
         let is = self
             .specs
             .get(&self.generation)
@@ -155,11 +180,25 @@ impl Known {
 
     /// How long ago IAM was as this generation says, if ever; `None` where the generation is not known.
     pub fn matched(&self, generation: i64, now: Duration) -> Option<Option<Duration>> {
-        Some(match self.specs.get(&generation)?.1 {
-            Matched::Never => None,
-            Matched::Now => Some(Duration::ZERO),
-            Matched::Until(at) => Some(now.saturating_sub(at)),
-        })
+        Some(self.specs.get(&generation)?.1.ago(now))
+    }
+
+    /// How long ago something that is not its own had one of its names, if ever.
+    pub fn held_by_others(&self, now: Duration) -> Option<Duration> {
+        self.others.ago(now)
+    }
+
+    /// The three names in IAM that it asks for, or asked for lately.
+    fn names(&self) -> BTreeSet<OwnedName> {
+        let each = |asked: &Asked| {
+            let [role, policy, profile] = asked.names();
+            [
+                (Kind::Role, role),
+                (Kind::Policy, policy),
+                (Kind::Profile, profile),
+            ]
+        };
+        self.all_asked().flat_map(each).collect()
     }
 
     /// A condition's status and reason.

@@ -4,6 +4,7 @@ mod calls;
 pub mod ending;
 mod known;
 pub mod meaning;
+mod refusals;
 mod standing;
 pub mod wanted;
 
@@ -16,6 +17,7 @@ use iam_emulator::{Call, Snapshot};
 use serde_json::Value;
 
 pub use self::known::Known;
+use self::refusals::Refusals;
 use crate::edges::Process;
 
 /// Everything of ours in IAM, by kind and name.
@@ -35,8 +37,6 @@ pub struct Setting {
     pub interval: Duration,
     /// `--iam-requests-per-second`
     pub calls_per_second: u32,
-    /// Whether one of several replicas leads.
-    pub elects: bool,
 }
 
 impl Setting {
@@ -46,7 +46,6 @@ impl Setting {
             partition,
             interval: Duration::from_mins(1),
             calls_per_second: 10,
-            elects: true,
         }
     }
 }
@@ -73,6 +72,12 @@ pub struct Oracle {
     read_at: BTreeMap<String, Duration>,
     /// When others have changed IAM last.
     changed_at: Duration,
+    /// Until when a pass may be about objects that a restoration of the API server has changed or taken away.
+    restored_until: Duration,
+    /// What was written and refused lately.
+    refusals: Refusals,
+    /// When a role got each of its policies from us, by the role's name and the policy's name or ARN.
+    placed_at: BTreeMap<(String, String), Duration>,
 }
 
 impl Oracle {
@@ -89,6 +94,9 @@ impl Oracle {
             denied_until: Duration::ZERO,
             read_at: BTreeMap::new(),
             changed_at: Duration::ZERO,
+            restored_until: Duration::ZERO,
+            refusals: Refusals::default(),
+            placed_at: BTreeMap::new(),
         }
     }
 
@@ -110,6 +118,12 @@ impl Oracle {
     /// The story has calls denied until then.
     pub fn denies(&mut self, until: Duration) {
         self.denied_until = self.denied_until.max(until);
+    }
+
+    /// The API server holds what it held at some time before: nothing that was known of the objects holds.
+    pub fn restored(&mut self, now: Duration) {
+        self.objects.clear();
+        self.restored_until = now + PASS;
     }
 
     /// All troubles are over.
@@ -137,6 +151,7 @@ impl Oracle {
         {
             self.read_at.insert(role.clone(), now);
         }
+        self.refusals.called(now, &process.name, call);
         let mut broken: Vec<String> = self.over_budget(process).into_iter().collect();
         if call.outcome == "AccessDenied" && now > self.denied_until {
             broken.extend(calls::denied(self, now, call));
@@ -154,13 +169,17 @@ impl Oracle {
         iam: &Snapshot,
         roles: &[Arc<Value>],
     ) -> Vec<String> {
-        let mut broken = self.leads(process, leader);
+        let mut broken = Vec::from_iter(self.two_writers(now, process, leader));
         broken.extend(self.refreshed(now, roles));
         let before = std::mem::take(&mut self.iam);
-        if call.outcome == "ok" || call.outcome == "LostReply" {
+        let is_judged = now > self.restored_until;
+        if is_judged && ["ok", "LostReply"].contains(&call.outcome.as_str()) {
             broken.extend(calls::not_ours(self, now, call, &before));
             broken.extend(calls::left_alone(self, now, call, &before));
             broken.extend(calls::access_lost(self, call, &before, iam));
+            broken.extend(calls::too_early(self, now, call, &before, iam));
+            self.placed_at
+                .extend(calls::placed(call).map(|what| (what, now)));
         }
         self.iam = iam.clone();
         self.compare(now);
@@ -176,9 +195,9 @@ impl Oracle {
         leader: Option<&str>,
         roles: &[Arc<Value>],
     ) -> Vec<String> {
-        let mut broken = self.leads(process, leader);
+        let mut broken = Vec::from_iter(self.two_writers(now, process, leader));
         broken.extend(self.refreshed(now, roles));
-        broken.extend(standing::written(self, now, request));
+        broken.extend(standing::written(self, now, &process.name, request));
         broken
     }
 
@@ -203,6 +222,12 @@ impl Oracle {
     /// Nothing was changed; but time goes on.
     pub fn waits(&self, now: Duration) -> Vec<String> {
         standing::outdated(self, now)
+    }
+
+    /// Whether somebody else has taken what was ours within the last `window`.
+    fn lost_within(&self, target: &OwnedName, now: Duration, window: Duration) -> bool {
+        let at = self.taken.get(target);
+        at.is_some_and(|at| now.saturating_sub(*at) <= window)
     }
 
     /// What somebody else has changed is not ours any more, but a controller may not know yet.
@@ -262,23 +287,25 @@ impl Oracle {
         }
     }
 
-    /// Never two writers.
-    fn leads(&self, process: &Process, leader: Option<&str>) -> Vec<String> {
-        if self.setting.elects && leader != Some(process.name.as_str()) {
-            let leader = leader.unwrap_or("nobody");
-            return vec![format!(
-                "{} writes while {leader} holds the Lease",
-                process.name
-            )];
-        }
-        Vec::new()
-    }
-
     /// The budget's rate for a minute, and a full bucket.
     fn over_budget(&self, process: &Process) -> Option<String> {
         let calls = self.calls.get(&process.name).map_or(0, VecDeque::len);
         let rate = self.setting.calls_per_second as usize;
         let most = rate * 60 + 2 * rate;
         (calls > most).then(|| format!("{calls} calls in a minute, and {most} are allowed"))
+    }
+
+    /// Never two writers. (After a restoration the Lease is one of before.)
+    fn two_writers(
+        &self,
+        now: Duration,
+        process: &Process,
+        leader: Option<&str>,
+    ) -> Option<String> {
+        let is_leader = leader == Some(process.name.as_str()) || now <= self.restored_until;
+        (!is_leader).then(|| {
+            let leader = leader.unwrap_or("nobody");
+            format!("{} writes while {leader} holds the Lease", process.name)
+        })
     }
 }

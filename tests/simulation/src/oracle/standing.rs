@@ -13,7 +13,12 @@ use super::{Oracle, PASS};
 const GRACE: Duration = Duration::from_mins(1);
 
 /// A status was written.
-pub fn written(oracle: &Oracle, now: Duration, request: &Request) -> Vec<String> {
+pub fn written(
+    oracle: &mut Oracle,
+    now: Duration,
+    process: &str,
+    request: &Request,
+) -> Vec<String> {
     if request.resource != Resource::Roles || request.subresource != Some(Subresource::Status) {
         return Vec::new();
     }
@@ -46,6 +51,36 @@ pub fn written(oracle: &Oracle, now: Duration, request: &Request) -> Vec<String>
         broken
             .push("Ready is True, and IAM was not as this generation says in this pass".to_owned());
     }
+    broken.extend(blames_in_vain(oracle, now, process, after));
+    broken
+}
+
+/// Others are blamed only where others have a hand in it, and a person is called only for what time does not
+/// mend.
+fn blames_in_vain(
+    oracle: &mut Oracle,
+    now: Duration,
+    process: &str,
+    object: &Value,
+) -> Option<String> {
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+    let known = oracle.objects.get(uid)?;
+    let status = &object["status"];
+    let blamed =
+        condition(status, "Ready").filter(|(_, why)| ["NotOwned", "Replaced"].contains(why));
+    let by_others = known.held_by_others(now);
+    let broken = match (blamed, condition(status, "Stalled")) {
+        (Some((_, reason)), _) if by_others.is_none_or(|ago| ago > PASS + oracle.lag) => Some(
+            format!("{reason} is said, and all names are the object's own"),
+        ),
+        (None, Some(("True", reason))) => {
+            let explained = oracle.refusals.explained(now, process, known);
+            explained
+                .map(|what| format!("Stalled ({reason}) is said, and an own write explains {what}"))
+        }
+        _ => None,
+    };
+    oracle.refusals.said(process, known);
     broken
 }
 

@@ -216,19 +216,8 @@ fn tags(asked: &Asked, own: Option<Tags>, before: Option<&Tags>, any_case: bool)
         }
     };
     let before = before.into_iter().flatten().map(|(k, v)| (k, v.clone()));
-    let ours = [
-        ("cost-center".to_owned(), "7".to_owned()),
-        ("sessionmanager.dev/cluster".to_owned(), CLUSTER.to_owned()),
-        (
-            "sessionmanager.dev/cluster-uid".to_owned(),
-            CLUSTER_UID.to_owned(),
-        ),
-        ("sessionmanager.dev/owner".to_owned(), asked.subject.owner()),
-        (
-            "sessionmanager.dev/uid".to_owned(),
-            asked.subject.uid.clone(),
-        ),
-    ];
+    let operators = ("cost-center".to_owned(), "7".to_owned());
+    let ours = std::iter::once(operators).chain(asked.subject.stamps());
     let mut all: Tags = before.map(|(k, v)| (fold(k), v)).collect();
     let shared = asked.spec.tags.clone().unwrap_or_default();
     for (key, value) in shared

@@ -1,16 +1,19 @@
-//! Every crash point: at each call to IAM and each write to the API server of each operation, each mishap.
+//! Every crash point: at each call to IAM and each write to the API server of each operation, each mishap; and each
+//! operation where IAM is late.
 //! Nothing enters, a tally leaves. No IO but threads.
 
 use std::time::Duration;
 
+use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use super::{Failure, Tally, each};
-use crate::asked::{Asked, PARTITIONS, Subject, UID};
-use crate::deeds::{Deed, Edit, Kind, Target};
+use crate::asked::{Asked, CLUSTER, PARTITIONS, PATH, Subject, UID};
+use crate::deeds::{Deed, Edit, Kind, LAMBDA, READ_S3, Target};
 use crate::link::Mishap;
 use crate::oracle::Setting;
 use crate::people::RECOVERY;
+use crate::script::Act;
 use crate::story::{Told, alone, ends_well, pass_time, rests, told};
 use crate::world::World;
 
@@ -25,22 +28,51 @@ enum Done {
     Delete,
 }
 
-/// An operation of the controller, and what there is before it.
+/// What there is before an operation.
+#[derive(Clone, Debug)]
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// An object with this spec, at rest.
+    Object(Value),
+    /// Nothing but what others have made, and offer to the object.
+    Offers,
+}
+
+/// An operation of the controller.
 #[derive(Clone, Debug)]
 struct Operation {
     name: &'static str,
-    /// The object that is there and at rest, if any.
-    before: Option<Value>,
+    before: Before,
     done: Done,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+enum Wrong {
+    /// One call, counted from the beginning of the operation.
+    Call(usize, Mishap),
+    /// IAM shows what is written so late, and somebody asks for one pass after the other.
+    Reads(Duration),
+    /// The same, where IAM's own checks are as late.
+    Writes(Duration),
+}
+
+impl Wrong {
+    /// IAM's delays.
+    const LATE: [Self; 4] = [
+        Self::Reads(Duration::from_secs(5)),
+        Self::Reads(Duration::from_secs(20)),
+        Self::Writes(Duration::from_secs(5)),
+        Self::Writes(Duration::from_secs(10)),
+    ];
 }
 
 /// One point.
 #[derive(Clone, Debug)]
 struct Point {
     operation: Operation,
-    /// The call that goes wrong, counted from the beginning of the operation.
-    at: usize,
-    mishap: Mishap,
+    wrong: Wrong,
 }
 
 fn full() -> Value {
@@ -60,9 +92,10 @@ fn operations() -> Vec<Operation> {
     let hybrid =
         || json!({"principal": "HybridActivation", "hybrid": {"regions": ["eu-central-1"]}});
     let of = |name, before, done| Operation { name, before, done };
-    let create = |name, spec| of(name, None, Done::Apply(spec));
-    let update = |name, before, after| of(name, Some(before), Done::Apply(after));
-    let repair = |name, deed| of(name, Some(full()), Done::Deed(deed));
+    let create = |name, spec| of(name, Before::Nothing, Done::Apply(spec));
+    let update = |name, before, after| of(name, Before::Object(before), Done::Apply(after));
+    let repair = |name, deed| of(name, Before::Object(full()), Done::Deed(deed));
+    let delete = |name, before| of(name, Before::Object(before), Done::Delete);
     let mut all = vec![
         create("creation, minimal", minimal()),
         create("creation, inline", inline()),
@@ -91,17 +124,18 @@ fn operations() -> Vec<Operation> {
             spec
         }),
         update("type switch to managed", inline(), minimal()),
-        of("deletion", Some(full()), Done::Delete),
-        of("deletion, inline", Some(inline()), Done::Delete),
         of(
-            "deletion, retained",
-            Some({
-                let mut spec = full();
-                spec["deletionPolicy"] = json!("Retain");
-                spec
-            }),
-            Done::Delete,
+            "adoption",
+            Before::Offers,
+            Done::Apply(json!({"adoptionPolicy": "WithConsent", "tags": {"a": "1"}})),
         ),
+        delete("deletion", full()),
+        delete("deletion, inline", inline()),
+        delete("deletion, retained", {
+            let mut spec = full();
+            spec["deletionPolicy"] = json!("Retain");
+            spec
+        }),
     ];
     let deeds = [
         ("repair of the document", Deed::Document(Edit::AddStatement)),
@@ -123,37 +157,35 @@ fn operations() -> Vec<Operation> {
 pub fn run(one_of: usize) -> Tally {
     let operations = operations();
     let mut failures = Vec::new();
-    let mut points = Vec::new();
+    let (mut points, mut late) = (Vec::new(), Vec::new());
     for operation in operations {
         // Without a mishap first: which calls there are.
         match counted(&operation) {
-            Ok(calls) => points.extend((0..calls).flat_map(|at| {
-                Mishap::ALL.map(|mishap| Point {
+            Ok(calls) => {
+                let mishaps = (0..calls).flat_map(|at| Mishap::ALL.map(|m| Wrong::Call(at, m)));
+                points.extend(mishaps.map(|wrong| Point {
                     operation: operation.clone(),
-                    at,
-                    mishap,
-                })
-            })),
+                    wrong,
+                }));
+                late.extend(Wrong::LATE.map(|wrong| Point {
+                    operation: operation.clone(),
+                    wrong,
+                }));
+            }
             Err(broken) => failures.push(Failure {
                 case: format!("{} without a mishap", operation.name),
                 broken,
             }),
         }
     }
-    let points: Vec<Point> = points.into_iter().step_by(one_of.max(1)).collect();
-    let name = |point: &Point| {
-        format!(
-            "{}, {:?} at call {}",
-            point.operation.name, point.mishap, point.at
-        )
-    };
+    let points = points.into_iter().step_by(one_of.max(1));
+    let points: Vec<Point> = points.chain(late).collect();
+    let name = |point: &Point| format!("{}, {:?}", point.operation.name, point.wrong);
     let mut tally = each(&points, name, |point| {
-        let (operation, order) = (point.operation.clone(), Some((point.at, point.mishap)));
-        let played = alone(0, move || async move { one(&operation, order).await.0 });
-        played.unwrap_or_else(|why| Told {
-            broken: vec![why],
-            ..Told::default()
-        })
+        let Point { operation, wrong } = point.clone();
+        Told::of(alone(0, move || async move {
+            one(&operation, Some(wrong)).await.0
+        }))
     });
     tally.failures.extend(failures);
     tally
@@ -171,41 +203,62 @@ fn counted(operation: &Operation) -> Result<usize, Vec<String>> {
     }
 }
 
-async fn one(operation: &Operation, mishap: Option<(usize, Mishap)>) -> (Told, usize) {
+async fn one(operation: &Operation, wrong: Option<Wrong>) -> (Told, usize) {
     let mut world = World::new(Setting::shipped(PARTITIONS[0]), false).await;
     world.start();
     pass_time(&world, Duration::from_secs(5)).await;
-    if let Some(spec) = &operation.before {
-        apply(&world, spec).await;
-        rests(&world, Duration::from_mins(2)).await;
-        // What was written is no reason for anything any more.
-        pass_time(&world, Duration::from_secs(75)).await;
+    match &operation.before {
+        Before::Nothing => {}
+        Before::Object(spec) => {
+            apply(&world, spec).await;
+            rests(&world, Duration::from_mins(2)).await;
+            // What was written is no reason for anything any more.
+            pass_time(&world, Duration::from_secs(75)).await;
+        }
+        Before::Offers => offer(&world).await,
     }
     let Some(link) = world.replica(0).link() else {
         world.witness.broken("the replica is not there".to_owned());
         return (told(&world), 0);
     };
     let before = link.counted();
-    if let Some((at, mishap)) = mishap {
-        link.order(at, mishap);
-        world.disturbed(Duration::from_mins(1));
+    // Others' deeds are done before IAM is late: it would refuse some.
+    if let Done::Deed(deed) = &operation.done {
+        deed_done(&world, deed).await;
+    }
+    match wrong {
+        None => {}
+        Some(Wrong::Call(at, mishap)) => {
+            link.order(at, mishap);
+            world.disturbed(Duration::from_mins(1));
+        }
+        Some(Wrong::Reads(lag)) => world.reads_lag(lag),
+        Some(Wrong::Writes(lag)) => world.writes_lag(lag),
     }
     match &operation.done {
+        Done::Deed(_) => {}
         Done::Apply(spec) => apply(&world, spec).await,
-        Done::Deed(deed) => deed_done(&world, deed).await,
-        Done::Delete => {
-            if let Err(why) = world.delete(0, false).await {
-                world
-                    .witness
-                    .broken(format!("the deletion is refused: {why}"));
-            }
-            world.witness.look();
-        }
+        Done::Delete => delete(&world).await,
+    }
+    if let Some(Wrong::Reads(lag) | Wrong::Writes(lag)) = wrong {
+        impatient(&world, lag).await;
     }
     rests(&world, RECOVERY).await;
     let calls = link.counted() - before;
     ends_well(&world).await;
     (told(&world), calls)
+}
+
+/// Somebody asks for a pass every few seconds, for as long as IAM is late after what was done at the next sweep.
+async fn impatient(world: &World, lag: Duration) {
+    world.disturbed(lag);
+    for _ in 0..24 {
+        pass_time(world, Duration::from_secs(5)).await;
+        if !world.roles().is_empty() {
+            world.act(&Act::Ask(0), 1).await;
+        }
+    }
+    world.calm();
 }
 
 async fn apply(world: &World, spec: &Value) {
@@ -220,6 +273,33 @@ async fn apply(world: &World, spec: &Value) {
             .witness
             .broken(format!("the object is refused: {why}"));
     }
+    world.witness.look();
+}
+
+async fn delete(world: &World) {
+    if let Err(why) = world.delete(0, false).await {
+        let why = format!("the deletion is refused: {why}");
+        world.witness.broken(why);
+    }
+    world.witness.look();
+}
+
+/// Others have all three, and let the object have them.
+async fn offer(world: &World) {
+    let (iam, name) = (&world.someone, "team.web");
+    let tag = Tag::builder()
+        .key("sessionmanager.dev/adoptable-by")
+        .value(format!("{CLUSTER}/team/web"))
+        .build()
+        .unwrap();
+    let role = iam.create_role().role_name(name).path(PATH);
+    let role = role.assume_role_policy_document(LAMBDA).tags(tag.clone());
+    role.send().await.unwrap();
+    let policy = iam.create_policy().policy_name(name).path(PATH);
+    let policy = policy.policy_document(READ_S3).tags(tag.clone());
+    policy.send().await.unwrap();
+    let profile = iam.create_instance_profile().instance_profile_name(name);
+    profile.path(PATH).tags(tag).send().await.unwrap();
     world.witness.look();
 }
 

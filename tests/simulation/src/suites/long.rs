@@ -29,44 +29,37 @@ pub fn run(seeds: &[u64], objects: usize, hours: u64) -> Tally {
     let name = |script: &Script| format!("a long life of seed {}", script.seed);
     each(&scripts, name, |script| {
         let (seed, script) = (script.seed, script.clone());
-        let played = alone(seed, move || async move { one(&script, hours).await });
-        played.unwrap_or_else(|why| Told {
-            broken: vec![why],
-            ..Told::default()
-        })
+        Told::of(alone(seed, move || async move {
+            let (world, quiet) = lives(&script, hours).await;
+            if !world.witness.is_over() {
+                for what in growth(&quiet) {
+                    world.witness.broken(what);
+                }
+                end(&world).await;
+            }
+            told(&world)
+        }))
     })
 }
 
 /// A life in which nothing happens once the objects are made, on one thread.
 pub fn in_sync(objects: usize, hours: u64) -> Tally {
-    let mut script = Script::long(1, objects, 1);
-    script.acts.truncate(objects);
+    // Its first hour makes the objects, and has no other acts.
+    let script = Script::long(1, objects, 1);
     each(
         &[script],
         |_| "in sync".to_owned(),
         |script| {
             let script = script.clone();
-            let played = alone(1, move || async move {
-                let mut world = World::new(Setting::shipped(script.partition), false).await;
-                world.start();
-                for (at, act) in &script.acts {
-                    pass_time(&world, at.saturating_sub(world.clock.elapsed())).await;
-                    world.act(act, script.objects).await;
-                }
-                for hour in 1..=hours {
-                    let ends = HOUR * u32::try_from(hour).unwrap_or(u32::MAX);
-                    pass_time(&world, ends.saturating_sub(world.clock.elapsed())).await;
-                    world.iam.clear_calls();
-                    world.api.clear_requests();
-                }
-                told(&world)
-            });
-            played.unwrap_or_default()
+            Told::of(alone(1, move || async move {
+                told(&lives(&script, hours).await.0)
+            }))
         },
     )
 }
 
-async fn one(script: &Script, hours: u64) -> Told {
+/// So many hours of a script, with one replica, and what the quiet ones were like.
+async fn lives(script: &Script, hours: u64) -> (World, Vec<QuietHour>) {
     let mut world = World::new(Setting::shipped(script.partition), false).await;
     world.start();
     let mut acts = script.acts.iter().peekable();
@@ -82,24 +75,19 @@ async fn one(script: &Script, hours: u64) -> Told {
         }
         pass_time(&world, ends.saturating_sub(world.clock.elapsed())).await;
         if world.witness.is_over() {
-            return told(&world);
+            break;
         }
         if is_quiet {
-            quiet.push(QuietHour {
-                tasks: tokio::runtime::Handle::current()
-                    .metrics()
-                    .num_alive_tasks(),
-                calls: world.iam.last_call() - before,
-            });
+            let tasks = tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks();
+            let calls = world.iam.last_call() - before;
+            quiet.push(QuietHour { tasks, calls });
         }
         world.iam.clear_calls();
         world.api.clear_requests();
     }
-    for what in growth(&quiet) {
-        world.witness.broken(what);
-    }
-    end(&world).await;
-    told(&world)
+    (world, quiet)
 }
 
 /// A quiet hour late in life is like one of the first.

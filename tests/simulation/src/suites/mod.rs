@@ -78,7 +78,7 @@ impl Suite {
     pub const fn says(self) -> &'static str {
         match self {
             Self::Crash => {
-                "each call to IAM and each write to the API server of each operation fails in each of five ways"
+                "each call to IAM and each write to the API server of each operation fails in each of five ways; IAM is late"
             }
             Self::States => {
                 "IAM is found in a state: which objects are there, whose, with which content, in which mode"

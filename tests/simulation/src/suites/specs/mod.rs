@@ -33,15 +33,10 @@ const SHARES: [(&str, usize); 4] = [
 ];
 
 /// What came of all specs: how many of each kind.
-pub type Counts = BTreeMap<String, usize>;
+type Counts = BTreeMap<String, usize>;
 
 /// Plays at least so many specs, in stories of these seeds.
 pub fn run(first: u64, specs: usize) -> Tally {
-    counted(first, specs).0
-}
-
-/// The same, and what came of the specs.
-pub fn counted(first: u64, specs: usize) -> (Tally, Counts) {
     panics::heed();
     let stories = specs.div_ceil(OBJECTS * ROUNDS);
     let seeds: Vec<u64> = (first..).take(stories).collect();
@@ -61,7 +56,7 @@ pub fn counted(first: u64, specs: usize) -> (Tally, Counts) {
     );
     let counts = all.into_inner().unwrap();
     tally.failures.extend(too_few(&counts));
-    (tally, counts)
+    tally
 }
 
 /// The story of one seed, with its lines.
@@ -75,13 +70,7 @@ fn one(seed: u64, shape: &Shape, keeps: bool) -> (Told, Counts) {
     let played = alone(seed, move || async move {
         tale::tell(seed, &shape, keeps).await
     });
-    let (mut told, counts) = played.unwrap_or_else(|why| {
-        let told = Told {
-            broken: vec![why],
-            ..Told::default()
-        };
-        (told, Counts::new())
-    });
+    let (mut told, counts) = played.unwrap_or_else(|why| (Told::of(Err(why)), Counts::new()));
     told.broken.extend(panics::of_story(seed));
     (told, counts)
 }

@@ -78,11 +78,10 @@ fn model() -> &'static Snapshot {
 }
 
 fn play(case: Case, model: &'static Snapshot, keeps: bool) -> Told {
-    let played = alone(0, move || async move { plays(case, model, keeps).await });
-    played.unwrap_or_else(|why| Told {
-        broken: vec![why],
-        ..Told::default()
-    })
+    Told::of(alone(
+        0,
+        move || async move { plays(case, model, keeps).await },
+    ))
 }
 
 async fn plays(case: Case, model: &Snapshot, keeps: bool) -> Told {
