@@ -14,8 +14,20 @@ RECORDED := $(CURDIR)/target/policy-simulation/calls.jsonl
 WITH_CONTROL_PLANE = bin="$$(hack/control-plane.sh)" && SMR_CONTROL_PLANE_BIN="$$bin"
 WITH_CONTROL_PLANE_KCM = bin="$$(hack/control-plane.sh kcm)" && SMR_CONTROL_PLANE_BIN="$$bin"
 
-# Helm, and what runs Pods. It is built with the program: features, and so what is compiled, are the same.
-WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(CARGO) build --bins -p session-manager-role -p test-kubelet && export SMR_HELM="$$helm" &&
+# Cargo compiles a dependency anew for each set of its features, and that depends on which packages, and which kinds
+# of targets, are built together. So all is built as 'cargo test --workspace' does it, and a small test along with a
+# program.
+TEST = $(CARGO) test --workspace
+BUILD = $(CARGO) build --workspace --test structure
+BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
+SMR := $(BUILT)/smr
+WITH_SMR = $(BUILD) -q --bin smr
+
+# Helm, and what runs Pods.
+WITH_PODS = helm="$$(hack/go-tool.sh helm)" && $(BUILD) --bin smr --bin test-kubelet && export SMR_HELM="$$helm" &&
+
+# What a test says of its failure, and not where in it: the log of a run is cut when it is long.
+export RUST_BACKTRACE := 0
 
 # The steps of 'make test', cheapest first. One after the other, as each uses all cores.
 STEPS := lint release-files pure generated unit test-simulation test-schema test-image moto-conformance test-cloudformation e2e policy-simulation moto-e2e test-gitops deny
@@ -37,6 +49,7 @@ test: ## Everything that CI runs; each step's time is added to target/step-times
 lint: ## Format, and clippy with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --workspace --test e2e --test gitops --all-features -- -D warnings
 
 .PHONY: pure
 pure: ## The pure crates compile on their own
@@ -46,10 +59,11 @@ pure: ## The pure crates compile on their own
 
 .PHONY: unit
 unit: ## What needs no server: unit and property tests, the emulator's conformance
-	$(CARGO) test --workspace
+	$(TEST)
 
-# A build profile of its own: the stories are played hundreds of times.
-SIMULATE = $(CARGO) run -q --profile sim -p simulation --bin simulate --
+# Our own code is optimized, too: the stories are played hundreds of times.
+OPTIMIZED := --config tests/simulation/optimized.toml
+SIMULATE = $(BUILD) $(OPTIMIZED) -q --bin simulate && $(BUILT)/simulate
 
 .PHONY: test-simulation
 test-simulation: ## The whole program in virtual time under faults: some thousand stories
@@ -65,28 +79,29 @@ simulate-long: ## All suites of the simulation at full size (about 40 minutes); 
 
 .PHONY: seeded-bugs
 seeded-bugs: ## Which suites of the simulation catch each of the faults that are put into a copy of the program
-	$(CARGO) run -q --profile sim -p simulation --bin seeded-bugs -- --only "$(BUG)"
+	$(BUILD) $(OPTIMIZED) -q --bin seeded-bugs && $(BUILT)/seeded-bugs --only "$(BUG)"
 
 # The schemas of the kinds, in the layout of catalogues of CRDs.
 SCHEMAS := deploy/schemas/sessionmanager.dev
-WRITE_SCHEMAS = mkdir -p $(1) && $(CARGO) run -q -- crd --kind SessionManagerRole --schema json > $(1)/sessionmanagerrole_v1alpha1.json
+WRITE_SCHEMAS = mkdir -p $(1) && $(SMR) crd --kind SessionManagerRole --schema json > $(1)/sessionmanagerrole_v1alpha1.json
 
 .PHONY: generate
 generate: ## Writes the CRD and its JSON schema, the IAM documents and templates, the snippets for Argo CD, the table of metrics, and what the charts have of them
-	@$(CARGO) run -q -- crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
+	@$(WITH_SMR) && $(SMR) crd > $(CRD).new || { rm -f $(CRD).new; exit 1; }
 	@mv $(CRD).new $(CRD)
 	@$(call WRITE_SCHEMAS,$(SCHEMAS))
-	@hack/iam-documents.sh deploy $(CARGO) run -q --
+	@hack/iam-documents.sh deploy $(SMR)
 	@deploy/argocd/generate.sh
-	@UPDATE_DOCS=1 $(CARGO) test -q --test monitoring docs:: > /dev/null
-	@UPDATE_CHARTS=1 $(CARGO) test -q --test chart what_is_generated > /dev/null
+	@UPDATE_DOCS=1 $(TEST) -q --test monitoring docs:: > /dev/null
+	@UPDATE_CHARTS=1 $(TEST) -q --test chart what_is_generated > /dev/null
 
 .PHONY: generated
 generated: ## Fails where the CRD, a JSON schema, an IAM document or a CloudFormation template is stale
-	@$(CARGO) run -q -- crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
+	@$(WITH_SMR)
+	@$(SMR) crd | diff -u $(CRD) - || { echo "✗ $(CRD) is stale: run 'make generate'" >&2; exit 1; }
 	@rm -rf target/schemas && $(call WRITE_SCHEMAS,target/schemas)
 	@diff -ru $(SCHEMAS) target/schemas || { echo "✗ $(SCHEMAS) is stale: run 'make generate'" >&2; exit 1; }
-	@rm -rf target/aws && hack/iam-documents.sh target/aws $(CARGO) run -q --
+	@rm -rf target/aws && hack/iam-documents.sh target/aws $(SMR)
 	@for what in iam cloudformation; do diff -ru deploy/$$what target/aws/$$what || { echo "✗ deploy/$$what is stale: run 'make generate'" >&2; exit 1; }; done
 
 .PHONY: conformance
@@ -107,11 +122,11 @@ AT_A_TIME := -- --test-threads=12
 .PHONY: e2e
 e2e: ## The tests on the real control plane; calls to IAM are recorded for policy-simulation
 	@mkdir -p $(dir $(RECORDED)) && rm -f $(RECORDED)
-	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_PODS) $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME)
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_PODS) $(WITH_CONTROL_PLANE_KCM) $(TEST) --test e2e $(AT_A_TIME)
 
 .PHONY: propagation
 propagation: ## Every order of three of create, edit, delete and replace within IAM's delay, some 10 minutes
-	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact propagation::every_order_of_three_deeds_ends_as_without_a_delay --show-output
+	$(WITH_CONTROL_PLANE) $(TEST) --test e2e -- --ignored --exact propagation::every_order_of_three_deeds_ends_as_without_a_delay --show-output
 
 # A commit, and where its program and manifests are put. The build has a directory of its own: Cargo
 # takes files that are older than a build, as those of an archive are, for the ones that were built.
@@ -123,33 +138,32 @@ upgrade-state: ## Stores what a fleet of a commit's program leaves, for the upgr
 	rm -rf $(UPGRADE_FROM) && mkdir -p $(UPGRADE_FROM) && git archive $(FROM) | tar -x -C $(UPGRADE_FROM)
 	$(CARGO) build --manifest-path $(UPGRADE_FROM)/Cargo.toml --target-dir $(UPGRADE_FROM)/target --bin smr
 	export SMR_UPGRADE_CHECKOUT=$(UPGRADE_FROM) SMR_UPGRADE_STATE="$$(git rev-parse --short=7 $(FROM))"; \
-	$(WITH_CONTROL_PLANE) $(CARGO) test --features e2e --test e2e -- --ignored --exact upgrade::make::a_fleet_is_made_and_stored
+	$(WITH_CONTROL_PLANE) $(TEST) --test e2e -- --ignored --exact upgrade::make::a_fleet_is_made_and_stored
 
 .PHONY: policy-simulation
 policy-simulation: $(RECORDED) ## The IAM documents before an evaluator that is not ours, and before the emulator's (needs Node.js)
-	@$(CARGO) build -q -p session-manager-role --bin smr -p iam-emulator
-	@built="$${CARGO_TARGET_DIR:-target}/debug"; \
-	tests/policy-simulation/run.sh "$$built/smr" $(RECORDED) "$$built/iam-emulator"
+	@$(WITH_SMR) --bin iam-emulator
+	tests/policy-simulation/run.sh $(SMR) $(RECORDED) $(BUILT)/iam-emulator
 
 $(RECORDED):
 	@mkdir -p $(dir $(RECORDED))
-	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_PODS) $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test e2e $(AT_A_TIME) lifecycle:: ownership::
+	export IAM_EMULATOR_RECORD=$(RECORDED); $(WITH_PODS) $(WITH_CONTROL_PLANE_KCM) $(TEST) --test e2e $(AT_A_TIME) lifecycle:: ownership::
 
 .PHONY: moto
 moto: moto-conformance moto-e2e ## The second opinion: the same scenes on a pinned moto (needs Python 3)
 
 .PHONY: moto-conformance
 moto-conformance:
-	tests/moto/run.sh $(CARGO) test -p iam-emulator --test conformance
+	tests/moto/run.sh $(TEST) --test conformance --test structure
 
 .PHONY: moto-e2e
 moto-e2e:
-	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(CARGO) test --features e2e --test e2e -- --ignored --exact moto::life_on_moto_goes_as_on_the_emulator_but_as_listed
+	$(WITH_CONTROL_PLANE) tests/moto/run.sh $(TEST) --test e2e -- --ignored --exact moto::life_on_moto_goes_as_on_the_emulator_but_as_listed
 
 .PHONY: test-cloudformation
 test-cloudformation: ## The commands of docs/controller-iam.md with AWS's command line, cfn-lint, and moto for AWS
-	@$(CARGO) build -q --bin smr
-	$(WITH_CONTROL_PLANE) MOTO_ACCOUNT_ID=111122223333 tests/moto/run.sh bash -c '"$$SMR_MOTO_PYTHON" -I tests/moto/cloudformation.py "$${CARGO_TARGET_DIR:-target}/debug/smr" "$$SMR_MOTO_ENDPOINT" target/aws-documents "$$SMR_CONTROL_PLANE_BIN/kubectl"'
+	@$(WITH_SMR)
+	$(WITH_CONTROL_PLANE) MOTO_ACCOUNT_ID=111122223333 tests/moto/run.sh bash -c '"$$SMR_MOTO_PYTHON" -I tests/moto/cloudformation.py "$(SMR)" "$$SMR_MOTO_ENDPOINT" target/aws-documents "$$SMR_CONTROL_PLANE_BIN/kubectl"'
 
 .PHONY: argo-cd
 argo-cd: ## Builds Argo CD, once
@@ -159,11 +173,11 @@ argo-cd: ## Builds Argo CD, once
 test-gitops: ## From a Git commit to IAM by a real Argo CD; its health script, and kstatus' own verdicts
 	cd tests/argo-cd && go test -count=1 ./...
 	cd tests/kstatus && go test -count=1 ./...
-	argo="$$(hack/argo-cd.sh)" && helm="$$(hack/go-tool.sh helm)" && export SMR_ARGO_CD_BIN="$$argo" SMR_HELM="$$helm" && $(WITH_CONTROL_PLANE_KCM) $(CARGO) test --features e2e --test gitops -- --test-threads=6 --show-output
+	argo="$$(hack/argo-cd.sh)" && helm="$$(hack/go-tool.sh helm)" && export SMR_ARGO_CD_BIN="$$argo" SMR_HELM="$$helm" && $(WITH_CONTROL_PLANE_KCM) $(TEST) --test gitops -- --test-threads=6 --show-output
 
 .PHONY: bench
 bench: ## Measures a fleet and writes docs/benchmarks.md and its plot, some 25 minutes (ROWS="first idle": those only)
-	$(WITH_CONTROL_PLANE) $(CARGO) bench --features e2e --bench fleet -- $(ROWS)
+	$(WITH_CONTROL_PLANE) $(CARGO) bench --bench fleet -- $(ROWS)
 	$(CARGO) bench -p smr-core --bench core
 
 # The bar for the image, uncompressed.
@@ -179,8 +193,8 @@ test-schema: ## The JSON schemas before validators that are not ours: the sample
 
 .PHONY: test-image
 test-image: ## The image from a debug build: its files, its bill of materials, that it runs, and a registry
-	@$(CARGO) build -q --bin smr
-	@tests/image/run.sh "$${CARGO_TARGET_DIR:-target}/debug/smr"
+	@$(WITH_SMR)
+	@tests/image/run.sh "$(SMR)"
 
 .PHONY: image-lock
 image-lock: ## Writes the versions of Debian's packages that the image takes files from, as Debian has them now

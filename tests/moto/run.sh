@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command with moto beside it, a pinned IAM that is not ours, and ends with its exit status:
 #
-#   tests/moto/run.sh cargo test -p iam-emulator --test conformance
+#   tests/moto/run.sh cargo test --workspace --test conformance
 #
 # The command finds moto at CONFORMANCE_ENDPOINT and SMR_MOTO_ENDPOINT, a free port on 127.0.0.1, its
 # Python at SMR_MOTO_PYTHON, and what moto is known to get wrong in the file that CONFORMANCE_DEVIATIONS
