@@ -23,7 +23,16 @@ if [[ -z "$deny" ]]; then
         say "⚠ not checked: licences, sources and advisories of the dependencies, as cargo-deny is not installed. 'make check-release' builds it and checks them"
         exit 0
     fi
-    deny=$(cargo_tool cargo-deny "$version")
+    say "cargo-deny $version is built once, which takes minutes:"
+    mkdir -p "$cache"
+    work=$(mktemp -d "$cache/building.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    # Elsewhere, as the checkout's settings are for its own programs.
+    (cd "$work" && cargo install --locked --version "$version" --root "$work/kept" --target-dir "$work/target" cargo-deny) ||
+        fail "cargo-deny could not be built"
+    mkdir -p "$kept"
+    mv "$work/kept/bin" "$kept/"
+    deny=$kept/bin/cargo-deny
 fi
 
 # cargo-deny reads the crates of every platform; a build has fetched those of this one.

@@ -113,24 +113,3 @@ keep() {
     say "  $(elapsed)  kept in $dir"
     printf '%s\n' "$dir"
 }
-
-# Builds a program of crates.io once into the cache, and prints its path.
-#   cargo_tool NAME VERSION
-cargo_tool() {
-    local name=$1 version=$2 work
-    local kept=$cache/$name-$version
-    if [[ ! -x "$kept/bin/$name" ]]; then
-        say "$name $version is built once, which takes minutes:"
-        mkdir -p "$cache"
-        work=$(mktemp -d "$cache/building.XXXXXX")
-        # Elsewhere, as the checkout's settings are for its own programs.
-        if ! (cd "$work" && cargo install --locked --version "$version" --root "$work/kept" --target-dir "$work/target" "$name") >&2; then
-            rm -rf "$work"
-            fail "$name could not be built"
-        fi
-        mkdir -p "$kept"
-        mv "$work/kept/bin" "$kept/"
-        rm -rf "$work"
-    fi
-    printf '%s\n' "$kept/bin/$name"
-}
