@@ -8,7 +8,7 @@ use smr_api::AdoptionPolicy;
 
 use super::meaning::meaning;
 use super::{Known, Oracle, OwnedName, PASS};
-use crate::asked::{CLUSTER, CLUSTER_UID};
+use crate::asked::{Asked, CLUSTER, CLUSTER_UID};
 use crate::deeds::Kind;
 
 /// What the SSM agent can't do without: no session otherwise.
@@ -32,6 +32,16 @@ pub fn owned(iam: &Snapshot) -> BTreeSet<OwnedName> {
     let policies = policies.map(|(name, _)| (Kind::Policy, name.clone()));
     let profiles = profiles.map(|(name, _)| (Kind::Profile, name.clone()));
     roles.chain(policies).chain(profiles).collect()
+}
+
+/// The objects that a spec asks for, whoever has their names.
+pub fn own_names(asked: &Asked) -> [OwnedName; 3] {
+    let [role, policy, profile] = asked.names();
+    [
+        (Kind::Role, role),
+        (Kind::Policy, policy),
+        (Kind::Profile, profile),
+    ]
 }
 
 /// The tags of an object, where there is one.

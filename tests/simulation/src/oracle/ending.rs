@@ -2,10 +2,9 @@
 
 use iam_emulator::Snapshot;
 
-use super::calls::{owned, owner, tags};
+use super::calls::{own_names, owned, owner, tags};
 use super::{Known, Oracle, OwnedName};
 use crate::asked::Asked;
-use crate::deeds::Kind;
 use crate::world::World;
 
 /// Objects that are not at rest, each with why.
@@ -96,15 +95,9 @@ fn why_restless(known: &Known, iam: &Snapshot) -> Option<String> {
 
 /// Whether something that is not the object's own has one of its names.
 fn is_taken(asked: &Asked, iam: &Snapshot) -> bool {
-    let [role, policy, profile] = asked.names();
-    let names = [
-        (Kind::Role, role),
-        (Kind::Policy, policy),
-        (Kind::Profile, profile),
-    ];
     let others =
         |name: &OwnedName| owner(iam, name).is_some_and(|owner| owner != asked.subject.owner());
-    names.iter().any(others)
+    own_names(asked).iter().any(others)
 }
 
 /// Writes after all came to rest.

@@ -9,10 +9,9 @@ use serde_json::Value;
 use smr_api::{PAUSED_ANNOTATION, SessionManagerRoleSpec};
 
 use super::OwnedName;
-use super::calls::tags;
+use super::calls::{own_names, tags};
 use super::wanted::{Account, read, wanted};
 use crate::asked::{Asked, Subject};
-use crate::deeds::Kind;
 
 /// Older generations are of no interest to anybody.
 const GENERATIONS: usize = 4;
@@ -190,15 +189,7 @@ impl Known {
 
     /// The three names in IAM that it asks for, or asked for lately.
     fn names(&self) -> BTreeSet<OwnedName> {
-        let each = |asked: &Asked| {
-            let [role, policy, profile] = asked.names();
-            [
-                (Kind::Role, role),
-                (Kind::Policy, policy),
-                (Kind::Profile, profile),
-            ]
-        };
-        self.all_asked().flat_map(each).collect()
+        self.all_asked().flat_map(own_names).collect()
     }
 
     /// A condition's status and reason.
